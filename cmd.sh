@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# How jobs are run: this machine by default. For a cluster name Kaldi's slurm.pl or queue.pl here, with its options.
+export run_cmd=${run_cmd:-utils/run.sh}

@@ -1,0 +1,1 @@
+"""Kaldi's commands and file formats without Kaldi."""

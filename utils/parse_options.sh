@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Sets the caller's variables from its command line, without eval:
+#
+#   stage=0                                # the default declares the variable
+#   help_message="... --stage <n> ..."     # an option exists when it stands here
+#   . utils/parse_options.sh               # --stage 3, --stage=3; positionals are left in "$@"
+#
+# A variable whose default is true or false is a flag: `--flag`, `--flag true`, `--flag false`.
+while (($#)); do
+  case $1 in
+    -h | --help)
+      printf '%s\n' "$help_message"
+      exit 0
+      ;;
+    --) shift && break ;;
+    --*) ;;
+    *) break ;;
+  esac
+  option=${1%%=*}
+  name=${option#--}
+  name=${name//-/_}
+  if ! [[ $name =~ ^[a-z][a-z0-9_]*$ && -n ${!name+set} &&
+    $help_message =~ (^|[[:space:]\[])"$option"($|[[:space:],\]]) ]]; then
+    die "$0: $option: unknown option; see $0 --help"
+  fi
+  if [[ $1 == *=* ]]; then
+    value=${1#*=}
+    shift
+  elif [[ ${!name} == true || ${!name} == false ]]; then
+    value=true
+    shift
+    if [[ ${1-} == true || ${1-} == false ]]; then
+      value=$1
+      shift
+    fi
+  else
+    (($# >= 2)) && [[ $2 != --* ]] || die "$0: $option: needs a value; see $0 --help"
+    value=$2
+    shift 2
+  fi
+  if [[ ${!name} == true || ${!name} == false ]] && [[ $value != true && $value != false ]]; then
+    die "$0: $option $value: expected true or false"
+  fi
+  printf -v "$name" %s "$value"
+done
+for option; do
+  [[ $option != --* ]] || die "$0: $option: options stand before the other arguments; see $0 --help"
+done
