@@ -21,8 +21,9 @@ need_files() {
 
 # need_integer NAME VALUE [MINIMUM]: a plain decimal number ('08' and '1e3' are refused).
 need_integer() {
-  [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] && (($2 >= ${3:-0})) ||
+  if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] || (($2 < ${3:-0})); then
     die "$0: --$1 $2: expected a whole number of at least ${3:-0}"
+  fi
 }
 
 # yaml_value FILE KEY: the value of a key in a flat YAML file.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Sets the caller's variables from its command line, without eval:
 #
 #   stage=0                                # the default declares the variable
@@ -20,7 +20,7 @@ while (($#)); do
   name=${option#--}
   name=${name//-/_}
   if ! [[ $name =~ ^[a-z][a-z0-9_]*$ && -n ${!name+set} &&
-    $help_message =~ (^|[[:space:]\[])"$option"($|[[:space:],\]]) ]]; then
+    $help_message =~ (^|[^a-z0-9-])"$option"($|[^a-z0-9-]) ]]; then
     die "$0: $option: unknown option; see $0 --help"
   fi
   if [[ $1 == *=* ]]; then
@@ -34,7 +34,7 @@ while (($#)); do
       shift
     fi
   else
-    (($# >= 2)) && [[ $2 != --* ]] || die "$0: $option: needs a value; see $0 --help"
+    if (($# < 2)) || [[ $2 == --* ]]; then die "$0: $option: needs a value; see $0 --help"; fi
     value=$2
     shift 2
   fi

@@ -1,0 +1,22 @@
+# Each target sets the environment up by itself (path.sh).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: setup lint test check bench check-all
+
+setup:
+	. ./path.sh
+
+lint:
+	. ./path.sh; ruff check .; ruff format --check .; mypy; \
+	if command -v shellcheck >/dev/null; then shellcheck -x run.sh path.sh cmd.sh utils/*.sh utils/kaldi/dispatch local/*.sh steps/*.sh .ci/run; \
+	else echo 'shellcheck is not installed: shell scripts not checked'; fi
+
+test:
+	. ./path.sh; python -m pytest -q
+
+check: lint test
+
+bench:
+	. ./path.sh; python -m pysed.bench
+
+check-all: check bench

@@ -1,0 +1,7 @@
+"""``python -m pysed`` is the ``pysed`` command."""
+
+import sys
+
+from pysed.cli import main
+
+sys.exit(main())

@@ -1,0 +1,55 @@
+"""The ``pysed`` console command: one subcommand, one module, imported only when it is asked for."""
+
+import importlib
+import sys
+
+from pysed.errors import DataError
+
+COMMANDS = {
+    "corpus": ("pysed.corpus.main", "mixtures and data directories from a corpus folder"),
+    "feats": ("pysed.features.main", "front ends and feature archives"),
+    "train": ("pysed.train.main", "train a detector on a data directory"),
+    "infer": ("pysed.detect.infer", "scores and events of a data directory"),
+    "detect": ("pysed.detect.main", "events in any audio file or folder"),
+    "score": ("pysed.score.main", "the task's metric for any system's output"),
+    "results": ("pysed.score.results", "the table of all results of a corpus"),
+    "kaldi": ("pysed.kaldi.__main__", "Kaldi's commands without Kaldi"),
+}
+
+
+def usage() -> str:
+    """The list of subcommands, for ``--help``."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items()]
+    return "\n".join(["Usage: pysed COMMAND [OPTIONS]   (pysed COMMAND --help for each)", "", *lines])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``pysed``; returns the exit code: 0 done, 1 internal failure, 2 bad use or bad data."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        from pysed import __version__
+
+        print(f"pysed {__version__}")
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"pysed {argv[0]}: unknown command; one of {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(COMMANDS[argv[0]][0])
+    try:
+        return module.main(argv[1:])
+    except DataError as error:
+        print(" ".join(str(error).splitlines()), file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Train and score detectors of rare sound events, with and without a speech recogniser's features.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+stage=0
+stop_stage=8
+event=all
+system=cbrnn,gradual
+corpus=demo
+asr=demo
+layer=prefinal-l
+exp=exp
+num_mixtures=
+epochs=
+nj=2
+seeds=1
+help_message="Usage: $0 [options]
+Trains and scores rare sound event detectors; every stage can be run alone once the earlier ones have run.
+
+  --stage N, --stop-stage N   first and last stage, inclusive (0, 8)
+  --event NAME|all            event class (all)
+  --system NAME[,NAME...]|all systems of conf/systems/ (cbrnn,gradual)
+  --corpus NAME|DIR           demo, or a folder in the TUT layout, holding source_data/ (demo)
+  --asr NAME|DIR              demo, or a folder with a Kaldi chain model (demo)
+  --layer NODE                nnet3 node of the ASR features (prefinal-l)
+  --exp DIR                   where results go (exp)
+  --num-mixtures N            training mixtures per class (the corpus's configuration)
+  --epochs N                  training epochs (the system's configuration)
+  --nj N                      parallel jobs (2)
+  --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
+
+Stages
+  0  set-up: environment, corpus, ASR model
+  1  source recordings -> mixtures and Kaldi data directories
+  2  audio -> SED features
+  3  audio -> ASR features: hires MFCC, i-vectors, pre-final layer
+  4  ASR features -> phone alignments
+  5  train
+  6  detect and score; ends with the results table"
+. utils/recipe.sh
+
+if active 0; then
+  log "stage 0: set-up: corpus $corpus -> $source_dir; ASR model $asr_dir"
+  local/prepare_corpus.sh --nj "$nj" "$source_dir" "$data"
+fi
+resolve_events
+
+if active 1; then
+  log "stage 1: mixtures: $source_dir -> $data/{${events// /,}}/"
+  for event in $events; do
+    steps/make_mixtures.sh --nj "$nj" --num-mixtures "$num_mixtures" --config "$corpus_config" \
+      "$source_dir" "$event" "$data/$event"
+  done
+fi
+
+if active 2; then
+  log "stage 2: SED features: $data/*/wav.scp -> feats_{${frontends// /,}}.scp"
+  for_each_set steps/make_sed_feats.sh --nj "$nj" -- "$frontends"
+fi
+
+if active 3; then
+  log "stage 3: ASR features: $data/*/wav.scp -> mfcc_hires.scp, ivectors.scp, prefinal.scp ($layer)"
+  for_each_set steps/make_asr_feats.sh --nj "$nj" --layer "$layer" -- "$asr_dir"
+fi
+
+if active 4; then
+  log "stage 4: phone alignments: mfcc_hires.scp, ivectors.scp -> phones.ctm"
+  for_each_set steps/make_alignments.sh --nj "$nj" -- "$asr_dir"
+fi
+
+if active 5; then
+  for_each_model steps/train.sh --epochs "$epochs" --asr "$asr_dir" --layer "$layer"
+fi
+
+if active 6; then
+  for_each_model steps/score.sh
+  pysed results "$exp/$corpus_name"
+fi

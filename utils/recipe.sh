@@ -1,0 +1,94 @@
+# shellcheck shell=bash disable=SC2154
+# run.sh's own plumbing: parses its options and derives every name from them, so that any stage works alone.
+. ./path.sh
+. ./cmd.sh
+. utils/parse_options.sh
+(($# == 0)) || die "$0: $1: unexpected argument; see $0 --help"
+need_integer stage "$stage"
+need_integer stop-stage "$stop_stage"
+need_integer nj "$nj" 1
+[[ -z $num_mixtures ]] || need_integer num-mixtures "$num_mixtures" 1
+[[ -z $epochs ]] || need_integer epochs "$epochs" 1
+
+# active N: is stage N asked for?
+active() { ((stage <= $1 && $1 <= stop_stage)); }
+
+# The corpus: its name, folder and settings.
+case $corpus in
+  demo) corpus_name=demo source_dir=data/demo ;;
+  *)
+    [[ -d $corpus/source_data ]] ||
+      die "$0: --corpus $corpus: neither a known corpus (demo) nor a folder holding source_data/"
+    source_dir=$(realpath "$corpus")
+    corpus_name=$(basename "$source_dir")
+    [[ $corpus_name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ && $corpus_name != demo ]] ||
+      die "$0: --corpus $corpus: the folder's name names the results; use letters, digits, '_', '.', '-', and not 'demo'"
+    ;;
+esac
+data=data/$corpus_name
+corpus_config=conf/corpora/$corpus_name.yaml
+[[ -f $corpus_config ]] || corpus_config=conf/corpora/default.yaml
+
+# The ASR model: a folder of models/, or any folder of that layout.
+asr_dir=$asr
+[[ $asr == */* ]] || asr_dir=models/$asr
+[[ -s $asr_dir/final.mdl ]] || die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo or a Kaldi chain model's folder"
+[[ $layer =~ ^[A-Za-z0-9_.-]+$ ]] || die "$0: --layer $layer: expected the name of an nnet3 node"
+
+# Systems, their front ends, and seeds.
+systems=${system//,/ }
+if [[ $system == all ]]; then
+  systems=$(basename -s .yaml conf/systems/*.yaml | tr '\n' ' ')
+  systems=${systems% }
+fi
+frontends=
+for name in $systems; do
+  [[ $name =~ ^[a-z0-9_]+$ && -f conf/systems/$name.yaml ]] ||
+    die "$0: --system $name: unknown; one of $(basename -s .yaml conf/systems/*.yaml | paste -sd' ')"
+  frontend=$(yaml_value "conf/systems/$name.yaml" frontend)
+  [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
+done
+seed_list=${seeds//,/ }
+[[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || die "$0: --seeds $seeds: expected a number of seeds, or seeds joined by commas"
+[[ $seeds == *,* ]] || { need_integer seeds "$seeds" 1 && seed_list=$(seq -s ' ' 1 "$seeds"); }
+
+# resolve_events: sets `events`, the classes to work on, once the corpus is there.
+resolve_events() {
+  local known
+  known=$(pysed corpus classes "$source_dir" | tr '\n' ' ') || exit 2
+  known=${known% }
+  if [[ $event == all ]]; then
+    events=$known
+  else
+    [[ " $known " == *" $event "* ]] || die "$0: --event $event: unknown class; $source_dir has $known"
+    events=$event
+  fi
+}
+
+# for_each_set SCRIPT [OPTION...] -- [ARG...]: runs it on every data directory of the chosen events.
+for_each_set() {
+  local -a options=()
+  while [[ $1 != -- ]]; do options+=("$1") && shift; done
+  shift
+  local name set
+  for name in $events; do
+    for set in "$data/$name"/*/; do
+      [[ -f $set/wav.scp ]] || die "$0: $set: no wav.scp; run stage 1"
+      "${options[@]}" "${set%/}" "$@"
+    done
+  done
+}
+
+# for_each_model SCRIPT [OPTION...]: runs it for every chosen event, system and seed.
+for_each_model() {
+  local name one seed dir
+  for name in $events; do
+    for one in $systems; do
+      for seed in $seed_list; do
+        dir=$exp/$corpus_name/$name/$one
+        ((seed == 1)) || dir+=/seed$seed
+        "$@" --seed "$seed" "$data/$name" "$name" "conf/systems/$one.yaml" "$dir"
+      done
+    done
+  done
+}
