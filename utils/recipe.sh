@@ -26,8 +26,10 @@ case $corpus in
     ;;
 esac
 data=data/$corpus_name
-corpus_config=conf/corpora/$corpus_name.yaml
-[[ -f $corpus_config ]] || corpus_config=conf/corpora/default.yaml
+# A corpus may bring its own settings.
+for corpus_config in "$source_dir/corpus.yaml" "conf/corpora/$corpus_name.yaml" conf/corpora/default.yaml; do
+  if [[ -f $corpus_config ]]; then break; fi
+done
 
 # The ASR model: a folder of models/, or any folder of that layout.
 asr_dir=$asr

@@ -1,0 +1,119 @@
+"""run.sh on a tiny corpus, then single stages alone; and what it says to bad use."""
+
+import json
+import shutil
+
+import pytest
+from conftest import run_in
+
+
+@pytest.fixture(scope="module")
+def finished(recipe, tiny_corpus):
+    """The recipe after one whole run for one event."""
+    done = run_in(
+        recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--epochs", 1, "--exp", "exp", check=True
+    )
+    return recipe, done
+
+
+def test_whole_run_leaves_the_contracts_files(finished):
+    recipe, done = finished
+    data = recipe / "data/tiny/babycry"
+    for name in ("wav.scp", "utt2spk", "spk2utt", "reco2dur", "events.tsv", "utt2scene"):
+        assert (data / "devtest" / name).is_file(), name
+    for name in ("feats_logmel40.scp", "mfcc_hires.scp", "ivectors.scp", "prefinal.scp"):
+        assert len((data / "devtrain" / name).read_text().splitlines()) == 10, name
+        assert len((data / "devtest" / name).read_text().splitlines()) == 4, name
+    for system in ("cbrnn", "gradual"):
+        folder = recipe / "exp/tiny/babycry" / system
+        for name in ("config.yaml", "final.pt", "train.log", "metrics.csv", "events_devtest.tsv", "scores_devtest.scp"):
+            assert (folder / name).is_file(), name
+        score = json.loads((folder / "score_devtest.json").read_text())
+        assert score["num_reference"] == 2 and score["event"] == "babycry" and score["system"] == system
+        files = [line.split("\t")[0] for line in (folder / "events_devtest.tsv").read_text().splitlines()]
+        assert len(files) == 4 and all(name.endswith(".wav") for name in files)
+    assert "gradual" in (recipe / "exp/tiny/RESULTS.md").read_text()
+    assert "gradual" in done.stdout.rsplit("stage 6", 1)[1], "the table is printed last"
+
+
+def test_phones_have_names_and_times(finished):
+    recipe, _ = finished
+    rows = [line.split() for line in (recipe / "data/tiny/babycry/devtest/phones.ctm").read_text().splitlines()]
+    names = {line.split()[0] for line in (recipe / "models/demo/phones.txt").read_text().splitlines()}
+    assert {row[0] for row in rows} == {
+        line.split()[0] for line in (recipe / "data/tiny/babycry/devtest/wav.scp").read_text().splitlines()
+    }
+    for _, _, start, duration, phone in rows:
+        assert phone in names and float(duration) > 0 and float(start) >= 0
+    assert max(float(row[2]) + float(row[3]) for row in rows) == pytest.approx(30, abs=0.1)
+
+
+def test_second_run_does_nothing(finished, tiny_corpus):
+    recipe, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in (recipe / "data").rglob("*") if path.is_file()}
+    models = {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")}
+    done = run_in(
+        recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--epochs", 1, "--exp", "exp", check=True
+    )
+    assert done.stdout.count("up to date") >= 4 * 4 + 2 * 2
+    assert {path: path.stat().st_mtime_ns for path in (recipe / "data").rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")} == models
+
+
+def test_stage_5_alone_gives_the_same_model(finished, tiny_corpus):
+    recipe, _ = finished
+    folder = recipe / "exp/tiny/babycry/cbrnn"
+    first = (folder / "metrics.csv").read_text()
+    shutil.rmtree(folder)
+    run_in(
+        recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--stage", 5, "--stop-stage", 5, "--epochs",
+        1, "--system", "cbrnn", check=True,
+    )  # fmt: skip
+    drop_times = [[row.split(",")[:4] for row in text.splitlines()] for text in (first, (folder / "metrics.csv").read_text())]
+    assert drop_times[0] == drop_times[1]
+
+
+def test_another_corpus_of_the_same_name_is_refused(finished, tmp_path, tiny_corpus):
+    recipe, _ = finished
+    other = tmp_path / "tiny"
+    shutil.copytree(tiny_corpus, other)
+    lists = other / "source_data/cv_setup/bgs_devtest.yaml"
+    lists.write_text(lists.read_text().replace("park", "library"))
+    done = run_in(recipe, "./run.sh", "--corpus", other, "--stop-stage", 1)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "tiny" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--stage", "08"], ["--stage", "08"]),
+        (["--stage"], ["--stage", "value"]),
+        (["--epochs", "many"], ["--epochs", "many"]),
+        (["--nonsense", "1"], ["--nonsense", "unknown"]),
+        (["--source-dir", "x"], ["--source-dir", "unknown"]),
+        (["--corpus", "nowhere"], ["--corpus", "nowhere"]),
+        (["--asr", "nowhere"], ["--asr", "nowhere"]),
+        (["--system", "gradual,best"], ["--system", "best", "cbrnn"]),
+        (["--seeds", "one"], ["--seeds", "one"]),
+        (["--layer", "a b"], ["--layer", "a b"]),
+        (["more"], ["more", "unexpected"]),
+    ],
+)
+def test_bad_options_are_one_line_and_exit_2(recipe, options, words):
+    done = run_in(recipe, "./run.sh", *options)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert all(word in done.stderr for word in words)
+
+
+def test_unknown_event_names_the_known_ones(recipe, tiny_corpus):
+    done = run_in(recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "thunder", "--stop-stage", 1)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "thunder" in done.stderr and "babycry" in done.stderr and "knock" in done.stderr
+
+
+def test_help_lists_every_stage(recipe):
+    done = run_in(recipe, "./run.sh", "--help")
+    assert done.returncode == 0
+    for stage in range(7):
+        assert f"  {stage}  " in done.stdout
