@@ -1,0 +1,60 @@
+"""``python -m pysed.kaldi <command> …``: run one of the Kaldi commands.
+
+Exit codes are Kaldi's: 0 done, 1 wrong usage or nothing produced, 255 for an error (said in one
+line on stderr). Only the module of the command asked for is imported.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+
+from pysed.errors import DataError
+from pysed.kaldi.messages import set_program
+
+_ERROR = 255
+
+
+def command_names() -> list[str]:
+    """The commands there are, by Kaldi's names."""
+    from pysed.kaldi import commands
+
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(commands.__path__) if m.name[0] != "_")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Dispatch ``argv`` (command first); returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("--help", "-h"):
+        print("usage: python -m pysed.kaldi <command> [options] <arguments>; the commands are:", file=sys.stderr)
+        print("\n".join(command_names()))
+        return 0 if argv else 1
+    name = argv[0]
+    if name not in command_names():
+        print(
+            f"ERROR (pysed.kaldi): unknown command {name!r}; the commands are {' '.join(command_names())}",
+            file=sys.stderr,
+        )
+        return 1
+    set_program(name)
+    try:
+        module = importlib.import_module(f"pysed.kaldi.commands.{name.replace('-', '_')}")
+        code = module.main(argv[1:])
+        sys.stdout.flush()
+        return code or 0
+    except BrokenPipeError:
+        # Nobody reads on: point stdout elsewhere so that the interpreter's own flush stays silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"ERROR ({name}): standard output: closed by its reader", file=sys.stderr)
+    except DataError as error:
+        print(f"ERROR ({name}): {error}", file=sys.stderr)
+    except OSError as error:
+        place = error.filename or "input/output"
+        print(f"ERROR ({name}): {place}: {error.strerror or error}", file=sys.stderr)
+    except MemoryError:
+        print(f"ERROR ({name}): out of memory; give it smaller inputs", file=sys.stderr)
+    return _ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())
