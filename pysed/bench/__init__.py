@@ -1,0 +1,1 @@
+"""Measurements with ratios: ``make bench``. Each module's ``main()`` prints one Markdown table."""
