@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ("--help", "-h"):
         print("usage: python -m pysed.kaldi <command> [options] <arguments>; the commands are:", file=sys.stderr)
         print("\n".join(command_names()))
-        return 0 if argv else 1
+        return 0
     name = argv[0]
     if name not in command_names():
         print(
