@@ -1,0 +1,174 @@
+"""Event-based error rate and F as in DCASE 2017 task 2, by sed_eval, every file counted.
+
+One class at a time, onset collar 500 ms, offsets not judged, file by file (``sed_eval`` with ``t_collar=0.5``,
+``evaluate_offset=False``, matching 'optimal'). Lists are read here: dcase_util takes their first row for a header.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pysed.atomic import atomic_open
+from pysed.errors import DataError
+
+COLLAR_S = 0.5
+
+
+class Event(NamedTuple):
+    """One event of a file, in seconds from the file's start."""
+
+    onset_s: float
+    offset_s: float
+    label: str
+
+
+EventLists = dict[str, list[Event]]
+
+
+def read_events(path: str | os.PathLike) -> EventLists:
+    """Files of an event list, in order, each with its events.
+
+    A row is ``filename<TAB>onset<TAB>offset<TAB>label``, or a file name alone (or followed by empty fields): no event.
+    Folders in file names are kept. A header row starting with "filename" or "file" is skipped.
+
+    Raises DataError (``file:line: …``) for anything else, and for a missing or empty list.
+    """
+    lists: EventLists = {}
+    for number, line in _numbered_lines(path):
+        fields = [field.strip() for field in line.split("\t")]
+        while len(fields) > 1 and not fields[-1]:
+            fields.pop()
+        name = fields[0]
+        if number == 1 and name.lower() in ("filename", "file") and (len(fields) == 1 or fields[1].lower() == "onset"):
+            continue
+        if not name:
+            raise DataError(f"{path}:{number}: no file name; expected filename, onset, offset, label between tabs")
+        events = lists.setdefault(name, [])
+        if len(fields) == 1:
+            continue
+        if len(fields) != 4:
+            raise DataError(
+                f"{path}:{number}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
+                "or a file name alone"
+            )
+        events.append(_event(fields[1:], f"{path}:{number}"))
+    if not lists:
+        raise DataError(f"{path}: no rows; expected an event list that names every file, also those without events")
+    return lists
+
+
+def _numbered_lines(path: str | os.PathLike) -> Iterable[tuple[int, str]]:
+    """Lines that are not blank, with their numbers from 1."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected an event list") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: a folder; expected an event list") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); expected an event list in UTF-8") from None
+    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _event(fields: list[str], place: str) -> Event:
+    """Onset, offset, label of one row."""
+    times = []
+    for name, field in zip(("onset", "offset"), fields, strict=False):
+        try:
+            time = float(field)
+        except ValueError:
+            raise DataError(f"{place}: {name} {field!r}; expected seconds") from None
+        if not math.isfinite(time) or time < 0:
+            raise DataError(f"{place}: {name} {field}; expected seconds from the file's start, not negative")
+        times.append(time)
+    if times[1] <= times[0]:
+        raise DataError(f"{place}: offset {fields[1]} <= onset {fields[0]}; an event needs positive length")
+    if not fields[2]:
+        raise DataError(f"{place}: empty label; expected an event class")
+    return Event(times[0], times[1], fields[2])
+
+
+def write_events(path: str | os.PathLike, lists: Mapping[str, Iterable[Event]]) -> None:
+    """Write an event list: one row per event, a file name alone where there is none."""
+    with atomic_open(path) as stream:
+        stream.writelines(f"{line}\n" for line in event_rows(lists))
+
+
+def event_rows(lists: Mapping[str, Iterable[Event]]) -> Iterable[str]:
+    """Rows of an event list without line ends; seconds with up to six decimals."""
+    for name, events in lists.items():
+        events = list(events)
+        if not events:
+            yield name
+        for event in events:
+            yield f"{name}\t{seconds(event.onset_s)}\t{seconds(event.offset_s)}\t{event.label}"
+
+
+def seconds(value: float) -> str:
+    """Seconds as written in event lists: 0.3, 12.0, 4.123456."""
+    return repr(round(float(value), 6))
+
+
+def evaluate(
+    reference: Mapping[str, Iterable[Event]], detected: Mapping[str, Iterable[Event]], event: str
+) -> dict[str, Any]:
+    """sed_eval's judgement of one event class over every file of the reference.
+
+    Events of other classes are left out on both sides. Files that ``detected`` lacks count as without detection.
+    Returns error_rate, f_measure, precision, recall (fractions; None where undefined), num_reference, num_detected,
+    insertions, deletions, num_files, sed_eval (its version).
+
+    Raises DataError for detections in files that the reference does not have.
+    """
+    unknown = [name for name in detected if name not in reference]
+    if unknown:
+        raise DataError(
+            f"{unknown[0]}: detected but not in the reference ({len(unknown)} such files); "
+            "expected the reference's file names"
+        )
+    import sed_eval
+
+    metrics = sed_eval.sound_event.EventBasedMetrics(
+        event_label_list=[event],
+        evaluate_onset=True,
+        evaluate_offset=False,
+        t_collar=float(COLLAR_S),
+        percentage_of_length=0.5,
+    )
+    for name, events in reference.items():
+        metrics.evaluate(_for_sed_eval(name, events, event), _for_sed_eval(name, detected.get(name, ()), event))
+    results, counts = metrics.results()["overall"], metrics.overall
+    return {
+        # Without reference events sed_eval says 0.0 whatever was detected: a rate of nothing, so undefined.
+        "error_rate": _rate(results["error_rate"]["error_rate"]) if counts["Nref"] else None,
+        "f_measure": _rate(results["f_measure"]["f_measure"]),
+        "precision": _rate(results["f_measure"]["precision"]),
+        "recall": _rate(results["f_measure"]["recall"]),
+        "num_reference": int(counts["Nref"]),
+        "num_detected": int(counts["Nsys"]),
+        "insertions": int(counts["Nfp"]),
+        "deletions": int(counts["Nfn"]),
+        "num_files": int(metrics.evaluated_files),
+        "sed_eval": sed_eval.__version__,
+    }
+
+
+def _for_sed_eval(name: str, events: Iterable[Event], label: str):
+    """One file's events of one class as dcase_util's container."""
+    from dcase_util.containers import MetaDataContainer
+
+    return MetaDataContainer(
+        [
+            {"filename": name, "event_label": label, "onset": float(event.onset_s), "offset": float(event.offset_s)}
+            for event in events
+            if event.label == label
+        ]
+    )
+
+
+def _rate(value: float) -> float | None:
+    """JSON has no NaN: an undefined rate is null."""
+    value = float(value)
+    return value if math.isfinite(value) else None
