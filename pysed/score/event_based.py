@@ -141,7 +141,7 @@ def evaluate(
         metrics.evaluate(_for_sed_eval(name, events, event), _for_sed_eval(name, detected.get(name, ()), event))
     results, counts = metrics.results()["overall"], metrics.overall
     return {
-        # Without reference events sed_eval says 0.0 whatever was detected: a rate of nothing, so undefined.
+        # Without reference events sed_eval divides by its epsilon; a rate of nothing is undefined.
         "error_rate": _rate(results["error_rate"]["error_rate"]) if counts["Nref"] else None,
         "f_measure": _rate(results["f_measure"]["f_measure"]),
         "precision": _rate(results["f_measure"]["precision"]),
