@@ -204,7 +204,7 @@ def open_input(rxfilename: str) -> Source:
         raise DataError(f"{rxfilename}: an output pipe where input is expected; write 'command |'")
     path, offset = split_offset(rxfilename)
     try:
-        source = Source(open(path, "rb", buffering=1 << 18), path)
+        source = Source(open(path, "rb", buffering=1 << 18), path)  # noqa: SIM115
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if offset is not None:
