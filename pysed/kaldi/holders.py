@@ -96,7 +96,8 @@ def _check_shape(source: Source, rows: int, columns: int) -> None:
         raise source.fail(f"a matrix of {rows} x {columns}; it is damaged")
 
 
-def _write_matrix(value: Any, binary: bool) -> list:
+def write_matrix(value: Any, binary: bool) -> list:
+    """The parts of a matrix (rows, columns), float64 kept as double in binary, seven digits in text."""
     value = np.asarray(value)
     if value.ndim != 2:
         raise DataError(f"a matrix to be written: shape {value.shape}; expected (rows, columns)")
@@ -145,7 +146,7 @@ def read_int_vector(source: Source, binary: bool) -> np.ndarray:
 
 def _integers(source: Source, text: bytes) -> np.ndarray:
     try:
-        values = np.array(text.split(), np.int64)
+        values = np.array([int(word) for word in text.split()], np.int64)
     except (ValueError, OverflowError):
         raise source.fail(f"expected integers, found {text[:40]!r}") from None
     if len(values) and (values.min() < -(2**31) or values.max() >= 2**31):
@@ -240,7 +241,7 @@ def _write_tokens(value: Any, binary: bool) -> list:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("matrix", read_matrix, _write_matrix, cut=cut_matrix),
+        Kind("matrix", read_matrix, write_matrix, cut=cut_matrix),
         Kind("vector", read_vector, _write_vector, cut=cut_vector),
         Kind("int_vector", read_int_vector, _write_int_vector),
         Kind("token", _read_token, _write_token, header=False),

@@ -114,10 +114,14 @@ class KaldiReader:
             return struct.unpack(formats[size], self.take(size))[0]
         start, text = self.pos, self.token()
         try:
-            return int(text) if kind == "an integer" else float(text)
+            value = int(text) if kind == "an integer" else float(text)
         except ValueError:
             self.pos = start
             raise self.fail(f"expected {kind}, found {text[:40]!r}") from None
+        if kind == "an integer" and not -(2**31) <= value < 2**31:
+            self.pos = start
+            raise self.fail(f"expected an integer of 32 bits, found {value}")
+        return value
 
     def int32(self) -> int:
         """A Kaldi integer of 32 bits."""
@@ -156,7 +160,7 @@ class KaldiReader:
         kind = self._kind((b"FM", b"DM"), "a matrix")
         rows, columns = self.int32(), self.int32()
         dtype = np.dtype(_REAL[kind])
-        if rows < 0 or columns < 0:
+        if rows < 0 or columns < 0 or (rows == 0) != (columns == 0):
             raise self.fail(f"a matrix of {rows} x {columns}")
         return np.frombuffer(self.take(rows * columns * dtype.itemsize), dtype).reshape(rows, columns).copy()
 
@@ -197,23 +201,14 @@ class KaldiReader:
     def _compressed_matrix(self) -> np.ndarray:
         kind = self.token()
         minimum, value_range, rows, columns = struct.unpack("<ffii", self.take(16))
-        if rows < 0 or columns < 0:
+        if rows < 0 or columns < 0 or (rows == 0) != (columns == 0):
             raise self.fail(f"a compressed matrix of {rows} x {columns}")
         if kind == "CM":
             headers = np.frombuffer(self.take(8 * columns), "<u2").reshape(columns, 4).astype(np.float32)
-            codes = np.frombuffer(self.take(rows * columns), np.uint8).reshape(columns, rows).T
+            codes = np.frombuffer(self.take(rows * columns), np.uint8).reshape(columns, rows)
             quartiles = np.float32(minimum) + np.float32(value_range) * np.float32(1.52590218966964e-05) * headers
-            p0, p25, p75, p100 = quartiles.T
-            values = codes.astype(np.float32)
-            return np.where(
-                codes <= 64,
-                p0 + (p25 - p0) * values * np.float32(1 / 64.0),
-                np.where(
-                    codes <= 192,
-                    p25 + (p75 - p25) * (values - 64) * np.float32(1 / 128.0),
-                    p75 + (p100 - p75) * (values - 192) * np.float32(1 / 63.0),
-                ),
-            ).astype(np.float32)
+            # (columns, rows) codes through (columns, 256) values, then -> (rows, columns)
+            return np.ascontiguousarray(np.take_along_axis(_code_values(quartiles), codes, axis=1).T)
         if kind not in ("CM2", "CM3"):
             raise self.fail(f"expected a compressed matrix, found {kind!r}")
         dtype, steps = ("<u2", 65535.0) if kind == "CM2" else (np.uint8, 255.0)
@@ -241,7 +236,7 @@ class KaldiReader:
         start = self.pos
         text = self._bracketed()
         try:
-            rows = [np.array(line.split(), np.float32) for line in text.splitlines() if line.strip()]
+            rows = [np.array(line.split(), np.float64).astype(np.float32) for line in text.splitlines() if line.strip()]
             if one_row:
                 return np.concatenate(rows) if rows else np.zeros(0, np.float32)
             return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
@@ -259,15 +254,25 @@ class KaldiReader:
     def _text_ints(self) -> np.ndarray:
         start = self.pos
         self.skip_space()
-        if self.data[self.pos : self.pos + 1] == b"[":
-            text = self._bracketed()
-        else:
-            text = self.line()
+        text = self._bracketed() if self.data[self.pos : self.pos + 1] == b"[" else self.line()
         try:
-            return np.array(text.split(), np.int64).astype(np.int32)
+            return np.array([int(word) for word in text.split()], np.int32)
         except (ValueError, OverflowError):
             self.pos = start
-            raise self.fail("not a vector of integers") from None
+            raise self.fail("not a vector of 32-bit integers") from None
+
+
+def _code_values(quartiles: np.ndarray) -> np.ndarray:
+    """The values (columns, 256) float32 of the byte codes, from each column's four quartiles (columns, 4) float32."""
+    p0, p25, p75, p100 = (quartiles[:, [i]] for i in range(4))
+    code = np.arange(256, dtype=np.float32)
+    # As in Kaldi, differences and products are floats, the last factor and the sum doubles.
+    pieces = (
+        (p0, (p25 - p0) * code[:65], 1 / 64.0),
+        (p25, (p75 - p25) * (code[65:193] - 64), 1 / 128.0),
+        (p75, (p100 - p75) * (code[193:] - 192), 1 / 63.0),
+    )
+    return np.hstack([(low + rise.astype(np.float64) * unit).astype(np.float32) for low, rise, unit in pieces])
 
 
 def unpack_symmetric(packed: np.ndarray, size: int) -> np.ndarray:
@@ -335,7 +340,7 @@ class KaldiWriter:
             self.raw(np.ascontiguousarray(value, "<f8" if double else "<f4").tobytes())
         else:
             rows = ("\n  " + "".join(f"{x!s} " for x in row) for row in value.astype(np.float32))
-            self.raw(" [" + "".join(rows) + "]\n")
+            self.raw(" [" + ("".join(rows) if value.size else " ") + "]\n")
 
     def int_vector(self, value: np.ndarray) -> None:
         """Append a vector of 32-bit integers (N,)."""

@@ -18,9 +18,9 @@ from pysed.kaldi.messages import warn
 from pysed.kaldi.stream import KaldiReader
 
 __all__ = [
-    "RandomAccess", "Specifier", "TableWriter", "int_vectors", "is_table", "matrices", "open_input", "open_output",
-    "parse_rspecifier", "parse_wspecifier", "read_kind", "read_object", "read_script", "sequential", "tokens",
-    "vectors", "write_object",
+    "RandomAccess", "Specifier", "TableWriter", "int_vectors", "is_table", "is_wspecifier", "matrices",
+    "open_input", "open_output", "parse_rspecifier", "parse_wspecifier", "read_kind", "read_object", "read_script", "sequential",
+    "tokens", "vectors", "write_kind", "write_object",
 ]  # fmt: skip
 
 _READ_OPTIONS = {"b", "t", "o", "no", "p", "np", "s", "ns", "cs", "ncs", "bg"}
@@ -71,6 +71,14 @@ def is_table(text: str) -> bool:
     """True for what Kaldi takes for an rspecifier (and not for a file name)."""
     words = re.split("[, ]", text.partition(":")[0])
     return ":" in text and words.count("ark") + words.count("scp") == 1 and set(words) <= _READ_OPTIONS | {"ark", "scp"}
+
+
+def is_wspecifier(text: str) -> bool:
+    """True for what Kaldi takes for a wspecifier (and not for a file name)."""
+    words = re.split("[, ]", text.partition(":")[0])
+    types = [word for word in words if word in ("ark", "scp")]
+    known = set(words) <= _WRITE_OPTIONS | {"ark", "scp"}
+    return ":" in text and known and types in (["ark"], ["scp"], ["ark", "scp"])
 
 
 def _kind(kind: str | Kind) -> Kind:
@@ -419,6 +427,13 @@ def read_object(rxfilename: str) -> KaldiReader:
         while part := source.read_up_to(1 << 24):
             parts.append(part)
     return KaldiReader(b"".join(parts), rxfilename if rxfilename not in ("", "-") else "standard input")
+
+
+def write_kind(wxfilename: str, kind: str | Kind, value: Any, binary: bool = True) -> None:
+    """One object to a file of its own, ``-`` or ``| command``."""
+    kind = _kind(kind)
+    header = [b"\0B"] if binary and kind.header else []
+    write_object(wxfilename, [*header, *kind.write(value, binary)])
 
 
 def write_object(wxfilename: str, data: bytes | Iterable[bytes]) -> None:
