@@ -139,7 +139,7 @@ def evaluate(
     )
     for name, events in reference.items():
         metrics.evaluate(_for_sed_eval(name, events, event), _for_sed_eval(name, detected.get(name, ()), event))
-    results, counts = metrics.results()["overall"], metrics.overall
+    results, counts = metrics.results_overall_metrics(), metrics.overall
     return {
         # Without reference events sed_eval divides by its epsilon; a rate of nothing is undefined.
         "error_rate": _rate(results["error_rate"]["error_rate"]) if counts["Nref"] else None,

@@ -1,0 +1,60 @@
+"""What is to be scored: a reference from an event list or a data directory, and detections that fit it."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+from pysed.errors import DataError
+from pysed.score.event_based import Event, EventLists, read_events
+
+
+def read_reference(path: str | os.PathLike) -> EventLists:
+    """Files of the reference, by base name, each with its events.
+
+    ``path``: an event list that names every file, or a data directory (``wav.scp`` and ``events.tsv``).
+    Raises DataError for what is missing, malformed, or named twice.
+    """
+    return _from_data_dir(Path(path)) if os.path.isdir(path) else by_base_name(read_events(path), path)
+
+
+def by_base_name(lists: EventLists, path: str | os.PathLike) -> EventLists:
+    """The lists with folders dropped from file names; DataError where two files would become one."""
+    result: EventLists = {}
+    for name, events in lists.items():
+        base = PurePosixPath(name).name
+        if base in result:
+            raise DataError(f"{path}: {base}: in more than one folder; expected unique base names")
+        result[base] = events
+    return result
+
+
+def file_name(utterance: str, location: str) -> str:
+    """A recording's base name with extension: of its file in wav.scp, or the id and .wav where that is a command."""
+    if location.endswith("|"):
+        return f"{utterance}.wav"
+    return PurePosixPath(location).name
+
+
+def _from_data_dir(folder: Path) -> EventLists:
+    scp = folder / "wav.scp"
+    try:
+        lines = scp.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise DataError(f"{scp}: cannot be read; expected a data directory with wav.scp and events.tsv") from None
+    names: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        fields = line.split(None, 1)
+        if len(fields) != 2:
+            raise DataError(f"{scp}:{number}: {line!r}; expected utterance and file")
+        names[fields[0]] = file_name(fields[0], fields[1].strip())
+    if len(set(names.values())) < len(names):
+        raise DataError(f"{scp}: two recordings with the same file name; expected unique base names")
+    lists: EventLists = {name: [] for name in names.values()}
+    events_path = folder / "events.tsv"
+    if not events_path.is_file():
+        raise DataError(f"{events_path}: no such file; expected a data directory with wav.scp and events.tsv")
+    if events_path.stat().st_size:  # no events at all is a legal set
+        for utterance, events in read_events(events_path).items():
+            if utterance not in names:
+                raise DataError(f"{events_path}: {utterance}: not in {scp}; expected the same recordings")
+            lists[names[utterance]] += [Event(*event) for event in events]
+    return lists

@@ -1,0 +1,140 @@
+"""Tuning: the fast counter against sed_eval, the choice among ties, determinism, speed."""
+
+import time
+
+import numpy as np
+import pytest
+
+from pysed.detect.postprocess import detect_batch
+from pysed.detect.tuning import (
+    PRIOR,
+    Tuning,
+    count_onsets,
+    neighbourhood_mean,
+    plateau_depth,
+    rates,
+    reference_onsets,
+    sweep,
+    tune,
+)
+from pysed.score.event_based import Event, evaluate
+
+
+def random_clips(seed: int, num_clips: int = 24, num_frames: int = 80) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy scores with bumps near, and sometimes far from, the reference onsets."""
+    rng = np.random.default_rng(seed)
+    scores = rng.random((num_clips, num_frames)) * 0.4
+    onsets = np.full(num_clips, np.nan)
+    for clip in range(0, num_clips, 2):
+        frame = int(rng.integers(5, num_frames - 20))
+        scores[clip, frame : frame + 12] += rng.random() * 0.6
+        onsets[clip] = round(max(0.0, frame * 0.1 + rng.choice([-0.5, 0.5, 0.3, -0.2, 0.6, 2.0])), 6)
+    return scores.clip(0, 1), onsets
+
+
+def as_lists(onsets: np.ndarray, offsets: np.ndarray) -> dict:
+    return {
+        f"{i}.wav": [] if np.isnan(on) else [Event(float(on), float(off), "x")]
+        for i, (on, off) in enumerate(zip(onsets, offsets, strict=True))
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sweep_equals_sed_eval(seed):
+    scores, onsets = random_clips(seed)
+    t_bases, betas, gaps = (0.1, 0.4, 0.6), (0.0, 0.7), (0.2, None)
+    counts = sweep(scores, onsets, t_bases, betas, gaps)
+    reference = as_lists(onsets, onsets + 1)
+    for i, t_base in enumerate(t_bases):
+        for j, beta in enumerate(betas):
+            for k, gap in enumerate(gaps):
+                expected = evaluate(reference, as_lists(*detect_batch(scores, t_base, beta, max_gap_s=gap)), "x")
+                hits, insertions, deletions = counts[i, j, k]
+                assert (insertions, deletions) == (expected["insertions"], expected["deletions"])
+                assert hits == expected["num_reference"] - expected["deletions"]
+                f_measure, error_rate = rates(counts[i, j, k])
+                assert error_rate == pytest.approx(expected["error_rate"], abs=1e-12)
+                assert f_measure == pytest.approx(expected["f_measure"] or 0.0, abs=1e-12)
+
+
+def test_counter_on_the_collars_edge_equals_sed_eval():
+    rng = np.random.default_rng(5)
+    reference = np.round(rng.integers(5, 250, 300) * 0.1, 6)
+    detected = np.round(reference + rng.choice([-0.5, 0.5, 0.500001, -0.500001, 0.6], 300), 6)
+    reference[::7], detected[::5] = np.nan, np.nan
+    expected = evaluate(as_lists(reference, reference + 1), as_lists(detected, detected + 1), "x")
+    hits, insertions, deletions = count_onsets(reference, detected)
+    assert (insertions, deletions) == (expected["insertions"], expected["deletions"])
+    assert 0 < hits == expected["num_reference"] - deletions
+
+
+def test_tuning_is_the_best_of_the_grid_and_deterministic():
+    scores, onsets = random_clips(11)
+    best = tune(scores, onsets)
+    f_measure, _ = rates(sweep(scores, onsets))
+    assert best.f_measure == f_measure.max()
+    assert tune(scores, onsets) == best == tune(scores.copy(), onsets.copy())
+    onset, _ = detect_batch(scores, best.t_base, best.beta, max_gap_s=best.max_gap_s)
+    counts = (best.true_positives, best.insertions, best.deletions)
+    assert tuple(count_onsets(onsets, onset)) == counts
+    assert best.as_dict()["t_base"] == best.t_base
+
+
+def test_the_plateaus_centre_is_chosen():
+    # The event scores 0.8, a distractor 0.4: any threshold of 0.4 to below 0.8 is perfect.
+    scores = np.zeros((2, 60))
+    scores[0, 10:20], scores[1, 30:40] = 0.8, 0.4
+    onsets = np.array([1.0, np.nan])
+    best = tune(scores, onsets, t_bases=tuple(np.round(np.arange(0.05, 1, 0.05), 2)), betas=(0.0,))
+    assert best.f_measure == 1 and best.error_rate == 0
+    assert best.t_base == pytest.approx(0.55, abs=0.051)
+    assert best.max_gap_s == PRIOR[2] and best.beta == 0
+
+
+def test_all_settings_alike_give_the_prior():
+    scores = np.zeros((2, 60))
+    scores[0, 10:20] = 1.0
+    best = tune(scores, np.array([1.0, np.nan]))
+    assert (best.t_base, best.beta, best.max_gap_s) == (pytest.approx(0.5, abs=0.06), 0.0, 1.0)
+
+
+def test_lower_error_rate_breaks_ties_of_f():
+    counts = np.array([[2, 0, 1], [2, 1, 0]])
+    f_measure, error_rate = rates(counts)
+    assert f_measure[0] == f_measure[1] == 0.8 and error_rate[0] == pytest.approx(1 / 3) and error_rate[1] == 0.5
+
+
+def test_nothing_to_tune_on():
+    assert tune(np.random.default_rng(0).random((3, 40)), np.full(3, np.nan)) == Tuning(*PRIOR, None, None, 0, 0, 0)
+    f_measure, error_rate = rates(np.array([0, 3, 0]))
+    assert np.isnan(f_measure) and np.isnan(error_rate)
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="references of 3"):
+        tune(np.zeros((2, 10)), np.zeros(3))
+    with pytest.raises(ValueError, match="NaN"):
+        tune(np.full((1, 10), np.nan), np.zeros(1))
+    with pytest.raises(ValueError, match="2 events"):
+        reference_onsets([[(1.0, 2.0), (3.0, 4.0)]])
+    np.testing.assert_array_equal(reference_onsets([[(1.5, 2.0)], []]), [1.5, np.nan])
+
+
+def test_plateau_depth():
+    best = np.array([0, 1, 1, 1, 1, 1, 0, 1, 1], dtype=bool)[:, None]
+    assert plateau_depth(best)[:, 0].tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 1]
+
+
+def test_neighbourhood_mean_by_loops():
+    values = np.random.default_rng(2).random((4, 3, 2))
+    for i in range(4):
+        for j in range(3):
+            window = values[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
+            np.testing.assert_allclose(neighbourhood_mean(values)[i, j], window.mean(axis=(0, 1)))
+
+
+def test_a_validation_sets_sweep_is_fast():
+    scores, onsets = random_clips(0, num_clips=100, num_frames=300)
+    begin = time.perf_counter()
+    tune(scores, onsets)
+    assert time.perf_counter() - begin < 5
