@@ -44,7 +44,7 @@ class Source:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(failed=kind is not None)
+        self.close(failed=kind is not None, abandoned=kind is GeneratorExit)
 
     def fail(self, message: str) -> DataError:
         """A DataError that names the place; use as ``raise source.fail(…)``."""
@@ -149,19 +149,20 @@ class Source:
             raise DataError(f"{self.name}: offset {offset}: not a place one can go to in it") from None
         self.pos = offset
 
-    def close(self, failed: bool = False) -> None:
-        """Close it. A command that failed raises DataError, also when reading from it has failed."""
+    def close(self, failed: bool = False, abandoned: bool = False) -> None:
+        """Close it. A command that failed raises DataError; that is the news also when reading has failed.
+
+        A command cut short because no more of its output is wanted cannot fail.
+        """
         if self.process is None:
             if self.stream is not sys.stdin.buffer:
                 self.stream.close()
             return
-        early = failed or bool(self._drain())
+        unread = abandoned or (not failed and bool(self._drain()))
         self.stream.close()
         code = self.process.wait()
-        # A command cut short by us ends on SIGPIPE, which is no failure of its own.
-        if code and not (early and code in (-signal.SIGPIPE, 128 + signal.SIGPIPE)):
-            command = self.name
-            raise DataError(f"{command}: the command failed (exit code {code}); run it by hand to see why")
+        if code and not unread and not (failed and code in (-signal.SIGPIPE, 128 + signal.SIGPIPE)):
+            raise DataError(f"{self.name}: the command failed (exit code {code}); run it by hand to see why")
 
     def _drain(self) -> bytes:
         with suppress(OSError, ValueError):

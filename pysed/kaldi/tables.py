@@ -19,8 +19,8 @@ from pysed.kaldi.stream import KaldiReader
 
 __all__ = [
     "RandomAccess", "Specifier", "TableWriter", "int_vectors", "is_table", "is_wspecifier", "matrices",
-    "open_input", "open_output", "parse_rspecifier", "parse_wspecifier", "read_kind", "read_object", "read_script", "sequential",
-    "tokens", "vectors", "write_kind", "write_object",
+    "open_input", "open_output", "parse_rspecifier", "parse_wspecifier", "read_kind", "read_object",
+    "read_script", "sequential", "tokens", "vectors", "write_kind", "write_object",
 ]  # fmt: skip
 
 _READ_OPTIONS = {"b", "t", "o", "no", "p", "np", "s", "ns", "cs", "ncs", "bg"}
@@ -407,17 +407,7 @@ class TableWriter:
 def read_kind(rxfilename: str, kind: str | Kind) -> Any:
     """The one object in a file, or at a place of it (``file:123``), or from a command."""
     with open_input(rxfilename) as source:
-        try:
-            return _read_value(source, _kind(kind))
-        except DataError:
-            _explain_failure(source)
-            raise
-
-
-def _explain_failure(source: Source) -> None:
-    """Where a command failed, that is the news, and not that its output is cut short."""
-    if source.process is not None and not source.peek():
-        source.close()
+        return _read_value(source, _kind(kind))
 
 
 def read_object(rxfilename: str) -> KaldiReader:
