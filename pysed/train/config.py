@@ -1,0 +1,153 @@
+"""A system's configuration: one flat YAML of ``conf/systems/`` to a frozen dataclass; nothing unknown gets through."""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pysed.errors import DataError
+
+
+@dataclass(frozen=True)
+class SystemConfig:
+    """Everything that defines a system and its training; the YAMLs say why each value is what it is."""
+
+    system: str
+    model: str = "cbrnn"
+    frontend: str = "logmel40"
+    asr: bool = False  # features of the speech recogniser are a second input
+
+    # Network
+    context_frames: int = 2
+    normalisation: str = "standard"
+    spectral_attention: bool = True
+    spectral_hidden: int = 32
+    channels: int = 64
+    temporal_attention: bool = True
+    temporal_hidden: int = 200
+    gru_hidden: int = 32
+    gru_layers: int = 2
+    dropout: float = 0.25
+    asr_dropout: float = 0.0
+    asr_entry: str = "classifier"
+    classifier_hidden: int = 0
+
+    # Optimisation
+    epochs: int = 15
+    min_steps: int = 0
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    decay: float = 0.01
+    warmup_steps: int = 50
+    weight_decay: float = 0.0
+    gradient_clip: float = 1.0
+    positive_weight: float = 3.0
+    average_decay: float = 0.98
+    patience: int = 0
+    precision: str = "auto"
+
+    # Augmentation of training clips
+    time_shift: bool = True
+    gain_sd: float = 1.0
+    mask_bins: int = 8
+    mask_frames: int = 0
+    mixup: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for config.yaml and checkpoints; config_from_dict() takes them back."""
+        return dataclasses.asdict(self)
+
+
+_CHOICES = {
+    "normalisation": ("standard", "minmax"),
+    "schedule": ("cosine", "decay", "constant"),
+    "asr_entry": ("classifier", "gru"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+_AT_LEAST = {
+    "context_frames": 0, "spectral_hidden": 1, "channels": 1, "temporal_hidden": 1, "gru_hidden": 1, "gru_layers": 1,
+    "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
+    "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
+    "average_decay": 0, "patience": 0, "gain_sd": 0, "mask_bins": 0, "mask_frames": 0, "mixup": 0,
+}  # fmt: skip
+_BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay")
+_ABOVE_ZERO = ("learning_rate", "positive_weight")
+
+
+def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:
+    """A configuration of plain values; raises DataError naming ``place`` and the key for all that is wrong."""
+    fields = {field.name: field for field in dataclasses.fields(SystemConfig)}
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            raise DataError(
+                f"{place}: unknown key {key!r}; "
+                + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fields)}")
+            )
+    if "system" not in values:
+        raise DataError(f"{place}: no 'system'; expected the system's name")
+    config = SystemConfig(**{key: _typed(value, fields[key].type, f"{place}: {key}") for key, value in values.items()})
+    for key, choices in _CHOICES.items():
+        if getattr(config, key) not in choices:
+            raise DataError(f"{place}: {key} {getattr(config, key)!r}; expected one of {', '.join(choices)}")
+    for key, least in _AT_LEAST.items():
+        value = getattr(config, key)
+        if not value >= least or (key in _BELOW_ONE and value >= 1) or (key in _ABOVE_ZERO and value == 0):
+            expected = f"more than {least}" if key in _ABOVE_ZERO else f"at least {least}"
+            raise DataError(f"{place}: {key} {value}; expected {expected}{' and below 1' * (key in _BELOW_ONE)}")
+    return config
+
+
+def _typed(value: Any, kind: Any, place: str) -> Any:
+    if kind is float:
+        if isinstance(value, str):  # YAML 1.1 reads 1e-4, without a point, as text
+            try:
+                value = float(value)
+            except ValueError:
+                raise DataError(f"{place} {value!r}; expected a number") from None
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    raise DataError(f"{place} {value!r}; expected {names[kind]}")
+
+
+def load_config(path: str | os.PathLike, changes: Mapping[str, Any] | None = None) -> SystemConfig:
+    """Read ``conf/systems/<name>.yaml``, with ``changes`` (key -> value) taking precedence.
+
+    Raises DataError for a missing or malformed file, an unknown key, a value of the wrong type or out of range.
+    """
+    return config_from_dict({**read_flat_yaml(path), **(changes or {})}, str(path))
+
+
+def read_flat_yaml(path: str | os.PathLike) -> dict[str, Any]:
+    """The mapping in a YAML file; DataError for anything else."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise DataError(f"{path}: cannot be read ({reason}); expected a system's YAML") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise DataError(f"{path}{f':{mark.line + 1}' if mark else ''}: not YAML; expected 'key: value' lines") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: not a mapping; expected 'key: value' lines")
+    return values
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """``key=value`` of the command line, the value read as YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise DataError(f"--set {text}: expected key=value, such as --set learning_rate=0.0005")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise DataError(f"--set {text}: the value is not YAML; expected a number, true, false or a word") from None

@@ -1,0 +1,171 @@
+"""A data directory's clips in memory: features, labels, the split, augmentation, batches."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pysed.errors import DataError
+from pysed.train.config import SystemConfig
+
+HOP_S = 0.1  # of labels and scores
+_FRAMES_PER_LABEL = 2  # 50 ms feature frames
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of equal length, features unnormalised.
+
+    features: (N, T, F) float32; asr: (N, T/2, A) float32 or None; labels: (N, T/2) float32, the share of each 100 ms
+    frame that an event covers, rounded to 0 or 1; onset_s: (N,) float64, NaN for clips without an event.
+    """
+
+    names: list[str]
+    features: np.ndarray
+    asr: np.ndarray | None
+    labels: np.ndarray
+    onset_s: np.ndarray
+
+
+def read_lines(path: Path, fields: int) -> list[list[str]]:
+    """Lines of a Kaldi list split into exactly ``fields``; DataError names file and line of any other."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; run the stages before") from None
+    rows = [line.split() for line in text.splitlines()]
+    for number, row in enumerate(rows, 1):
+        if len(row) != fields:
+            raise DataError(f"{path}:{number}: {len(row)} fields; expected {fields}")
+    return rows
+
+
+def read_split(folder: Path) -> dict[str, list[str]]:
+    """Utterances of "train" and "valid" of ``utt2split``, in the file's order."""
+    split: dict[str, list[str]] = {"train": [], "valid": []}
+    for number, (name, part) in enumerate(read_lines(folder / "utt2split", 2), 1):
+        if part not in split:
+            raise DataError(f"{folder / 'utt2split'}:{number}: {part!r}; expected train or valid")
+        split[part].append(name)
+    for part, names in split.items():
+        if not names:
+            raise DataError(f"{folder / 'utt2split'}: no {part} utterance; expected some: make more mixtures")
+    return split
+
+
+def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:
+    """Onset and offset in seconds of every utterance that has the event."""
+    path = folder / "events.tsv"
+    events: dict[str, tuple[float, float]] = {}
+    for number, (name, onset, offset, label) in enumerate(read_lines(path, 4), 1):
+        if label != event:
+            continue
+        if name in events:
+            raise DataError(f"{path}:{number}: a second {event} in {name}; expected one at most")
+        try:
+            events[name] = float(onset), float(offset)
+        except ValueError:
+            raise DataError(f"{path}:{number}: {onset} {offset}; expected seconds") from None
+    return events
+
+
+def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarray:
+    """1 for the 100 ms frames of which the event covers at least half, or, of a shorter event, the most; (T100,)."""
+    labels = np.zeros(num_frames, dtype=np.float32)
+    if event is not None:
+        start = np.arange(num_frames) * HOP_S
+        covered = np.minimum(event[1], start + HOP_S) - np.maximum(event[0], start)
+        labels[covered >= HOP_S / 2] = 1
+        if not labels.any():
+            labels[covered.argmax()] = 1
+    return labels
+
+
+def load_clips(folder: str | os.PathLike, names: list[str], event: str, config: SystemConfig) -> Clips:
+    """Features and labels of the named utterances of a data directory.
+
+    Reads ``feats_<frontend>.scp``, ``prefinal.scp`` if the system takes recogniser features, and ``events.tsv``.
+    Raises DataError for missing utterances, clips of unequal length or features that are not finite.
+    """
+    folder = Path(folder)
+    path = folder / f"feats_{config.frontend}.scp"
+    features = _read_archive(path, names)
+    shape = features[0].shape
+    num_frames = shape[0] // _FRAMES_PER_LABEL
+    for name, matrix in zip(names, features, strict=True):
+        if matrix.shape != shape:
+            raise DataError(f"{path}: {name}: {matrix.shape} frames x bins, others {shape}; expected equal clips")
+    if num_frames < 1 or shape[0] % _FRAMES_PER_LABEL:
+        raise DataError(f"{path}: {shape[0]} frames a clip; expected an even number, two to a score")
+    asr = None
+    if config.asr:
+        from pysed.features.alignment import to_grid
+
+        rows = _read_archive(folder / "prefinal.scp", names)
+        asr = np.stack([to_grid(matrix, hop_s=HOP_S, num_frames=num_frames) for matrix in rows])
+    events = read_onsets(folder, event)
+    return Clips(
+        list(names),
+        np.stack(features),
+        asr,
+        np.stack([frame_labels(events.get(name), num_frames) for name in names]),
+        np.array([events[name][0] if name in events else np.nan for name in names]),
+    )
+
+
+def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
+    """Matrices of the named utterances, in their order."""
+    from pysed.kaldi.tables import matrices
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; run the feature stages before training")
+    wanted = set(names)
+    found = {name: np.array(matrix, dtype=np.float32) for name, matrix in matrices(f"scp:{path}") if name in wanted}
+    for name in names:
+        if name not in found:
+            raise DataError(f"{path}: no utterance {name}, which utt2split names; make the features anew")
+        if not np.isfinite(found[name]).all():
+            raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
+    return [found[name] for name in names]
+
+
+def make_batch(
+    clips: Clips, chosen: np.ndarray, normalise: dict[str, dict], config: SystemConfig, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Normalised and augmented features (B, T, F), recogniser features (B, T/2, A) or None, labels (B, T/2).
+
+    Augmentation, each as far as the configuration asks: a clip is mixed with another's features in the power domain
+    (labels: the larger), turned in time (what leaves at the end enters at the start), made louder or softer as a whole,
+    and a band of bins or a stretch of frames is replaced by the training mean.
+    """
+    features, labels = clips.features[chosen], clips.labels[chosen]
+    asr = None if clips.asr is None else clips.asr[chosen]
+    num_clips, num_frames, num_bins = features.shape
+    if config.gain_sd:
+        features += random.normal(0, config.gain_sd, (num_clips, 1, 1)).astype(np.float32)
+    features = apply_normalisation(features, normalise["features"])
+    if asr is not None:
+        asr = apply_normalisation(asr, normalise["asr"])
+    fill = 0.0 if config.normalisation == "standard" else float(features.mean())
+    for index in range(num_clips):
+        if config.time_shift:
+            turn = int(random.integers(labels.shape[1]))
+            features[index] = np.roll(features[index], turn * _FRAMES_PER_LABEL, axis=0)
+            labels[index] = np.roll(labels[index], turn)
+            if asr is not None:
+                asr[index] = np.roll(asr[index], turn, axis=0)
+        if config.mask_bins:
+            width = int(random.integers(min(config.mask_bins, num_bins) + 1))
+            first = int(random.integers(num_bins - width + 1))
+            features[index, :, first : first + width] = fill
+        if config.mask_frames:
+            width = int(random.integers(min(config.mask_frames, num_frames) + 1))
+            first = int(random.integers(num_frames - width + 1))
+            features[index, first : first + width] = fill
+    return features, asr, labels
+
+
+def apply_normalisation(values: np.ndarray, statistics: dict) -> np.ndarray:
+    """(values - shift) * scale, float32; values: (..., F)."""
+    return (values - np.asarray(statistics["shift"])) * np.asarray(statistics["scale"])

@@ -1,0 +1,65 @@
+"""``pysed train``: one system, one event class, one seed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pysed.errors import DataError
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad use is one line."""
+
+    def error(self, message: str):
+        raise DataError(f"pysed train: {message}; see pysed train --help")
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed train``; returns the exit code."""
+    parser = Parser(
+        prog="pysed train",
+        description="Train a detector on a data directory. A run that was cut off is gone on with.",
+        epilog="Example: pysed train --system conf/systems/gradual.yaml --data data/demo/babycry/devtrain "
+        "--event babycry --out exp/demo/babycry/gradual",
+    )
+    parser.add_argument(
+        "--system", required=True, metavar="YAML", help="the system's configuration, conf/systems/*.yaml"
+    )
+    parser.add_argument("--data", required=True, metavar="DIR", help="data directory with features and utt2split")
+    parser.add_argument("--event", required=True, help="event class, as events.tsv names it")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where final.pt, metrics.csv, train.log go")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="instead of the configuration's epochs and min_steps")
+    parser.add_argument("--asr", metavar="DIR", help="ASR model that made prefinal.scp; noted in the checkpoint")
+    parser.add_argument("--layer", default="prefinal-l", help="its node (%(default)s)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one configuration key")
+    options = parser.parse_args(argv)
+
+    from pysed.train.config import load_config, parse_change
+
+    changes = dict(parse_change(text) for text in options.set)
+    if options.epochs is not None:
+        changes.update(epochs=options.epochs, min_steps=0)
+    config = load_config(options.system, changes)
+    if options.seed < 0:
+        raise DataError(f"pysed train: --seed {options.seed}; expected 0 or more")
+    if not Path(options.data).is_dir():
+        raise DataError(f"{options.data}: no such folder; expected a data directory; run the stages before")
+    frontend = load_frontend_values(config.frontend, Path(options.system))
+    asr = {"model": options.asr, "layer": options.layer} if config.asr else None
+
+    from pysed.train.engine import train
+
+    try:
+        train(config, options.data, options.event, options.out, options.seed, asr, frontend)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+def load_frontend_values(name: str, system_yaml: Path) -> dict:
+    """``conf/frontends/<name>.yaml`` beside the systems' folder, as plain values."""
+    from pysed.features.frontend import load_frontend
+
+    return load_frontend(system_yaml.resolve().parent.parent / "frontends" / f"{name}.yaml").as_dict()
