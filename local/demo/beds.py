@@ -5,8 +5,21 @@ from scipy import signal
 
 from .rooms import diffuse_tail, reverberate
 from .signals import (
-    RATE_HZ, Rng, Sound, add_at, band, burst, fade, gain, log_uniform, modes, num_samples, seconds, shaped_noise,
-    unit_rms, wander,
+    RATE_HZ,
+    Rng,
+    Sound,
+    add_at,
+    band,
+    burst,
+    fade,
+    gain,
+    log_uniform,
+    modes,
+    num_samples,
+    seconds,
+    shaped_noise,
+    unit_rms,
+    wander,
 )  # fmt: skip
 from .voice import Voice, speak
 
@@ -21,7 +34,7 @@ def wind(rng: Rng, count: int) -> Sound:
 
 def leaves(rng: Rng, count: int) -> Sound:
     """Rustling foliage: broad high noise in flurries."""
-    flurry = wander(rng, count, 0.6, 0.1, 1.0) ** 1.5 * wander(rng, count, 14.0, 0.5, 1.0)
+    flurry = wander(rng, count, 0.5, 0.35, 1.0) ** 1.5 * wander(rng, count, 14.0, 0.5, 1.0)
     return unit_rms(shaped_noise(rng, count, {200: -30, 1500: -4, 4000: 0, 8000: -6}) * flurry)
 
 
@@ -68,10 +81,11 @@ def engine(rng: Rng, count: int, idle_hz: float, span: float = 1.4, roughness: f
         a * signal.lfilter(*signal.iirpeak(f, 4.0, fs=RATE_HZ), pulse)
         for f, a in zip(log_uniform(rng, 60, 900, 5), rng.uniform(0.3, 1.0, 5), strict=True)
     )
+    muffler_hz = log_uniform(rng, 250, 900)
     load = 0.5 + 0.5 * (firing / idle_hz - 1.0) / max(span - 1.0, 0.1)
     road = shaped_noise(rng, count, {30: -3, 80: 0, 300: -10, 1500: -26, 8000: -48})
     whine = 0.01 * np.sin(2 * np.pi * rng.uniform(7, 13) * phase + 0.2 * np.sin(2 * np.pi * phase))
-    return unit_rms(unit_rms(band(pulse + body, 25)) * load + 0.5 * road * load + whine)
+    return unit_rms(unit_rms(band(pulse + body, 25, muffler_hz, order=1)) * load + 0.5 * road * load + whine)
 
 
 def traffic(rng: Rng, count: int, per_minute: float) -> Sound:
@@ -99,7 +113,7 @@ def rails(rng: Rng, count: int, joint_s: float) -> Sound:
     while at < count / RATE_HZ:
         for delay in (0.0, axle_s, *([0.45 * joint_s, 0.45 * joint_s + axle_s] if joint_s > 0.9 else [])):
             clack = wheel + 0.7 * burst(rng, 0.2, 0.001, 0.012, {80: 0, 800: -3, 4000: -16, 8000: -30})
-            add_at(track, num_samples(at + delay), gain(rng.uniform(-6, 0)) * 1.3 * clack)
+            add_at(track, num_samples(at + delay), gain(rng.uniform(-6, 2)) * 2.5 * clack)
         at += joint_s * rng.uniform(0.98, 1.02)
     return unit_rms(track)
 
@@ -117,7 +131,9 @@ def ventilation(rng: Rng, count: int, mains_hz: float = 50.0) -> Sound:
 
 def street_hum(rng: Rng, count: int) -> Sound:
     """The distant city: brown noise, slowly breathing."""
-    return unit_rms(shaped_noise(rng, count, {25: -4, 60: 0, 500: -16, 2000: -30, 8000: -50}) * wander(rng, count, 0.2, 0.6, 1))
+    return unit_rms(
+        shaped_noise(rng, count, {25: -4, 60: 0, 500: -16, 2000: -30, 8000: -50}) * wander(rng, count, 0.2, 0.6, 1)
+    )
 
 
 def babble(rng: Rng, count: int, voices: int, kinds: tuple[str, ...] = ("man", "woman"), t60_s: float = 0.7) -> Sound:

@@ -17,8 +17,20 @@ import soundfile
 import yaml
 
 from . import cry, glass, scenes, shot
+from .rooms import microphone
 from .signals import (
-    RATE_HZ, Rng, Sound, add_at, fade, gain, generator, log_uniform, moving_rms, num_samples, shaped_noise, unit_rms,
+    RATE_HZ,
+    Rng,
+    Sound,
+    add_at,
+    fade,
+    gain,
+    generator,
+    log_uniform,
+    moving_rms,
+    num_samples,
+    shaped_noise,
+    unit_rms,
 )  # fmt: skip
 
 SYNTHESISERS: dict[str, Callable[[Rng, Rng], Sound]] = {
@@ -90,7 +102,7 @@ def make_event(piece: Piece) -> tuple[Sound, tuple[float, float]]:
     """Samples of an event's file in [-1, 1] and its segment (onset, offset) in seconds."""
     recording = generator(piece.seed, piece.kind, piece.subset, "recording", piece.recording)
     rng = generator(piece.seed, piece.kind, piece.subset, piece.index)
-    event = cut_event(SYNTHESISERS[piece.kind](recording, rng))
+    event = cut_event(microphone(recording, SYNTHESISERS[piece.kind](recording, rng)))
     onset = GRID * int(rng.integers(200, 1500))
     total = onset + len(event) + GRID * int(rng.integers(300, 1500))
     # The recorder's own noise, faded at the file's ends, well below the quietest part of the event.

@@ -1,21 +1,34 @@
 """Cries of infants: expiratory bursts of a driven voice, in-breaths between them.
 
 Figures after Wasz-Höckert et al. (1968) and LaGasse et al. (2005): pitch 300-600 Hz in rising-falling melodies, bursts
-of about a second, hyperphonation above 1 kHz and dysphonation (roughness) in passages, infant formants near 1.1, 3.3
-and 5.5 kHz for a tract of about 8 cm.
+of about a second, hyperphonation above 1 kHz and dysphonation (roughness) in passages, formants of a
+tract half as long as a grown-up's (the first near 1.1 kHz).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import signal
 
 from .rooms import reverberate, room, telephone
 from .signals import (
-    Rng, Sound, add_at, band, curve_through, fade, gain, log_uniform, num_samples, seconds, shaped_noise, unit_rms, wander,
+    Rng,
+    Sound,
+    add_at,
+    band,
+    curve_through,
+    fade,
+    gain,
+    log_uniform,
+    num_samples,
+    seconds,
+    shaped_noise,
+    unit_rms,
+    wander,
 )  # fmt: skip
 from .voice import formant_filter, phonate
 
-BANDWIDTHS_HZ = np.array([140.0, 220.0, 320.0, 450.0])
+BANDWIDTHS_HZ = np.array([140.0, 220.0, 350.0, 550.0])
 # Melody shapes as (fraction of the burst, pitch relative to the infant's mean).
 MELODIES = (
     ((0, 0.80), (0.25, 1.08), (0.7, 1.05), (1, 0.75)),
@@ -40,15 +53,15 @@ class Infant:
 
     @classmethod
     def draw(cls, rng: Rng) -> "Infant":
-        tract = rng.uniform(0.85, 1.15)
+        scale = rng.uniform(0.8, 1.12)
         return cls(
             pitch_hz=log_uniform(rng, 310, 560),
-            formants_hz=tract * np.array([1150.0, 2900.0, 4700.0, 6600.0]) * rng.uniform(0.93, 1.07, 4),
-            tilt_hz=log_uniform(rng, 1200, 5000),
+            formants_hz=scale * np.array([1150.0, 2900.0, 4700.0, 6300.0]) * rng.uniform(0.9, 1.08, 4),
+            tilt_hz=log_uniform(rng, 600, 4000),
             breath=log_uniform(rng, 0.01, 0.08),
             distress=rng.uniform(0.0, 1.0),
             room=room(rng, rng.uniform(0.15, 0.5), rng.uniform(-14, -3), size_m=rng.uniform(2, 5)),
-            recorder_hz=rng.choice([3600.0, 5500.0, 8000.0], p=[0.25, 0.2, 0.55]),
+            recorder_hz=rng.choice([3600.0, 5500.0, 8000.0], p=[0.3, 0.15, 0.55]),
         )
 
 
@@ -57,15 +70,17 @@ def expiration(rng: Rng, infant: Infant, duration_s: float) -> Sound:
     count = num_samples(duration_s)
     t = seconds(count)
     melody = np.array(MELODIES[rng.integers(len(MELODIES))])
-    melody[:, 1] **= rng.uniform(0.6, 1.4)
+    melody[:, 1] **= rng.uniform(0.8, 2.4)
     pitch = infant.pitch_hz * rng.uniform(0.92, 1.1) * curve_through(melody, count)
     pitch *= 1.0 + rng.uniform(0.0, 0.025) * np.sin(2 * np.pi * rng.uniform(5, 8) * t + rng.uniform(0, 6))
     pitch *= wander(rng, count, 12.0, 0.985, 1.015)
     if rng.random() < 0.15 + 0.2 * infant.distress:  # hyperphonation: the register breaks for a passage
         start, width = rng.uniform(0.1, 0.5), rng.uniform(0.15, 0.4)
-        inside = np.clip(12 * np.minimum(t / duration_s - start, start + width - t / duration_s) + 0.5, 0, 1)
+        inside = np.clip(
+            log_uniform(rng, 6, 60) * np.minimum(t / duration_s - start, start + width - t / duration_s) + 0.5, 0, 1
+        )
         pitch *= 1.0 + inside * rng.uniform(0.7, 1.3)
-    roughness = np.clip(wander(rng, count, 3.0, -1.0, 0.3 + infant.distress), 0, 1) if rng.random() < 0.6 else 0.0
+    roughness = np.clip(wander(rng, count, 3.0, -1.0, 0.4 + infant.distress), 0, 1) if rng.random() < 0.6 else 0.0
     source = phonate(
         rng,
         np.minimum(pitch, 1600.0),
@@ -80,11 +95,12 @@ def expiration(rng: Rng, infant: Infant, duration_s: float) -> Sound:
     opening = curve_through([(0, 0.72), (0.2, 1.0), (0.75, rng.uniform(0.9, 1.1)), (1, 0.75)], 64)
     spread = np.array([1.0, 0.5, 0.25, 0.15])
     formants = infant.formants_hz * (1.0 + spread * (opening[:, None] - 1.0)) * rng.uniform(0.96, 1.04, 4)
-    cry = formant_filter(source, formants.clip(max=7600), BANDWIDTHS_HZ)
+    cry = formant_filter(source, formants.clip(max=7200), BANDWIDTHS_HZ)
     loudness = curve_through([(0, 0.5), (0.15, 1.0), (0.7, rng.uniform(0.6, 1.0)), (1, 0.15)], count)
-    if rng.random() < 0.35:  # a sob: the breath stutters
-        loudness = loudness * (1.0 - 0.85 * (np.sin(2 * np.pi * rng.uniform(3.5, 6) * t) > 0.55))
-        loudness = np.convolve(loudness, np.hanning(321) / 160.0, "same")
+    if rng.random() < 0.25:  # a sob: the breath catches irregularly towards the end
+        catches = np.cumsum(rng.uniform(0.12, 0.35, 12)) + rng.uniform(0.0, 0.6) * duration_s
+        closed = (np.abs(t[:, None] - catches) < rng.uniform(0.015, 0.04, 12)).any(axis=1)
+        loudness = signal.oaconvolve(loudness * (1.0 - 0.9 * closed), np.hanning(401) / 200.0, "same")
     return unit_rms(fade(cry * loudness, rng.uniform(0.004, 0.03), rng.uniform(0.03, 0.12)))
 
 
@@ -94,7 +110,7 @@ def inspiration(rng: Rng, infant: Infant, duration_s: float) -> Sound:
     noise = shaped_noise(rng, count, {300: -18, 1500: 0, 5000: -2, 8000: -8})
     if rng.random() < 0.4:
         noise += 0.8 * phonate(rng, infant.pitch_hz * curve_through([(0, 1.2), (1, rng.uniform(1.5, 2.2))], count))
-    formants = np.tile(infant.formants_hz.clip(max=7600), (2, 1))
+    formants = np.tile(infant.formants_hz.clip(max=7200), (2, 1))
     breath = formant_filter(noise, formants, 2.5 * BANDWIDTHS_HZ)
     return breath * curve_through([(0, 0), (0.6, 1), (1, 0)], count)
 
@@ -102,7 +118,7 @@ def inspiration(rng: Rng, infant: Infant, duration_s: float) -> Sound:
 def synthesise(recording: Rng, rng: Rng) -> Sound:
     """One cry of 0.8 to about 5 s; ``recording`` seeds the infant and the room, ``rng`` this event; (T,)."""
     infant = Infant.draw(recording)
-    bursts = int(rng.choice([1, 2, 3, 4], p=[0.3, 0.35, 0.25, 0.1]))
+    bursts = int(rng.choice([1, 2, 3, 4, 5], p=[0.3, 0.3, 0.2, 0.12, 0.08]))
     track = np.zeros(num_samples(12.0))
     at = 0
     for i in range(bursts):
@@ -112,6 +128,6 @@ def synthesise(recording: Rng, rng: Rng) -> Sound:
         if i < bursts - 1:
             at += num_samples(rng.uniform(0.02, 0.12))
             breath_s = rng.uniform(0.12, 0.3)
-            add_at(track, at, inspiration(rng, infant, breath_s) * gain(rng.uniform(-24, -12)))
+            add_at(track, at, inspiration(rng, infant, breath_s) * gain(rng.uniform(-32, -14)))
             at += num_samples(breath_s + rng.uniform(0.02, 0.25))
     return band(telephone(reverberate(track[:at], infant.room), infant.recorder_hz), 80.0)

@@ -4,7 +4,19 @@ dogs, gulls, children and laughter for cries. Each takes a generator and returns
 import numpy as np
 
 from .signals import (
-    RATE_HZ, Rng, Sound, add_at, band, burst, curve_through, fade, gain, log_uniform, modes, num_samples, seconds,
+    RATE_HZ,
+    Rng,
+    Sound,
+    add_at,
+    band,
+    burst,
+    curve_through,
+    fade,
+    gain,
+    log_uniform,
+    modes,
+    num_samples,
+    seconds,
 )  # fmt: skip
 from .voice import Voice, formant_filter, laugh, phonate, speak
 
@@ -91,7 +103,9 @@ def tone(rng: Rng, pitches_hz, each_s: float, decay_s: float = 10.0, partials=(1
     notes = []
     for pitch in pitches_hz:
         t = seconds(num_samples(each_s))
-        note = sum(a * np.sin(2 * np.pi * pitch * (k + 1) * t) for k, a in enumerate(partials) if pitch * (k + 1) < 7600)
+        note = sum(
+            a * np.sin(2 * np.pi * pitch * (k + 1) * t) for k, a in enumerate(partials) if pitch * (k + 1) < 7600
+        )
         notes.append(fade(note * np.exp(-t / decay_s), 0.004, 0.01))
     return np.concatenate(notes)
 
@@ -172,7 +186,10 @@ def gull(rng: Rng) -> Sound:
         count = num_samples(rng.uniform(0.2, 0.6))
         pitch = rng.uniform(700, 1100) * curve_through([(0, 0.7), (0.2, 1.1), (1, rng.uniform(0.6, 0.9))], count)
         source = phonate(rng, pitch, jitter=0.02, shimmer=0.1, tilt_hz=5000)
-        calls.append(formant_filter(source, np.array([[1500.0, 3200.0, 5200.0]] * 2), np.array([250.0, 350.0, 500.0])) * np.hanning(count))
+        calls.append(
+            formant_filter(source, np.array([[1500.0, 3200.0, 5200.0]] * 2), np.array([250.0, 350.0, 500.0]))
+            * np.hanning(count)
+        )
     return _series(rng, calls, (0.35, 0.7))
 
 
@@ -180,7 +197,9 @@ def dog(rng: Rng) -> Sound:
     """Barks: 0.1-0.25 s of rough voice, pitch 350-900 Hz up and down."""
     barks = []
     base, tract = log_uniform(rng, 300, 750), rng.uniform(0.8, 1.3)
-    formants = tract * np.array([[700.0, 1500.0, 2900.0, 4300.0], [1000.0, 1800.0, 3000.0, 4300.0], [600.0, 1300.0, 2800.0, 4300.0]])
+    formants = tract * np.array(
+        [[700.0, 1500.0, 2900.0, 4300.0], [1000.0, 1800.0, 3000.0, 4300.0], [600.0, 1300.0, 2800.0, 4300.0]]
+    )
     for _ in range(int(rng.integers(1, 6))):
         count = num_samples(rng.uniform(0.1, 0.25))
         pitch = base * rng.uniform(0.95, 1.05) * curve_through([(0, 0.7), (0.35, 1.15), (1, 0.6)], count)

@@ -1,26 +1,27 @@
 """Places as impulse responses: direct sound, a few early reflections, a diffuse tail whose treble dies first.
 
-The tail is Gaussian noise with exponential decay per octave band (Moorer 1979, "About this reverberation business");
-air and walls absorb high frequencies more, so the decay time falls from band to band.
+The tail is exponentially decaying Gaussian noise (Moorer 1979, "About this reverberation business"); air and walls
+absorb high frequencies more, so its decay time falls smoothly with frequency.
 """
 
 import numpy as np
 from scipy import signal
 
-from .signals import RATE_HZ, Rng, Sound, add_at, band, gain, log_uniform, num_samples, rms, seconds
+from .signals import RATE_HZ, Rng, Sound, add_at, band, gain, log_uniform, num_samples, rms
 
-BAND_EDGES_HZ = (60, 250, 700, 1800, 4000, 7600)
+WINDOW = 256
+BASS_HZ = 125.0
 
 
 def diffuse_tail(rng: Rng, t60_s: float, treble: float, duration_s: float | None = None) -> Sound:
-    """Noise decaying by 60 dB in ``t60_s`` in the lowest band and in ``treble * t60_s`` in the highest; RMS 1 at 0."""
+    """Noise decaying by 60 dB in ``t60_s`` in the bass and in ``treble * t60_s`` at the top; RMS 1 at its start."""
     count = num_samples(t60_s if duration_s is None else duration_s)
-    decays = t60_s * np.geomspace(1.0, treble, len(BAND_EDGES_HZ) - 1)
-    t = seconds(count)
-    tail = np.zeros(count)
-    noise = rng.standard_normal(count)
-    for low, high, decay in zip(BAND_EDGES_HZ, BAND_EDGES_HZ[1:], decays, strict=False):
-        tail += band(noise, low, high) * 10.0 ** (-3.0 * t / decay)
+    frequencies, times, noise = signal.stft(
+        rng.standard_normal(count), RATE_HZ, nperseg=WINDOW, noverlap=3 * WINDOW // 4
+    )
+    octaves = np.log(np.maximum(frequencies, BASS_HZ) / BASS_HZ) / np.log(0.5 * RATE_HZ / BASS_HZ)
+    decay = 10.0 ** (-3.0 * times[None, :] / (t60_s * treble**octaves)[:, None])
+    tail = signal.istft(noise * decay, RATE_HZ, nperseg=WINDOW, noverlap=3 * WINDOW // 4)[1][:count]
     return tail / max(rms(tail[: num_samples(0.02)]), 1e-9)
 
 
@@ -55,3 +56,9 @@ def telephone(sound: Sound, high_hz: float) -> Sound:
     if high_hz < 0.45 * RATE_HZ:
         sound = signal.sosfilt(signal.ellip(6, 0.5, 50, high_hz, fs=RATE_HZ, output="sos"), sound)
     return band(sound, 90.0)
+
+
+def microphone(rng: Rng, sound: Sound) -> Sound:
+    """A recorder's colour: a first-order shelf of -8..8 dB somewhere between 400 and 2000 Hz."""
+    bass = band(sound, None, log_uniform(rng, 400, 2000), order=1)
+    return sound + (gain(rng.uniform(-8, 8)) - 1.0) * bass

@@ -40,7 +40,7 @@ class Range:
             gas_s=log_uniform(rng, 0.004, 0.02),
             gas_db=rng.uniform(-10, 0),
             supersonic=bool(rng.random() < 0.35),
-            air_hz=log_uniform(rng, 1800, 8000),
+            air_hz=log_uniform(rng, 1200, 7000),
             echo_delays_s=np.sort(delays),
             echo_db=rng.uniform(-20, -7, echoes) - 12 * (delays / delays.max()),
             tail_s=rng.uniform(0.35, 1.1) if indoors else rng.uniform(0.8, 2.2),
@@ -59,8 +59,8 @@ def blast(rng: Rng, place: Range) -> Sound:
     sound = wave.copy()
     gas = burst(rng, 0.2, 0.0004, place.gas_s, {80: -6, 400: 0, 2000: -3, 8000: -14})
     sound += gain(place.gas_db) * 0.5 * gas
-    low = burst(rng, 0.2, 0.002, 2.5 * place.gas_s, {40: 0, 250: 0, 700: -24, 8000: -60})
-    sound += gain(place.gas_db - 2) * 0.5 * low
+    low = burst(rng, 0.2, 0.002, 2.5 * place.gas_s, {40: 0, 300: 0, 900: -20, 8000: -60})
+    sound += gain(place.gas_db) * rng.uniform(0.5, 1.2) * low
     ground = num_samples(rng.uniform(0.0008, 0.007))
     add_at(sound, ground, 0.6 * sound[: len(sound) - ground].copy())
     if place.supersonic:
@@ -80,7 +80,11 @@ def report(rng: Rng, place: Range) -> Sound:
         # A far wall is rough: its echo comes smeared and dull.
         smear = burst(rng, 0.03, 0.0005, 0.002 + 0.02 * delay_s, {100: 0, 1500: 0, 8000: -12 - 20 * delay_s})
         echo = np.convolve(direct, smear / np.sqrt(np.sum(smear**2)))
-        add_at(sound, num_samples(delay_s), gain(level_db + rng.uniform(-1, 1)) * band(echo, None, 5000 / (1 + 4 * delay_s)))
+        add_at(
+            sound,
+            num_samples(delay_s),
+            gain(level_db + rng.uniform(-1, 1)) * band(echo, None, 5000 / (1 + 4 * delay_s)),
+        )
     tail = diffuse_tail(rng, place.tail_s, place.treble)
     attack = 1.0 - np.exp(-seconds(len(tail)) / 0.004)
     add_at(sound, num_samples(0.002), gain(place.tail_db) * tail * attack)

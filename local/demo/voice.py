@@ -147,7 +147,8 @@ def speak(rng: Rng, voice: Voice, duration_s: float, talkativeness: float = 0.8)
             if kind == "stop":
                 drive[max(vowel.start - 2, 0) : vowel.start + 1, 1 + int(rng.integers(2))] = 0.7
             drive[vowel, 0] = stress
-            pitch[at : vowel.stop] = voice.pitch_hz * (1.15 - slope * i / syllables) * (0.85 + 0.3 * stress)
+            accent = rng.uniform(0.9, 1.25) if stress > 0.75 else rng.uniform(0.85, 1.0)
+            pitch[at : vowel.stop] = voice.pitch_hz * (1.15 - slope * i / syllables) * accent
             at = vowel.stop
         at += int(rng.exponential(0.25 + 1.5 * (1.0 - talkativeness)) * second) + 8
     return _render(rng, voice, count, _smooth(formants, 9), _smooth(drive, 5), _smooth(pitch, 15)[:, 0])
@@ -172,14 +173,16 @@ def _render(rng: Rng, voice: Voice, count: int, formants: np.ndarray, drive: np.
     voicing, bright, dull = (np.interp(places, np.arange(len(drive)), column) for column in drive.T)
     source = phonate(
         rng,
-        np.interp(places, np.arange(len(pitch)), pitch) * (1.0 + 0.01 * np.sin(2 * np.pi * 5.5 * places * HOP / RATE_HZ)),
+        np.interp(places, np.arange(len(pitch)), pitch)
+        * (1.0 + 0.01 * np.sin(2 * np.pi * 5.5 * places * HOP / RATE_HZ)),
         open_quotient=voice.open_quotient,
         tilt_hz=voice.tilt_hz,
         breath=voice.breath,
     )
-    upper = np.broadcast_to(np.array([3500.0, 4500.0, 6500.0]) * voice.tract, (len(formants), 3)).clip(max=7600)
-    resonances = np.concatenate([formants, upper], axis=1)
-    voiced = formant_filter(source * voicing, resonances, np.array([70.0, 100.0, 150.0, 220.0, 350.0, 500.0]))
+    # The resonances above the third stand in for all higher ones: without them the voice turns dull.
+    upper = voice.tract * np.arange(3500.0, 7000.0 / voice.tract, 1000.0)
+    resonances = np.concatenate([formants, np.tile(upper, (len(formants), 1))], axis=1)
+    voiced = formant_filter(source * voicing, resonances, np.r_[70.0, 100.0, 150.0, 0.08 * upper])
     hiss = shaped_noise(rng, count, {1500: -40, 4000: -6, 6000: 0, 8000: -3}) * bright
     puff = shaped_noise(rng, count, {300: -20, 1200: 0, 3000: -4, 8000: -14}) * dull
     return unit_rms(voiced + 0.8 * hiss + 0.8 * puff)
