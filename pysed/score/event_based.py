@@ -6,6 +6,7 @@ One class at a time, onset collar 500 ms, offsets not judged, file by file (``se
 
 import math
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,7 +129,9 @@ def evaluate(
             f"{unknown[0]}: detected but not in the reference ({len(unknown)} such files); "
             "expected the reference's file names"
         )
-    import sed_eval
+    with warnings.catch_warnings():  # dcase_util imports pkg_resources, which says at length that it will go
+        warnings.simplefilter("ignore")
+        import sed_eval
 
     metrics = sed_eval.sound_event.EventBasedMetrics(
         event_label_list=[event],

@@ -34,8 +34,12 @@ def file_name(utterance: str, location: str) -> str:
     return PurePosixPath(location).name
 
 
-def _from_data_dir(folder: Path) -> EventLists:
-    scp = folder / "wav.scp"
+def read_recordings(folder: str | os.PathLike) -> dict[str, str]:
+    """Utterance -> its file's base name, in the order of a data directory's wav.scp.
+
+    Raises DataError for a list that is missing, malformed or empty, and for file names that are not unique.
+    """
+    scp = Path(folder) / "wav.scp"
     try:
         lines = scp.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -46,8 +50,15 @@ def _from_data_dir(folder: Path) -> EventLists:
         if len(fields) != 2:
             raise DataError(f"{scp}:{number}: {line!r}; expected utterance and file")
         names[fields[0]] = file_name(fields[0], fields[1].strip())
+    if not names:
+        raise DataError(f"{scp}: empty; expected at least one recording")
     if len(set(names.values())) < len(names):
         raise DataError(f"{scp}: two recordings with the same file name; expected unique base names")
+    return names
+
+
+def _from_data_dir(folder: Path) -> EventLists:
+    names = read_recordings(folder)
     lists: EventLists = {name: [] for name in names.values()}
     events_path = folder / "events.tsv"
     if not events_path.is_file():
@@ -55,6 +66,6 @@ def _from_data_dir(folder: Path) -> EventLists:
     if events_path.stat().st_size:  # no events at all is a legal set
         for utterance, events in read_events(events_path).items():
             if utterance not in names:
-                raise DataError(f"{events_path}: {utterance}: not in {scp}; expected the same recordings")
+                raise DataError(f"{events_path}: {utterance}: not in wav.scp; expected the same recordings")
             lists[names[utterance]] += [Event(*event) for event in events]
     return lists

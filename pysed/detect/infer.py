@@ -1,0 +1,133 @@
+"""``pysed infer``: a trained detector's scores, events and score on a data directory."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pysed.atomic import atomic_open
+from pysed.detect.postprocess import HOP_S, detect_event
+from pysed.errors import DataError
+from pysed.score.event_based import Event, EventLists, evaluate, write_events
+from pysed.score.main import show
+from pysed.score.reference import read_recordings, read_reference
+
+if TYPE_CHECKING:
+    from pysed.train.checkpoint import Detector
+
+_BATCH = 16
+
+
+def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """(utterance, features (T, F), recogniser features (ceil(T / 2), A) or None) of a data directory, in its order.
+
+    Raises DataError for missing archives or utterances, widths that are not the model's, values that are not finite.
+    """
+    from pysed.features.alignment import to_grid
+    from pysed.kaldi.tables import RandomAccess
+
+    feats = data_dir / f"feats_{detector.config.frontend}.scp"
+    prefinal = data_dir / "prefinal.scp"
+    needed = [feats, prefinal] if detector.config.asr else [feats]
+    for path in needed:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; run the feature stages before")
+    tables = [RandomAccess(f"scp:{path}", "matrix") for path in needed]
+    try:
+        for name in read_recordings(data_dir):
+            streams = []
+            for path, table, key in zip(needed, tables, ("features", "asr"), strict=False):
+                if name not in table:
+                    raise DataError(f"{path}: no utterance {name}; make the features anew")
+                matrix = np.asarray(table[name])
+                width = len(detector.normalisation[key]["shift"])
+                if matrix.ndim != 2 or not len(matrix) or matrix.shape[1] != width:
+                    raise DataError(f"{path}: {name}: shape {matrix.shape}; expected rows of {width}, as in training")
+                if not np.isfinite(matrix).all():
+                    raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
+                streams.append(matrix)
+            asr = to_grid(streams[1], hop_s=HOP_S, num_frames=-(-len(streams[0]) // 2)) if len(streams) > 1 else None
+            yield name, streams[0], asr
+    finally:
+        for table in tables:
+            table.close()
+
+
+def score_clips(data_dir: Path, detector: "Detector") -> dict[str, np.ndarray]:
+    """Frame scores of every utterance: (T100,) float32 in [0, 1], neighbours of equal length in one batch."""
+    scores: dict[str, np.ndarray] = {}
+    batch: list[tuple[str, np.ndarray, np.ndarray | None]] = []
+
+    def flush() -> None:
+        if batch:
+            asr = None if batch[0][2] is None else np.stack([clip[2] for clip in batch])  # type: ignore[misc]
+            found = detector.scores_of_clips(np.stack([clip[1] for clip in batch]), asr)
+            scores.update((clip[0], row) for clip, row in zip(batch, found, strict=True))
+            batch.clear()
+
+    for clip in clips_of(data_dir, detector):
+        if len(batch) == _BATCH or (batch and batch[0][1].shape != clip[1].shape):
+            flush()
+        batch.append(clip)
+    flush()
+    return scores
+
+
+def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike) -> dict[str, Any]:
+    """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
+
+    <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds.
+    """
+    import torch
+
+    from pysed.kaldi.tables import TableWriter
+    from pysed.train.checkpoint import load_detector
+
+    data, out = Path(data_dir), Path(out_dir)
+    names = read_recordings(data)
+    reference = read_reference(data)
+    detector = load_detector(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
+    scores = score_clips(data, detector)
+    subset = data.resolve().name
+    detected: EventLists = {}
+    for name, file in names.items():
+        event = detect_event(scores[name], detector.t_base, detector.beta, max_gap_s=detector.max_gap_s)
+        detected[file] = [] if event is None else [Event(*event, detector.event)]
+    judged = evaluate(reference, detected, detector.event)
+    out.mkdir(parents=True, exist_ok=True)
+    with TableWriter(f"ark,scp:{out}/scores_{subset}.ark,{out}/scores_{subset}.scp", "matrix") as table:
+        for name in names:
+            table.write(name, scores[name][:, None])
+    write_events(out / f"events_{subset}.tsv", detected)
+    score = {
+        "event": detector.event,
+        "system": detector.config.system,
+        "subset": subset,
+        **judged,
+        "threshold": detector.t_base,
+        "beta": detector.beta,
+        "max_gap_s": detector.max_gap_s,
+        "seed": detector.seed,
+    }
+    with atomic_open(out / f"score_{subset}.json") as stream:
+        json.dump(score, stream, indent=2)
+        stream.write("\n")
+    return score
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed infer``; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="pysed infer", description="Frame scores, events and the score of a trained detector on a data directory."
+    )
+    parser.add_argument("--model", required=True, metavar="DIR", help="folder with final.pt")
+    parser.add_argument("--data", required=True, metavar="DIR", help="data directory; its name is the subset's")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the scores_, events_, score_ files go")
+    values = parser.parse_args(argv)
+    print(show(infer(values.model, values.data, values.out)), file=sys.stderr)
+    return 0
