@@ -110,6 +110,12 @@ class Source:
         self.pos += len(data)
         return data.removesuffix(b"\n")
 
+    def text_line(self) -> bytes:
+        """The rest of the line; DataError where nothing at all is left, not even a newline."""
+        if not self.peek():
+            raise self.fail("expected a line, found the end; it is truncated")
+        return self.line()
+
     def skip_space(self) -> bool:
         """Move past white space; False at the end of the stream."""
         while ahead := self.peek():

@@ -141,7 +141,7 @@ def read_int_vector(source: Source, binary: bool) -> np.ndarray:
         if (items["width"] != 4).any():
             raise source.fail("an integer that is not 4 bytes wide; it is damaged")
         return np.ascontiguousarray(items["value"])
-    return _integers(source, source.line())
+    return _integers(source, source.text_line())
 
 
 def _integers(source: Source, text: bytes) -> np.ndarray:
@@ -164,14 +164,14 @@ def _write_int_vector(value: Any, binary: bool) -> list:
 
 
 def _read_token(source: Source, binary: bool) -> str:
-    text = _decode(source, source.line()).strip()
+    text = _decode(source, source.text_line()).strip()
     if not text or len(text.split()) != 1:
         raise source.fail(f"expected one word, found {text[:40]!r}")
     return text
 
 
 def _read_tokens(source: Source, binary: bool) -> list[str]:
-    return _decode(source, source.line()).split()
+    return _decode(source, source.text_line()).split()
 
 
 def _decode(source: Source, raw: bytes) -> str:
@@ -188,7 +188,7 @@ def _read_number(formats: dict[int, str], convert: type) -> Callable[[Source, bo
             if width not in formats:
                 raise source.fail(f"expected a number of {' or '.join(map(str, formats))} bytes, found width {width}")
             return struct.unpack(formats[width], source.read(width))[0]
-        text = _decode(source, source.line()).strip()
+        text = _decode(source, source.text_line()).strip()
         try:
             return convert(text)
         except ValueError:

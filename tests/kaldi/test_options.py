@@ -123,7 +123,8 @@ def test_dispatcher_exit_codes(capsys):
 
 
 def test_commands_that_need_no_network_do_not_import_torch():
-    code = "import sys; from pysed.kaldi.__main__ import main\ntry: main([sys.argv[1], '--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from pysed.kaldi.__main__ import main\n"
+    code += "try: main([sys.argv[1], '--help'])\nexcept SystemExit: pass\n"
     code += "assert 'torch' not in sys.modules and 'scipy' not in sys.modules"
     for name in ("compute-mfcc-feats", "copy-feats", "copy-int-vector"):
         subprocess.run([sys.executable, "-c", code, name], check=True, capture_output=True, timeout=60)
