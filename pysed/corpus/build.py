@@ -1,0 +1,133 @@
+"""Mixtures and bare events of a corpus, written as Kaldi data directories with 16 kHz audio."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import yaml
+
+from pysed.atomic import atomic_open
+from pysed.audio import resample, write_wav
+from pysed.corpus.datadir import Utterance, write_data_dir
+from pysed.corpus.mixing import event_samples, render
+from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
+from pysed.corpus.sources import EventClip, Sources, check_audio, check_class, load_sources
+from pysed.errors import DataError
+
+RATE_HZ = 16000
+
+
+def corpus_rate(sources: Sources, settings: CorpusSettings) -> int:
+    """The rate mixtures are made at: as configured, or the one most backgrounds have."""
+    if settings.rate_hz:
+        return settings.rate_hz
+    rates = Counter(soundfile.info(str(background.path)).samplerate for background in sources.backgrounds)
+    return max(rates, key=lambda rate: (rates[rate], rate))
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[Path]:
+    """A folder that replaces ``out`` when the block succeeds and vanishes when it does not."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    (temporary / "audio").mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(out, ignore_errors=True)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_all(work, items: list, nj: int, what: str) -> list:
+    """Map ``work`` over items in order, in ``nj`` processes, with a progress bar."""
+    from tqdm import tqdm
+
+    bar = partial(tqdm, total=len(items), desc=what, unit="file", disable=None, leave=False)
+    if nj == 1:
+        return list(bar(map(work, items)))
+    with ProcessPoolExecutor(nj) as pool:
+        return list(bar(pool.map(work, items, chunksize=4)))
+
+
+def _write_mixture(recipe: Recipe, folder: Path, rate_hz: int, duration_s: float) -> float:
+    samples = resample(render(recipe, rate_hz, duration_s), rate_hz, RATE_HZ)
+    write_wav(folder / f"{recipe.name}.wav", samples, RATE_HZ)
+    return len(samples) / RATE_HZ
+
+
+def make_mixtures(
+    corpus: Path,
+    label: str,
+    subset: str,
+    settings: CorpusSettings,
+    out: Path,
+    num_mixtures: int | None = None,
+    nj: int = 1,
+) -> int:
+    """Mix one class of a subset into the data directory ``out``; returns the number of mixtures.
+
+    The subset whose name ends in ``train`` gets a validation part (utt2split). Audio is mixed at the corpus's own rate
+    and resampled once to 16 kHz. Raises DataError for what is wrong in the corpus; ``out`` is then as it was before.
+    """
+    check_class(corpus, label, subset)
+    sources = load_sources(corpus, subset)
+    check_audio(sources, label, settings.duration_s)
+    if num_mixtures is None:
+        if subset not in settings.mixtures:
+            raise DataError(f"{subset}: no number of mixtures in the corpus's configuration; add it to 'mixtures'")
+        num_mixtures = settings.mixtures[subset]
+    recipes = subset_recipes(sources, label, settings, num_mixtures, held_out=subset.endswith("train"))
+    rate_hz = corpus_rate(sources, settings)
+    with _folder(Path(out)) as folder:
+        work = partial(_write_mixture, folder=folder / "audio", rate_hz=rate_hz, duration_s=settings.duration_s)
+        # In the order of their backgrounds, so that each is read once.
+        order = sorted(range(len(recipes)), key=lambda i: str(recipes[i].background.path))
+        durations = dict(
+            zip(order, _write_all(work, [recipes[i] for i in order], nj, f"{subset} {label}"), strict=True)
+        )
+        utterances = []
+        for index, recipe in enumerate(recipes):
+            events = ()
+            if recipe.event is not None:
+                events = ((recipe.offset_s, min(recipe.offset_s + recipe.event.length_s, durations[index]), label),)
+            wav = Path(out) / "audio" / f"{recipe.name}.wav"
+            scene, split = recipe.background.scene, recipe.split if subset.endswith("train") else ""
+            utterances.append(Utterance(recipe.name, str(wav), durations[index], events, scene, split))
+        write_data_dir(folder, utterances)
+        with atomic_open(folder / "recipes.yaml") as stream:
+            yaml.safe_dump([recipe.as_dict() for recipe in recipes], stream, sort_keys=False)
+    return len(recipes)
+
+
+def make_isolated(corpus: Path, label: str, subset: str, out: Path) -> int:
+    """Write the bare events of a class of a subset as a data directory of 16 kHz audio; returns their number."""
+    check_class(corpus, label, subset)
+    sources = load_sources(corpus, subset)
+    check_audio(sources, label, float("inf"))
+    utterances = []
+    with _folder(Path(out)) as folder:
+        for index, event in enumerate(sources.events[label]):
+            name = f"event_{subset}_{label}_{index:03d}"
+            samples = resample(_bare(event), _rate_of(event), RATE_HZ)
+            write_wav(folder / "audio" / f"{name}.wav", samples, RATE_HZ)
+            duration_s = len(samples) / RATE_HZ
+            wav = Path(out) / "audio" / f"{name}.wav"
+            utterances.append(Utterance(name, str(wav), duration_s, ((0.0, duration_s, label),)))
+        write_data_dir(folder, utterances)
+    return len(utterances)
+
+
+def _rate_of(event: EventClip) -> int:
+    return soundfile.info(str(event.path)).samplerate
+
+
+def _bare(event: EventClip) -> np.ndarray:
+    return event_samples(event, _rate_of(event))

@@ -1,0 +1,135 @@
+"""Kaldi data directories of mixtures: written, validated, read."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from pysed.atomic import atomic_open
+from pysed.errors import DataError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording of a data directory; events are (onset_s, offset_s, label)."""
+
+    name: str
+    wav: str
+    duration_s: float
+    events: tuple[tuple[float, float, str], ...] = ()
+    scene: str = ""
+    split: str = ""
+
+
+def write_data_dir(folder: Path, utterances: list[Utterance]) -> None:
+    """Write wav.scp, utt2spk (identity: no adaptation across files), spk2utt, reco2dur, events.tsv, utt2scene.
+
+    Everything is sorted by name in C order; utt2split appears where the utterances have a split.
+    """
+    utterances = sorted(utterances, key=lambda utterance: utterance.name.encode())
+
+    def write(name: str, lines) -> None:
+        with atomic_open(folder / name) as stream:
+            stream.writelines(f"{line}\n" for line in lines)
+
+    write("wav.scp", (f"{u.name} {u.wav}" for u in utterances))
+    write("utt2spk", (f"{u.name} {u.name}" for u in utterances))
+    write("spk2utt", (f"{u.name} {u.name}" for u in utterances))
+    write("reco2dur", (f"{u.name} {u.duration_s:.6g}" for u in utterances))
+    rows = (f"{u.name}\t{onset:.6f}\t{offset:.6f}\t{label}" for u in utterances for onset, offset, label in u.events)
+    write("events.tsv", rows)
+    write("utt2scene", (f"{u.name} {u.scene}" for u in utterances if u.scene))
+    if any(u.split for u in utterances):
+        write("utt2split", (f"{u.name} {u.split}" for u in utterances))
+
+
+def _table(path: Path, required: bool = True) -> dict[str, str]:
+    """A two-column file as a mapping; sorted and unique names are required."""
+    if not path.is_file():
+        if required:
+            raise DataError(f"{path}: missing; run the stage that writes it")
+        return {}
+    table: dict[str, str] = {}
+    previous = b""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        name, _, value = line.partition(" ")
+        if not name or not value.strip():
+            raise DataError(f"{path}:{number}: {line!r}; expected a name and a value, one space between")
+        if name in table:
+            raise DataError(f"{path}:{number}: {name} stands twice; names must be unique")
+        if name.encode() < previous:
+            raise DataError(f"{path}:{number}: {name} is out of order; sort the file with LC_ALL=C")
+        previous = name.encode()
+        table[name] = value.strip()
+    if required and not table:
+        raise DataError(f"{path}: empty; expected a line per recording")
+    return table
+
+
+def _number(text: str, place: str, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise DataError(f"{place}: {what} {text!r}; expected seconds")
+    return value
+
+
+def load_data_dir(folder: str | Path) -> list[Utterance]:
+    """Read and validate a data directory, in order of names.
+
+    Raises DataError (``file:line: ...``) for unsorted or repeated names, files that do not name the same recordings,
+    durations that are not positive, and events outside their recording.
+    """
+    folder = Path(folder)
+    wavs = _table(folder / "wav.scp")
+    durations = {}
+    for name, text in _table(folder / "reco2dur").items():
+        durations[name] = _number(text, f"{folder / 'reco2dur'}: {name}", "duration")
+        if durations[name] <= 0:
+            raise DataError(f"{folder / 'reco2dur'}: {name}: duration {text}; expected more than 0 s")
+    scenes = _table(folder / "utt2scene", required=False)
+    splits = _table(folder / "utt2split", required=False)
+    tables = {"utt2spk": _table(folder / "utt2spk"), "spk2utt": _table(folder / "spk2utt"), "reco2dur": durations}
+    tables |= {name: table for name, table in (("utt2scene", scenes), ("utt2split", splits)) if table}
+    for file, table in tables.items():
+        for name in sorted(set(wavs) ^ set(table)):
+            missing, present = (file, "wav.scp") if name in wavs else ("wav.scp", file)
+            raise DataError(f"{folder / missing}: no line for {name}, which {present} has; both must name the same")
+    events = _load_events(folder / "events.tsv", durations)
+    return [
+        Utterance(n, wavs[n], durations[n], tuple(events.get(n, ())), scenes.get(n, ""), splits.get(n, ""))
+        for n in wavs
+    ]
+
+
+def _load_events(path: Path, durations: dict[str, float]) -> dict[str, list[tuple[float, float, str]]]:
+    if not path.is_file():
+        raise DataError(f"{path}: missing; run the stage that writes it")
+    events: dict[str, list[tuple[float, float, str]]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        place = f"{path}:{number}"
+        columns = line.split("\t")
+        if len(columns) != 4:
+            raise DataError(f"{place}: {len(columns)} columns; expected recording, onset, offset, label with tabs")
+        name, onset, offset, label = columns
+        if name not in durations:
+            raise DataError(f"{place}: {name}: no such recording in reco2dur")
+        onset_s, offset_s = _number(onset, place, "onset"), _number(offset, place, "offset")
+        if offset_s <= onset_s:
+            raise DataError(f"{place}: offset {offset} <= onset {onset}; an event needs positive length")
+        if offset_s > durations[name] + 0.01:
+            raise DataError(f"{place}: offset {offset} is past the recording's end at {durations[name]:g} s")
+        events.setdefault(name, []).append((onset_s, offset_s, label))
+    return events
+
+
+def validate_data_dir(folder: str | Path) -> int:
+    """Validate a data directory and see that its audio files exist; returns the number of recordings."""
+    folder = Path(folder)
+    utterances = load_data_dir(folder)
+    for number, utterance in enumerate(utterances, 1):
+        path = Path(utterance.wav)
+        if not utterance.wav.endswith("|") and (not path.is_file() or path.stat().st_size <= 44):
+            raise DataError(f"{folder / 'wav.scp'}:{number}: {path}: missing or empty; run stage 1 again")
+    return len(utterances)

@@ -1,0 +1,77 @@
+"""``pysed corpus``: classes, mixtures, bare events, validation, names."""
+
+import argparse
+from pathlib import Path
+
+from pysed.atomic import atomic_open
+from pysed.corpus.sources import corpus_classes, fingerprint
+from pysed.errors import DataError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pysed corpus", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    mix = commands.add_parser("mix", help="mix one class of a subset into a Kaldi data directory")
+    mix.add_argument("--source", type=Path, required=True, help="folder holding source_data/")
+    mix.add_argument("--config", type=Path, default=Path("conf/corpora/default.yaml"))
+    mix.add_argument("--event", required=True)
+    mix.add_argument("--subset", required=True)
+    mix.add_argument("--num-mixtures", type=int)
+    mix.add_argument("--nj", type=int, default=1)
+    mix.add_argument("--out", type=Path, required=True)
+
+    isolate = commands.add_parser("isolate", help="cut the bare events of a class into a Kaldi data directory")
+    for option in ("--source", "--out"):
+        isolate.add_argument(option, type=Path, required=True)
+    for option in ("--event", "--subset"):
+        isolate.add_argument(option, required=True)
+
+    validate = commands.add_parser("validate", help="check a Kaldi data directory")
+    validate.add_argument("folder", type=Path)
+    classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")
+    classes.add_argument("source", type=Path)
+    check = commands.add_parser("check-name", help="refuse another corpus under a name that is taken")
+    for option in ("--source", "--data"):
+        check.add_argument(option, type=Path, required=True)
+    return parser
+
+
+def check_name(source: Path, data: Path) -> None:
+    """Keep the fingerprint of the corpus that ``data`` belongs to; raise DataError if it belongs to another one."""
+    mark = data / ".source"
+    found = fingerprint(source)
+    if not mark.exists():
+        with atomic_open(mark) as stream:
+            stream.write(f"{found}\n")
+    elif mark.read_text().strip() != found:
+        raise DataError(
+            f"{source}: its lists are not those that {data} was made from; rename the corpus folder or remove {data}"
+        )
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed corpus``; returns the exit code."""
+    options = _parser().parse_args(argv)
+    if options.command == "classes":
+        print("\n".join(corpus_classes(options.source)))
+    elif options.command == "check-name":
+        check_name(options.source, options.data)
+    elif options.command == "validate":
+        from pysed.corpus.datadir import validate_data_dir
+
+        validate_data_dir(options.folder)
+    else:
+        from pysed.corpus.build import make_isolated, make_mixtures
+        from pysed.corpus.recipes import CorpusSettings
+
+        if options.command == "isolate":
+            make_isolated(options.source, options.event, options.subset, options.out)
+        else:
+            if options.nj < 1 or (options.num_mixtures is not None and options.num_mixtures < 1):
+                raise DataError("pysed corpus mix: --nj and --num-mixtures: expected a number of at least 1")
+            settings = CorpusSettings.load(options.config)
+            make_mixtures(
+                options.source, options.event, options.subset, settings, options.out, options.num_mixtures, options.nj
+            )
+    return 0

@@ -1,0 +1,182 @@
+"""What goes into each mixture: the draws of the official TUT Rare Sound Events synthesizer.
+
+One random stream per subset is consumed class by class; within a class the draws are: the events, the backgrounds,
+the order of presence, one offset per chosen event, the event-to-background ratios. A chosen event is one shared object:
+drawn twice, it keeps the offset written last in all its mixtures. Equality with the official recipes depends on it.
+"""
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from pysed.corpus.sources import Background, EventClip, Sources
+from pysed.errors import DataError
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """How a corpus is mixed; conf/corpora/<name>.yaml."""
+
+    mixtures: dict
+    presence: float = 0.5
+    ebrs: tuple = (-6, 0, 6)
+    seed: int = 42
+    duration_s: float = 30.0
+    rate_hz: int | None = None
+    validation_fraction: float = 0.1
+
+    @classmethod
+    def load(cls, path: str | Path) -> "CorpusSettings":
+        """Read and check a settings file; raises DataError naming the key at fault."""
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such corpus configuration") from None
+        except yaml.YAMLError as error:
+            raise DataError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+        known = [field.name for field in fields(cls)]
+        if not isinstance(content, dict) or "mixtures" not in content:
+            raise DataError(f"{path}: expected a mapping with 'mixtures'")
+        for key in content:
+            if key not in known:
+                raise DataError(f"{path}: unknown key '{key}'; expected {', '.join(known)}")
+        settings = cls(**{**content, "ebrs": tuple(content.get("ebrs", (-6, 0, 6)))})
+        if not (isinstance(settings.mixtures, dict) and all(_positive(n) for n in settings.mixtures.values())):
+            raise DataError(f"{path}: mixtures: {settings.mixtures!r}; expected subset: number")
+        for key, low, high in (("presence", 0, 1), ("validation_fraction", 0, 0.5), ("duration_s", 0.1, 3600)):
+            value = getattr(settings, key)
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise DataError(f"{path}: {key}: {value!r}; expected a number in [{low}, {high}]")
+        return settings
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One mixture: a background, and an event at an offset with a ratio in dB, or none."""
+
+    name: str
+    label: str
+    background: Background
+    event: EventClip | None
+    offset_s: float | None
+    ebr_db: float | None
+    split: str = "train"
+
+    def as_dict(self) -> dict:
+        """Plain values, for recipes.yaml."""
+        event = self.event and {
+            "path": self.event.path.name,
+            "segment": [self.event.onset_s, self.event.offset_s],
+            "recording": self.event.recording,
+            "offset_s": self.offset_s,
+            "ebr_db": self.ebr_db,
+        }
+        background = {
+            "path": self.background.path.name,
+            "scene": self.background.scene,
+            "recording": self.background.recording,
+        }
+        return {"name": self.name, "split": self.split, "background": background, "event": event}
+
+
+class _Shared:
+    """A chosen event and the offset written to it last."""
+
+    def __init__(self, event: EventClip):
+        self.event = event
+        self.offset_s = 0.0
+
+
+def draw_class(
+    random: np.random.RandomState,
+    events: list[EventClip],
+    backgrounds: list[Background],
+    num_mixtures: int,
+    settings: CorpusSettings,
+) -> list[tuple[Background, EventClip | None, float | None, float | None]]:
+    """The official draws of one class: background, event, offset in seconds, ratio in dB, per mixture."""
+    num_present = round(num_mixtures * settings.presence)
+    shared = [_Shared(event) for event in events]
+    chosen = [shared[i] for i in random.choice(len(shared), num_present)]
+    chosen_backgrounds = [backgrounds[i] for i in random.choice(len(backgrounds), num_mixtures)]
+    flags = np.zeros(num_mixtures, bool)
+    flags[:num_present] = True
+    flags = random.permutation(flags)
+    for item in chosen:
+        item.offset_s = (settings.duration_s - item.event.length_s) * random.rand()
+    ratios = random.choice(settings.ebrs, size=num_present)
+    draws, position = [], 0
+    for background, present in zip(chosen_backgrounds, flags, strict=True):
+        if present:
+            item, ratio = chosen[position], float(ratios[position])
+            draws.append((background, item.event, item.offset_s, ratio))
+            position += 1
+        else:
+            draws.append((background, None, None, None))
+    return draws
+
+
+def split_recordings(recordings, fraction: float, random: np.random.RandomState) -> set[str]:
+    """The recordings held out for validation: a fraction of them, at least one where there are two or more."""
+    names = sorted(set(recordings))
+    count = min(max(1, round(fraction * len(names))), len(names) - 1) if fraction else 0
+    return {names[i] for i in random.permutation(len(names))[:count]}
+
+
+def subset_recipes(
+    sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int, held_out: bool
+) -> list[Recipe]:
+    """All mixtures of one class of a subset.
+
+    With ``held_out`` (training subsets) the recordings, events and backgrounds both, are first divided into training
+    and validation ones; each part's mixtures are drawn by the official procedure from its own recordings only, so that
+    no recording stands in both. The parts share ``num_mixtures`` as the settings' validation fraction says.
+    """
+    parts = {"test": (num_mixtures, sources)}
+    if held_out and settings.validation_fraction > 0:
+        random = np.random.RandomState(settings.seed)
+        fraction = settings.validation_fraction
+        valid = {n: split_recordings([e.recording for e in es], fraction, random) for n, es in sources.events.items()}
+        scenes = split_recordings([b.recording for b in sources.backgrounds], fraction, random)
+        if not valid[label] or not scenes:
+            raise DataError(f"{label}: one recording only; validation needs two event and two background recordings")
+
+        def part(inside: bool) -> Sources:
+            events = {n: [e for e in es if (e.recording in valid[n]) == inside] for n, es in sources.events.items()}
+            return Sources(
+                sources.subset, events, [b for b in sources.backgrounds if (b.recording in scenes) == inside]
+            )
+
+        num_valid = max(2, round(num_mixtures * settings.validation_fraction))
+        if num_mixtures - num_valid < 2:
+            raise DataError(f"{label}: {num_mixtures} training mixtures; expected at least 4")
+        parts = {"train": (num_mixtures - num_valid, part(False)), "valid": (num_valid, part(True))}
+    elif held_out:
+        parts = {"train": (num_mixtures, sources)}
+
+    recipes: list[Recipe] = []
+    for split, (count, part_sources) in parts.items():
+        # The stream of a subset runs through all classes in order: earlier ones are drawn to reach this one.
+        random = np.random.RandomState(settings.seed if split != "valid" else settings.seed + 1)
+        for name, events in part_sources.events.items():
+            draws = draw_class(random, events, part_sources.backgrounds, count, settings) if events else []
+            if name != label:
+                continue
+            for draw in draws:
+                recipes.append(_named(len(recipes), sources.subset, label, draw, split))
+            break
+    return recipes
+
+
+def _named(index: int, subset: str, label: str, draw: tuple, split: str) -> Recipe:
+    background, event, offset_s, ebr_db = draw
+    recipe = Recipe("", label, background, event, offset_s, ebr_db, split)
+    digest = hashlib.md5(yaml.dump(recipe.as_dict()).encode()).hexdigest()
+    return Recipe(f"mixture_{subset}_{label}_{index:03d}_{digest}", label, background, event, offset_s, ebr_db, split)

@@ -1,0 +1,159 @@
+"""Source recordings in the layout of TUT Rare Sound Events 2017: lists of events and backgrounds."""
+
+import difflib
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pysed.audio import duration_of
+from pysed.errors import DataError
+
+OFFICIAL_ORDER = ("babycry", "glassbreak", "gunshot")
+
+
+@dataclass(frozen=True)
+class EventClip:
+    """One event inside a source recording, in seconds."""
+
+    label: str
+    path: Path
+    onset_s: float
+    offset_s: float
+    recording: str
+    entry: dict
+
+    @property
+    def length_s(self) -> float:
+        """Duration in seconds."""
+        return self.offset_s - self.onset_s
+
+
+@dataclass(frozen=True)
+class Background:
+    """One background recording and the scene it was made in."""
+
+    path: Path
+    scene: str
+    recording: str
+    entry: dict
+
+
+@dataclass(frozen=True)
+class Sources:
+    """One subset of a corpus: its events by class, in the official order of classes, and its backgrounds."""
+
+    subset: str
+    events: dict[str, list[EventClip]]
+    backgrounds: list[Background]
+
+
+def list_path(corpus: Path, kind: str, subset: str) -> Path:
+    """Where a corpus keeps a list; ``kind`` is ``events`` or ``bgs``."""
+    return Path(corpus) / "source_data" / "cv_setup" / f"{kind}_{subset}.yaml"
+
+
+def _load_list(path: Path, kind: type):
+    if not path.is_file():
+        raise DataError(f"{path}: missing; expected a corpus folder with source_data/cv_setup/")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: not YAML ({reason})") from None
+    if not isinstance(content, kind) or not content:
+        raise DataError(f"{path}: expected a non-empty {'mapping of classes' if kind is dict else 'list'}")
+    return content
+
+
+def _entry(path: Path, number: int, entry: object, keys: tuple[str, ...]) -> dict:
+    if not isinstance(entry, dict):
+        raise DataError(f"{path}: entry {number}: expected a mapping with {', '.join(keys)}")
+    for key in keys:
+        if key not in entry:
+            raise DataError(f"{path}: entry {number}: no '{key}'; expected {', '.join(keys)}")
+    return entry
+
+
+def _inside(folder: Path, name: object, place: str) -> Path:
+    path = folder / str(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{place}: {name}: leads outside {folder}; expected a file in it")
+    return path
+
+
+def order_classes(names) -> list[str]:
+    """The official classes first, in their order, then the others sorted."""
+    return [name for name in OFFICIAL_ORDER if name in names] + sorted(set(names) - set(OFFICIAL_ORDER))
+
+
+def corpus_classes(corpus: Path, subset: str = "devtrain") -> list[str]:
+    """The event classes a corpus names."""
+    return order_classes(_load_list(list_path(corpus, "events", subset), dict))
+
+
+def check_class(corpus: Path, label: str, subset: str = "devtrain") -> None:
+    """Raise DataError, with the known classes, if the corpus has no class of that name."""
+    known = corpus_classes(corpus, subset)
+    if label not in known:
+        near = difflib.get_close_matches(label, known, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise DataError(f"{corpus}: no event class '{label}'; it has {', '.join(known)}{hint}")
+
+
+def load_sources(corpus: Path, subset: str) -> Sources:
+    """Read both lists of a subset. Raises DataError naming list, entry and what is wrong; opens no audio."""
+    path = list_path(corpus, "events", subset)
+    folder = Path(corpus) / "source_data" / "events"
+    content = _load_list(path, dict)
+    events: dict[str, list[EventClip]] = {}
+    for label in order_classes(content):
+        events[label] = []
+        for number, raw in enumerate(content[label] or [], 1):
+            place = f"{path}: {label} {number}"
+            entry = _entry(path, number, raw, ("audio_filename", "segment"))
+            try:
+                onset_s, offset_s = (float(value) for value in entry["segment"])
+            except (TypeError, ValueError):
+                raise DataError(f"{place}: segment {entry['segment']!r}: expected [start_s, end_s]") from None
+            if not 0 <= onset_s < offset_s < float("inf"):
+                raise DataError(f"{place}: offset {offset_s:g} <= onset {onset_s:g}; an event needs positive length")
+            audio = _inside(folder / label, entry["audio_filename"], place)
+            recording = str(entry.get("recording_id", entry["audio_filename"]))
+            events[label].append(EventClip(label, audio, onset_s, offset_s, recording, entry))
+        if not events[label]:
+            raise DataError(f"{path}: {label}: no events; expected at least one")
+    path = list_path(corpus, "bgs", subset)
+    folder = Path(corpus) / "source_data" / "bgs"
+    backgrounds = []
+    for number, raw in enumerate(_load_list(path, list), 1):
+        entry = _entry(path, number, raw, ("filepath", "classname"))
+        audio = _inside(folder, entry["filepath"], f"{path}: entry {number}")
+        recording = str(entry.get("recording_id", entry["filepath"]))
+        backgrounds.append(Background(audio, str(entry["classname"]), recording, entry))
+    return Sources(subset, events, backgrounds)
+
+
+def check_audio(sources: Sources, label: str, duration_s: float) -> None:
+    """See that every recording of a class and every background can be read and is long enough for its use."""
+    for event in sources.events[label]:
+        length_s = duration_of(event.path)
+        if event.offset_s > length_s + 5e-4:
+            raise DataError(f"{event.path}: segment ends at {event.offset_s:g} s, the file at {length_s:.3f} s")
+        if event.length_s >= duration_s:
+            raise DataError(f"{event.path}: event of {event.length_s:.3f} s does not fit a mixture of {duration_s:g} s")
+    for background in sources.backgrounds:
+        if duration_of(background.path) < duration_s - 5e-4:
+            raise DataError(f"{background.path}: shorter than a mixture's {duration_s:g} s; remove or extend it")
+
+
+def fingerprint(corpus: Path) -> str:
+    """Hash of all lists' contents: the same for a copy of the corpus, another for another corpus."""
+    digest = hashlib.sha256()
+    lists = sorted((Path(corpus) / "source_data" / "cv_setup").glob("*.yaml"))
+    if not lists:
+        raise DataError(f"{corpus}: no source_data/cv_setup/*.yaml; expected a folder in the TUT layout")
+    for path in lists:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
