@@ -1,0 +1,160 @@
+"""Events in recordings of any rate, format and length.
+
+A recording of at most 30 s is treated as the recipe treats a clip: one event at most, the longest run. A longer one is
+cut into windows of that length, the one the detector was trained on, each half over the next. Every window is scored by
+itself; where windows overlap, a frame's score (and its window's mean, for the dynamic threshold) is their mean weighted
+by how far inside each window the frame lies. Then the same threshold and median filter apply, gaps up to the tuned one
+are closed (one second where the tuning closed all), and *every* run that is left is an event: a long recording may hold
+many. Memory does not grow with the recording but for its scores.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pysed.audio import duration_of, read_audio, resample
+from pysed.detect.postprocess import HOP_S, bridge, detect_event, find_runs, frame_time, gap_frames, median_filter
+from pysed.detect.streams import RATE_HZ, AsrFeatures, as_int16_values, find_asr_model, sed_features
+from pysed.features.alignment import to_grid
+from pysed.features.frontend import FrontEnd
+
+if TYPE_CHECKING:
+    from pysed.train.checkpoint import Detector
+
+WINDOW_S = 30.0
+STEP_S = 15.0
+SHORTEST_S = 1.0
+LONG_GAP_S = 1.0
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One event found: seconds from the recording's start, its class, its highest score."""
+
+    onset_s: float
+    offset_s: float
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A detector with its front end and, for systems that take them, its recogniser's features."""
+
+    name: str
+    detector: "Detector"
+    frontend: FrontEnd
+    asr: AsrFeatures | None
+
+
+def load_models(folders: list[str], device: str = "cpu") -> list[LoadedModel]:
+    """Detectors of model folders, recognisers shared among them. Raises DataError for what is missing."""
+    from pysed.train.checkpoint import load_detector
+
+    recognisers: dict[tuple[Path, str], AsrFeatures] = {}
+    models = []
+    for folder in folders:
+        detector = load_detector(folder, device)
+        asr = None
+        if detector.config.asr and detector.asr is not None:
+            key = find_asr_model(detector.asr["model"], folder), detector.asr["layer"]
+            if key not in recognisers:
+                recognisers[key] = AsrFeatures(*key)
+            asr = recognisers[key]
+        frontend = FrontEnd.from_dict(detector.frontend or {}, f"{folder}: front end")
+        models.append(LoadedModel(folder, detector, frontend, asr))
+    return models
+
+
+def score_samples(samples: np.ndarray, models: list[LoadedModel]) -> list[np.ndarray]:
+    """Frame scores (T100,) of each model for samples (T,) in [-1, 1] at 16 kHz; features are shared among them."""
+    samples = as_int16_values(samples)
+    features: dict[FrontEnd, np.ndarray] = {}
+    rows: dict[int, np.ndarray] = {}
+    scores = []
+    for model in models:
+        if model.frontend not in features:
+            features[model.frontend] = sed_features(samples, model.frontend)
+        feats = features[model.frontend]
+        grid = None
+        if model.asr is not None:
+            if id(model.asr) not in rows:
+                rows[id(model.asr)] = model.asr.compute(samples)
+            grid = to_grid(rows[id(model.asr)], hop_s=HOP_S, num_frames=-(-len(feats) // 2))
+        scores.append(model.detector.scores(feats, grid))
+    return scores
+
+
+def window_starts(duration_s: float) -> list[float]:
+    """Where windows start, in seconds, on the grid of frames; the last one reaches the end."""
+    if duration_s <= WINDOW_S:
+        return [0.0]
+    last = int(np.floor((duration_s - WINDOW_S) / HOP_S + 1e-6))
+    step = round(STEP_S / HOP_S)
+    return [float(frame_time(start)) for start in [*range(0, last, step), last]]
+
+
+def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(scores, mean scores) of each model over a whole recording, (T100,) each; windows as the module says.
+
+    Raises DataError for audio that cannot be read.
+    """
+    duration_s = duration_of(path)
+    starts = window_starts(duration_s)
+    if len(starts) == 1:
+        scores = score_samples(_samples(path, 0.0, duration_s), models)
+        num_frames = max(1, int(np.ceil(duration_s / HOP_S - 1e-6)))
+        return [(each[:num_frames], np.full(min(num_frames, len(each)), each.mean())) for each in scores]
+    num_frames = int(np.ceil(duration_s / HOP_S - 1e-6))
+    sums = [np.zeros((2, num_frames)) for _ in models]
+    weights = np.zeros(num_frames)
+    for start in starts:
+        length_s = min(WINDOW_S, duration_s - start) if start != starts[-1] else duration_s - start
+        first = round(start / HOP_S)
+        found = score_samples(_samples(path, start, length_s), models)
+        length = min(len(found[0]), num_frames - first)
+        weight = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1.0
+        weights[first : first + length] += weight
+        for total, each in zip(sums, found, strict=True):
+            total[0, first : first + length] += weight * each[:length]
+            total[1, first : first + length] += weight * each.mean()
+    weights = np.maximum(weights, 1e-9)
+    return [(total[0] / weights, total[1] / weights) for total in sums]
+
+
+def _samples(path: str | Path, start_s: float, length_s: float) -> np.ndarray:
+    """Part of a recording at 16 kHz; what is shorter than a second is repeated to and fro to fill it."""
+    samples, rate_hz = read_audio(path, start_s, length_s)
+    samples = resample(samples, rate_hz, RATE_HZ)
+    missing = round(SHORTEST_S * RATE_HZ) - len(samples)
+    return np.pad(samples, (0, missing), mode="symmetric") if missing > 0 else samples
+
+
+def detect_recording(path: str | Path, models: list[LoadedModel]) -> list[list[Detection]]:
+    """Events of each model in one recording, in order of time."""
+    duration_s = duration_of(path)
+    found = []
+    for model, (scores, mean) in zip(models, score_recording(path, models), strict=True):
+        detector = model.detector
+        if duration_s <= WINDOW_S:
+            threshold = detector.t_base + detector.beta * float(mean[0])
+            event = detect_event(scores, threshold, max_gap_s=detector.max_gap_s)
+            spans = [] if event is None else [event]
+        else:
+            spans = all_events(scores, detector.t_base + detector.beta * mean, detector.max_gap_s)
+        found.append([_detection(span, scores, detector.event, duration_s) for span in spans])
+    return found
+
+
+def all_events(scores: np.ndarray, threshold: np.ndarray, max_gap_s: float | None) -> list[tuple[float, float]]:
+    """Every run above a threshold, both (T,): median filter, gaps closed, (onset, offset) in seconds."""
+    gap = gap_frames(LONG_GAP_S if max_gap_s is None else max_gap_s)
+    runs = bridge(find_runs(median_filter((scores > threshold)[None])), gap)
+    return [(float(frame_time(a)), float(frame_time(b))) for a, b in zip(runs.start, runs.end, strict=True)]
+
+
+def _detection(span: tuple[float, float], scores: np.ndarray, label: str, duration_s: float) -> Detection:
+    first, last = round(span[0] / HOP_S), round(span[1] / HOP_S)
+    return Detection(span[0], min(span[1], round(duration_s, 6)), label, round(float(scores[first:last].max()), 4))

@@ -1,0 +1,92 @@
+"""From samples to what a detector takes in: front end features, and a recogniser's features of the same sound.
+
+The same steps as the recipe's stages 2 and 3, without files in between. Each call is an utterance of its own: nothing
+is carried from one to the next (no adaptation across files, as in training).
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from pysed.errors import DataError
+from pysed.features.averaging import average_frames
+from pysed.features.frontend import FrontEnd
+from pysed.kaldi.features import FbankOptions, MfccOptions, compute_fbank, compute_mfcc
+from pysed.kaldi.options import OptionParser
+
+RATE_HZ = 16000
+FRAMES_PER_CHUNK = 150
+SUBSAMPLING = 3
+
+
+def as_int16_values(samples: np.ndarray) -> np.ndarray:
+    """Samples (T,) in [-1, 1] rounded to the values of 16-bit integers: float32, what Kaldi reads from a wav."""
+    return np.clip(np.rint(np.asarray(samples, np.float64) * 32768), -32768, 32767).astype(np.float32)
+
+
+def sed_features(samples: np.ndarray, frontend: FrontEnd) -> np.ndarray:
+    """Unnormalised features (T, F) float32 of 16-bit valued samples at the front end's rate (as_int16_values)."""
+    options = FbankOptions(
+        sample_frequency=frontend.sample_frequency_hz,
+        num_mel_bins=frontend.num_mel_bins,
+        frame_length=frontend.frame_length_ms,
+        frame_shift=frontend.frame_shift_ms,
+        low_freq=frontend.low_freq_hz,
+        high_freq=frontend.high_freq_hz,
+        window_type=frontend.window_type,
+        preemphasis_coefficient=frontend.preemphasis,
+        remove_dc_offset=frontend.remove_dc_offset,
+        snip_edges=frontend.snip_edges,
+        dither=frontend.dither,
+    )
+    return average_frames(compute_fbank(samples, round(frontend.sample_frequency_hz), options), frontend.average_frames)
+
+
+def find_asr_model(name: str, model_dir: str | os.PathLike) -> Path:
+    """The recogniser's folder that a checkpoint names: from here, from the repository, or from above the detector.
+
+    Raises DataError if it is in none of these places.
+    """
+    places = [Path.cwd(), Path(__file__).parents[2], *Path(model_dir).resolve().parents]
+    for place in places:
+        if (place / name / "final.mdl").is_file():
+            return place / name
+    raise DataError(f"{model_dir}: its recogniser {name} is not here; run from the folder that holds it")
+
+
+class AsrFeatures:
+    """The output of one layer of a Kaldi chain model: hires MFCC, online i-vectors, network.
+
+    Raises DataError for a model that lacks a file or the layer.
+    """
+
+    def __init__(self, folder: str | os.PathLike, layer: str):
+        from pysed.kaldi.ivector import IvectorExtractor
+        from pysed.kaldi.nnet3.chunks import ChunkOptions
+        from pysed.kaldi.nnet3.evaluate import NnetComputer
+        from pysed.kaldi.nnet3.reader import read_model
+        from pysed.kaldi.tables import read_object
+
+        self.folder = Path(folder)
+        self.mfcc = _mfcc_options(self.folder / "conf/mfcc_hires.conf")
+        nnet = read_model(read_object(str(self.folder / "final.mdl"))).nnet
+        if layer not in {node.name for node in nnet.nodes}:
+            raise DataError(f"{self.folder / 'final.mdl'}: no node {layer!r}; expected the layer used in training")
+        self.extractor = IvectorExtractor.from_model(self.folder) if (self.folder / "extractor").is_dir() else None
+        period = 1 if self.extractor is None else self.extractor.options.ivector_period
+        options = ChunkOptions(
+            frames_per_chunk=FRAMES_PER_CHUNK, frame_subsampling_factor=SUBSAMPLING, online_ivector_period=period
+        )
+        self.network = NnetComputer(nnet, layer, options)
+
+    def compute(self, samples: np.ndarray) -> np.ndarray:
+        """Rows (ceil(frames / 3), D) float32, one every 30 ms, of 16-bit valued samples at 16 kHz."""
+        feats = compute_mfcc(samples, RATE_HZ, self.mfcc)
+        return self.network.compute(feats, None if self.extractor is None else self.extractor.extract(feats))
+
+
+def _mfcc_options(path: Path) -> MfccOptions:
+    parser = OptionParser("compute-mfcc-feats", "")
+    parser.register_struct(MfccOptions(dither=0.0))
+    return parser.build(MfccOptions, parser.read_config(str(path)))

@@ -1,0 +1,173 @@
+"""``pysed detect`` on audio of several lengths, rates and formats; its outputs; errors."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from small_detector import make_model
+
+from pysed.cli import main
+from pysed.detect import recordings
+from pysed.detect.recordings import all_events, detect_recording, load_models, score_recording, window_starts
+from pysed.score.event_based import read_events
+from pysed.score.main import main as score_main
+
+
+def tone(seconds: float, rate_hz: int, bursts: tuple[float, ...] = (), seed: int = 0) -> np.ndarray:
+    """Faint noise with a loud second at each of ``bursts`` (seconds)."""
+    samples = np.random.default_rng(seed).normal(0, 0.003, round(seconds * rate_hz))
+    for start in bursts:
+        first = round(start * rate_hz)
+        length = min(rate_hz, len(samples) - first)
+        samples[first : first + length] *= 100
+    return samples.astype(np.float32)
+
+
+class Loudness:
+    """Stands in for the network: a frame's score is high where the features are loud."""
+
+    def __call__(self, features, asr=None):
+        level = features.mean(axis=1)
+        level = np.append(level, level[-1:]) if len(level) % 2 else level
+        return (1 / (1 + np.exp(-(level.reshape(-1, 2).mean(axis=1) - 18)))).astype(np.float32)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return str(make_model(tmp_path / "model"))
+
+
+@pytest.fixture
+def loud(monkeypatch):
+    """Every detector judges by loudness."""
+    from pysed.train.checkpoint import Detector
+
+    monkeypatch.setattr(Detector, "scores", lambda self, features, asr=None: Loudness()(features, asr))
+
+
+def run(capsys, *arguments) -> str:
+    assert main(["detect", *map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "channels"),
+    [("a.wav", 44100, 2), ("b.flac", 16000, 1), ("c.ogg", 22050, 1), ("d.wav", 8000, 1)],
+)
+def test_any_rate_and_format(tmp_path, capsys, model, loud, name, rate_hz, channels):
+    samples = tone(12, rate_hz, (5.0,))
+    soundfile.write(tmp_path / name, np.stack([samples] * channels, axis=1), rate_hz)
+    run(capsys, "--model", model, "--out", tmp_path / "out.tsv", tmp_path / name)
+    (event,) = read_events(tmp_path / "out.tsv")[name]
+    assert event.onset_s == pytest.approx(5.0, abs=0.11) and event.offset_s == pytest.approx(6.0, abs=0.11)
+    assert event.label == "cry"
+
+
+def test_short_clip_holds_one_event_long_recording_many(tmp_path, capsys, model, loud):
+    soundfile.write(tmp_path / "short.wav", tone(29, 16000, (3.0, 15.0)), 16000)
+    bursts = (3.0, 14.6, 29.7, 33.0, 59.5, 76.0)
+    soundfile.write(tmp_path / "long.wav", tone(77, 16000, bursts), 16000)
+    found = json.loads(run(capsys, "--model", model, "--format", "json", tmp_path / "short.wav", tmp_path / "long.wav"))
+    assert [each["filename"] for each in found] == ["short.wav", "long.wav"]
+    assert len(found[0]["events"]) == 1
+    onsets = [event["onset_s"] for event in found[1]["events"]]
+    np.testing.assert_allclose(onsets, bursts, atol=0.11)
+    assert all(0.5 < event["score"] <= 1 and event["model"] == model for event in found[1]["events"])
+    assert found[1]["events"][-1]["offset_s"] <= 77
+
+
+def test_windows_agree_with_one_pass(tmp_path, model, loud, monkeypatch):
+    # Loudness has no memory, so windows must give what one pass over everything gives.
+    soundfile.write(tmp_path / "x.wav", tone(70.33, 16000, (12.0, 44.5)), 16000)
+    models = load_models([model])
+    ((windowed, _),) = score_recording(tmp_path / "x.wav", models)
+    monkeypatch.setattr(recordings, "WINDOW_S", 100.0)
+    ((whole, _),) = score_recording(tmp_path / "x.wav", models)
+    assert len(windowed) == len(whole) == 704
+    np.testing.assert_allclose(windowed[:-1], whole[:-1], atol=0.02)
+
+
+def test_window_starts():
+    assert window_starts(5) == window_starts(30.0) == [0.0]
+    assert window_starts(31) == [0.0, 1.0]
+    assert window_starts(61.27) == [0.0, 15.0, 30.0, 31.2]
+    for duration_s in (30.05, 44.99, 60.0, 100.03):
+        starts = window_starts(duration_s)
+        assert all(b - a <= 15.0 + 1e-9 for a, b in zip(starts, starts[1:], strict=False))
+        assert starts[-1] + 30.0 >= duration_s - 0.1 - 1e-9
+
+
+def test_every_run_is_an_event():
+    scores = np.zeros(100)
+    scores[10:15] = scores[20:25] = scores[60:64] = 0.9
+    assert all_events(scores, np.full(100, 0.5), 0.2) == [(1.0, 1.5), (2.0, 2.5), (6.0, 6.4)]
+    assert all_events(scores, np.full(100, 0.5), None) == [(1.0, 2.5), (6.0, 6.4)], "no tuned gap: a second"
+
+
+def test_very_short_audio(tmp_path, model):
+    models = load_models([model])
+    for index, num_samples in enumerate((1, 50, 1600, 8000)):
+        path = tmp_path / f"{index}.wav"
+        soundfile.write(path, np.full(num_samples, 0.1), 16000)
+        ((scores, _),) = score_recording(path, models)
+        assert len(scores) == -(-num_samples // 1600)
+        (events,) = detect_recording(path, models)
+        assert all(each.offset_s <= num_samples / 16000 + 1e-6 for each in events)
+
+
+def test_folder_audacity_and_several_models(tmp_path, capsys, model, loud):
+    folder = tmp_path / "in/deep"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "a.wav", tone(8, 16000, (2.0,)), 16000)
+    soundfile.write(tmp_path / "in/b.wav", tone(8, 16000), 16000)
+    (tmp_path / "in/notes.txt").write_text("not audio")
+    other = str(make_model(tmp_path / "other", event="shot"))
+    rows = run(capsys, "--model", model, "--model", other, tmp_path / "in").splitlines()
+    assert rows[0] == "b.wav" and [row.split("\t")[0] for row in rows[1:]] == ["deep/a.wav"] * 2
+    assert {row.split("\t")[3] for row in rows[1:]} == {"cry", "shot"}
+    run(capsys, "--model", model, "--format", "audacity", "--out", tmp_path / "labels", tmp_path / "in")
+    onset, offset, label = (tmp_path / "labels/deep/a.wav.txt").read_text().split()
+    assert label == "cry" and float(onset) == pytest.approx(2.0, abs=0.11) and float(offset) > float(onset)
+    assert (tmp_path / "labels/b.wav.txt").read_text() == ""
+    assert run(capsys, "--model", model, "--format", "audacity", tmp_path / "in/b.wav") == ""
+
+
+def test_output_can_be_scored(tmp_path, capsys, model, loud):
+    soundfile.write(tmp_path / "a.wav", tone(8, 16000, (2.0,)), 16000)
+    (tmp_path / "ref.tsv").write_text("a.wav\t2.0\t3.0\tcry\n")
+    run(capsys, "--model", model, "--out", tmp_path / "out.tsv", tmp_path / "a.wav")
+    arguments = ["--reference", tmp_path / "ref.tsv", "--detected", tmp_path / "out.tsv", "--event", "cry"]
+    assert score_main([str(each) for each in arguments]) == 0
+    assert "F 100.0" in capsys.readouterr().out
+
+
+def test_errors_are_one_line_and_exit_2(tmp_path, capsys, model):
+    soundfile.write(tmp_path / "a.wav", tone(2, 16000), 16000)
+    soundfile.write(tmp_path / "b.wav", tone(2, 16000), 16000)
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "text.wav").write_text("hello")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "twin").mkdir()
+    (tmp_path / "twin/a.wav").write_bytes((tmp_path / "b.wav").read_bytes())
+    audio = tmp_path / "a.wav"
+    cases = [
+        ([tmp_path / "missing.wav"], ["missing.wav", "no such file"]),
+        ([tmp_path / "none"], ["none", "no audio"]),
+        ([tmp_path / "empty.wav"], ["empty.wav", "empty"]),
+        ([tmp_path / "text.wav"], ["text.wav", "not readable"]),
+        ([audio, tmp_path / "twin/a.wav"], ["a.wav", "second file"]),
+        (["--format", "audacity", audio, tmp_path / "b.wav"], ["audacity", "--out"]),
+        (["--out", tmp_path / "a.wav/x.tsv", audio], ["x.tsv", "cannot be written"]),
+        (["--model", tmp_path / "nomodel", audio], ["nomodel", "no such file"]),
+    ]
+    for arguments, words in cases:
+        assert main(["detect", "--model", model, *map(str, arguments)]) == 2, arguments
+        err = capsys.readouterr().err
+        assert len(err.splitlines()) == 1 and all(word in err for word in words), err
+    asr = {"model": "models/nowhere", "layer": "prefinal-l", "dim": 4}
+    assert main(["detect", "--model", str(make_model(tmp_path / "g", asr)), str(audio)]) == 2
+    assert "models/nowhere" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["detect", "--format", "xml", "x.wav"])
+    assert stop.value.code == 2
