@@ -1,0 +1,135 @@
+"""Online cepstral mean and variance normalisation: a sliding window behind each frame.
+
+Source: Kaldi ``OnlineCmvn`` of ``src/feat/online-feature.cc``, ``ApplyCmvn`` of ``src/transform/cmvn.cc``.
+Statistics are (2, F + 1) float64: sums and their count, sums of squares and a zero.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pysed.errors import DataError
+
+
+@dataclass(frozen=True)
+class OnlineCmvnOptions:
+    """Options of apply-cmvn-online; counts are in frames."""
+
+    cmn_window: int = field(
+        default=600, metadata={"doc": "Number of frames of sliding context for cepstral mean normalization."}
+    )
+    global_frames: int = field(
+        default=200,
+        metadata={"doc": "Number of frames of global-average stats to use for first utterance of a speaker"},
+    )
+    speaker_frames: int = field(
+        default=600, metadata={"doc": "Number of frames of previous utterance(s) from this speaker to use"}
+    )
+    norm_vars: bool = field(default=False, metadata={"doc": "If true, do variance normalization in addition to mean"})
+    norm_means: bool = field(default=True, metadata={"doc": "If true, do mean normalization"})
+    skip_dims: str = field(
+        default="", metadata={"doc": "Dimensions to skip normalization of (colon-separated list of integers)"}
+    )
+
+    def __post_init__(self):
+        if not 0 <= self.global_frames <= self.speaker_frames <= self.cmn_window or self.cmn_window < 1:
+            raise DataError(
+                f"online CMVN: --cmn-window={self.cmn_window} --speaker-frames={self.speaker_frames} "
+                f"--global-frames={self.global_frames}; expected 0 <= global <= speaker <= window"
+            )
+        if self.norm_vars and not self.norm_means:
+            raise DataError("online CMVN: --norm-vars=true with --norm-means=false; variance needs the mean")
+        if any(not part.isdecimal() for part in self.skipped):
+            raise DataError(f"online CMVN: --skip-dims={self.skip_dims}; expected dimensions such as 13:14:15")
+
+    @property
+    def skipped(self) -> list[str]:
+        """The parts of ``skip_dims``."""
+        return [part for part in self.skip_dims.split(":") if part]
+
+
+class OnlineCmvn:
+    """Normalises the frames of one utterance in order.
+
+    ``features``: (T, F) float32; ``global_stats`` and ``speaker_stats`` (None for a new speaker) fill
+    up the window while the utterance has not enough frames of its own.
+    """
+
+    def __init__(
+        self,
+        options: OnlineCmvnOptions,
+        global_stats: np.ndarray,
+        speaker_stats: np.ndarray | None,
+        features: np.ndarray,
+    ):
+        self.options = options
+        self.global_stats = global_stats
+        self.speaker_stats = speaker_stats
+        self.features = features
+        self.position = 0
+        rows = 2 if options.norm_vars else 1
+        self._sums = np.zeros((rows, features.shape[1]))
+
+    def advance(self, end: int) -> np.ndarray:
+        """The normalised frames from where the last call stopped to ``end``, (N, F) float32."""
+        start, self.position = self.position, end
+        frames = self.features[start:end]
+        if not self.options.norm_means or not len(frames):
+            return frames
+        window = self.options.cmn_window
+        counts = np.minimum(np.arange(start, end) + 1, window).astype(np.float64)
+        arriving = frames.astype(np.float64)
+        leaving = self.features[max(0, start - window) : max(0, end - window)].astype(np.float64)
+        stats = []
+        for row, sums in enumerate(self._sums):
+            change = arriving ** (row + 1)
+            change[len(change) - len(leaving) :] -= leaving ** (row + 1)
+            change[0] += sums
+            stats.append(np.cumsum(change, axis=0))
+            self._sums[row] = stats[row][-1]
+        self._smooth(counts, stats)
+        mean = stats[0] / counts[:, None]
+        skipped = self._skipped()
+        mean[:, skipped] = 0.0
+        if not self.options.norm_vars:
+            return frames - mean.astype(np.float32)
+        variance = stats[1] / counts[:, None] - mean**2
+        variance[:, skipped] = 1.0
+        scale = 1.0 / np.sqrt(np.maximum(variance, 1e-20))
+        return frames * scale.astype(np.float32) - (mean * scale).astype(np.float32)
+
+    def _smooth(self, counts: np.ndarray, stats: list[np.ndarray]) -> None:
+        """Fill up ``counts`` (N,) and ``stats`` (each (N, F)) to the window: from the speaker, then from everyone."""
+        options = self.options
+        sources = [(self.global_stats, options.global_frames, np.inf)]
+        if self.speaker_stats is not None:
+            available = self.speaker_stats[0, -1]
+            sources.insert(0, (self.speaker_stats, options.speaker_frames, available))
+        for source, most, available in sources:
+            taken = np.clip(options.cmn_window - counts, 0.0, min(most, available))
+            needing = np.flatnonzero(taken > 0)
+            if not len(needing):
+                continue
+            # Counts only grow along an utterance, so the frames in need are the first ones.
+            some = slice(0, needing[-1] + 1)
+            share = taken[some, None] / source[0, -1]
+            for row, values in enumerate(stats):
+                values[some] += share * source[row, :-1]
+            counts[some] += taken[some]
+
+    def _skipped(self) -> list[int]:
+        dims = [int(part) for part in self.options.skipped]
+        if any(dim >= self.features.shape[1] for dim in dims):
+            raise DataError(f"online CMVN: --skip-dims={self.options.skip_dims}; features of {self.features.shape[1]}")
+        return dims
+
+
+def add_stats(stats: np.ndarray | None, features: np.ndarray, block: int = 4096) -> np.ndarray:
+    """Speaker statistics (2, F + 1) float64 with all of an utterance's frames (T, F) added."""
+    total = np.zeros((2, features.shape[1] + 1)) if stats is None else stats.copy()
+    for start in range(0, len(features), block):
+        frames = features[start : start + block].astype(np.float64)
+        total[0, :-1] += frames.sum(axis=0)
+        total[1, :-1] += np.square(frames).sum(axis=0)
+        total[0, -1] += len(frames)
+    return total
