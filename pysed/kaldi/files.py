@@ -82,7 +82,7 @@ class Source:
         num_bytes = count * dtype.itemsize
         if num_bytes <= _CHUNK or (self.size is not None and num_bytes <= self.size - self.pos):
             values = np.empty(count, dtype)
-            view = memoryview(values).cast("B") if count else memoryview(b"")
+            view = values.view(np.uint8).data if count else memoryview(b"")
             got = 0
             while got < num_bytes:
                 step = self.stream.readinto(view[got:])  # type: ignore[attr-defined]

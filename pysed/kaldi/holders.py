@@ -16,7 +16,7 @@ from pysed.errors import DataError
 from pysed.kaldi.files import Source
 from pysed.kaldi.stream import KaldiReader
 
-_REAL = {b"F": np.dtype("<f4"), b"D": np.dtype("<f8")}
+_REAL: dict[bytes, np.dtype] = {b"F": np.dtype("<f4"), b"D": np.dtype("<f8")}
 _INT_ITEM = np.dtype([("width", "u1"), ("value", "<i4")])
 _TEXT_LIMIT = 1 << 31
 

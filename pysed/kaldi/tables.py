@@ -3,9 +3,7 @@
 Source: Kaldi ``src/util/kaldi-table-inl.h``. Archives are streamed, one object in memory at a time.
 """
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +13,7 @@ from pysed.errors import DataError
 from pysed.kaldi.files import Sink, Source, open_input, open_output, split_offset
 from pysed.kaldi.holders import KINDS, Kind
 from pysed.kaldi.messages import warn
+from pysed.kaldi.specifiers import Specifier, is_table, is_wspecifier, parse_rspecifier, parse_wspecifier
 from pysed.kaldi.stream import KaldiReader
 
 __all__ = [
@@ -22,63 +21,6 @@ __all__ = [
     "open_input", "open_output", "parse_rspecifier", "parse_wspecifier", "read_kind", "read_object",
     "read_script", "sequential", "tokens", "vectors", "write_kind", "write_object",
 ]  # fmt: skip
-
-_READ_OPTIONS = {"b", "t", "o", "no", "p", "np", "s", "ns", "cs", "ncs", "bg"}
-_WRITE_OPTIONS = {"b", "t", "f", "nf", "p"}
-
-
-@dataclass(frozen=True)
-class Specifier:
-    """A parsed rspecifier or wspecifier; ``archive`` and ``script`` are file names or None."""
-
-    text: str
-    archive: str | None
-    script: str | None
-    options: frozenset[str]
-
-
-def _parse(text: str, known: set[str], use: str) -> Specifier:
-    before, colon, after = text.partition(":")
-    words = re.split("[, ]", before)
-    types = [word for word in words if word in ("ark", "scp")]
-    if not colon or not types or text[-1:].isspace():
-        raise DataError(f"{text!r}: not a table for {use}; expected such as ark:FILE or scp:FILE")
-    unknown = [word for word in words if word not in known and word not in types]
-    if unknown:
-        raise DataError(f"{text}: unknown table option {unknown[0]!r} for {use}; known: {','.join(sorted(known))}")
-    options = frozenset(word for word in words if word not in types)
-    if types == ["ark"]:
-        return Specifier(text, after, None, options)
-    if types == ["scp"]:
-        return Specifier(text, None, after, options)
-    if types == ["ark", "scp"] and use == "writing" and "," in after:
-        archive, _, script = after.partition(",")
-        return Specifier(text, archive, script, options)
-    raise DataError(f"{text}: {','.join(types)} is not a table for {use}; expected ark:, scp: or ark,scp:A,B to write")
-
-
-def parse_rspecifier(text: str) -> Specifier:
-    """``ark,s,cs:FILE``, ``scp,p:FILE`` … Raises DataError for an option Kaldi does not know."""
-    return _parse(text, _READ_OPTIONS, "reading")
-
-
-def parse_wspecifier(text: str) -> Specifier:
-    """``ark,t:FILE``, ``scp:FILE``, ``ark,scp:ARCHIVE,SCRIPT`` …"""
-    return _parse(text, _WRITE_OPTIONS, "writing")
-
-
-def is_table(text: str) -> bool:
-    """True for what Kaldi takes for an rspecifier (and not for a file name)."""
-    words = re.split("[, ]", text.partition(":")[0])
-    return ":" in text and words.count("ark") + words.count("scp") == 1 and set(words) <= _READ_OPTIONS | {"ark", "scp"}
-
-
-def is_wspecifier(text: str) -> bool:
-    """True for what Kaldi takes for a wspecifier (and not for a file name)."""
-    words = re.split("[, ]", text.partition(":")[0])
-    types = [word for word in words if word in ("ark", "scp")]
-    known = set(words) <= _WRITE_OPTIONS | {"ark", "scp"}
-    return ":" in text and known and types in (["ark"], ["scp"], ["ark", "scp"])
 
 
 def _kind(kind: str | Kind) -> Kind:
@@ -168,7 +110,7 @@ class _Loader:
             self._source = None
 
 
-def sequential(rspecifier: str, kind: str | Kind) -> Iterator[tuple[str, Any]]:
+def sequential(rspecifier: str, kind: str | Kind) -> Generator[tuple[str, Any], None, None]:
     """(key, object) of a table in order, one at a time. See `matrices` and its siblings.
 
     Raises DataError for missing, truncated or damaged data; with the option ``p`` the objects of a
@@ -205,22 +147,22 @@ def sequential(rspecifier: str, kind: str | Kind) -> Iterator[tuple[str, Any]]:
         loader.close()
 
 
-def matrices(rspecifier: str) -> Iterator[tuple[str, np.ndarray]]:
+def matrices(rspecifier: str) -> Generator[tuple[str, np.ndarray], None, None]:
     """(key, (T, F) float32) of a table of matrices."""
     return sequential(rspecifier, "matrix")
 
 
-def vectors(rspecifier: str) -> Iterator[tuple[str, np.ndarray]]:
+def vectors(rspecifier: str) -> Generator[tuple[str, np.ndarray], None, None]:
     """(key, (N,) float32) of a table of vectors."""
     return sequential(rspecifier, "vector")
 
 
-def int_vectors(rspecifier: str) -> Iterator[tuple[str, np.ndarray]]:
+def int_vectors(rspecifier: str) -> Generator[tuple[str, np.ndarray], None, None]:
     """(key, (N,) int32) of a table of integer vectors."""
     return sequential(rspecifier, "int_vector")
 
 
-def tokens(rspecifier: str) -> Iterator[tuple[str, list[str]]]:
+def tokens(rspecifier: str) -> Generator[tuple[str, list[str]], None, None]:
     """(key, words) of a table of word lists, such as spk2utt."""
     return sequential(rspecifier, "tokens")
 

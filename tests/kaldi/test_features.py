@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kaldi_native_fbank as knf
 import kaldiio
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from pysed.errors import DataError
 from pysed.kaldi.__main__ import main
 from pysed.kaldi.features import FbankOptions, MelOptions, MfccOptions, compute_fbank, compute_mfcc
 from pysed.kaldi.files import Source
-from pysed.kaldi.tables import matrices
+from pysed.kaldi.mel import mel_filters
+from pysed.kaldi.tables import TableWriter, matrices
 from pysed.kaldi.wave import read_wave, read_wave_file, waves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,6 +126,57 @@ def test_against_double_precision(kind, compute, settings):
     assert relative(result, reference(NOISE, options)) < 1e-5
 
 
+def native(samples: np.ndarray, o: MelOptions) -> np.ndarray:
+    """The features by kaldi-native-fbank, whose code is Kaldi's."""
+    options = knf.MfccOptions() if isinstance(o, MfccOptions) else knf.FbankOptions()
+    frame = options.frame_opts
+    frame.dither, frame.snip_edges, frame.window_type = o.dither, o.snip_edges, o.window_type
+    frame.samp_freq, frame.frame_length_ms, frame.frame_shift_ms = o.sample_frequency, o.frame_length, o.frame_shift
+    options.mel_opts.num_bins, options.mel_opts.high_freq = o.num_mel_bins, o.high_freq
+    options.use_energy, options.htk_compat, options.raw_energy = o.use_energy, o.htk_compat, o.raw_energy
+    if isinstance(o, MfccOptions):
+        options.num_ceps = o.num_ceps
+    extractor = (knf.OnlineMfcc if isinstance(o, MfccOptions) else knf.OnlineFbank)(options)
+    extractor.accept_waveform(o.sample_frequency, samples)
+    extractor.input_finished()
+    return np.stack([extractor.get_frame(i) for i in range(extractor.num_frames_ready)])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"num_mel_bins": 40, "high_freq": -400.0}, {"snip_edges": False, "raw_energy": False}, {"htk_compat": True},
+     {"sample_frequency": 44100.0, "frame_length": 40.0, "window_type": "hamming"}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("kind, compute", [(MfccOptions, compute_mfcc), (FbankOptions, compute_fbank)])
+def test_against_kaldi_native_fbank(kind, compute, settings):
+    options = kind(dither=0.0, use_energy=True, **settings)
+    assert relative(compute(NOISE, int(options.sample_frequency), options), native(NOISE, options)) < 1e-5
+
+
+@pytest.mark.parametrize("warp", [0.8, 0.95, 1.0, 1.1, 1.25])
+def test_warped_filters_against_kaldi_native_fbank(warp):
+    mel, frame = knf.MelBanksOptions(num_bins=30, low_freq=20, high_freq=-300), knf.FrameExtractionOptions()
+    energies = np.random.default_rng(2).random(257).astype(np.float32)
+    expected = knf.MelBanks(mel, frame, warp).compute(energies)
+    filters = mel_filters(30, 512, 16000.0, 20.0, 7700.0, warp, (100.0, 7500.0))
+    np.testing.assert_allclose(energies @ filters, expected, rtol=1e-4)
+
+
+def test_warps_by_utterance_and_speaker(tmp_path, scp):
+    with TableWriter(f"ark,t:{tmp_path}/warps", "float") as table:
+        for speaker, warp in (("s1", 0.9), ("s2", 1.0)):
+            table.write(speaker, warp)
+    (tmp_path / "utt2spk").write_text("espeak_digits s1\nflite_rms s2\nflite_slt s3\n")
+    maps = [f"--vtln-map=ark:{tmp_path}/warps", f"--utt2spk=ark:{tmp_path}/utt2spk"]
+    assert main(["compute-mfcc-feats", "--dither=0", *maps, scp, f"ark:{tmp_path}/a.ark"]) == 0
+    found = dict(matrices(f"ark:{tmp_path}/a.ark"))
+    assert list(found) == ["espeak_digits", "flite_rms"]
+    for key, warp in (("espeak_digits", 0.9), ("flite_rms", 1.0)):
+        samples = read_wave_file(str(GOLDEN / f"wav/{key}.wav")).samples[0]
+        assert np.array_equal(found[key], compute_mfcc(samples, 16000, MfccOptions(dither=0.0), warp))
+
+
 @pytest.mark.parametrize("settings", [{"use_log_fbank": False}, {"use_power": False}], ids=str)
 def test_fbank_settings(settings):
     options = FbankOptions(dither=0.0, **settings)
@@ -146,6 +199,8 @@ def test_dither_is_on_by_default():
     energy = compute_mfcc(silence, 16000)[:, 0]
     # 400 samples of variance 1, their mean removed
     assert abs(float(np.mean(energy)) - np.log(399)) < 0.05
+    assert np.array_equal(energy, compute_mfcc(silence, 16000)[:, 0])
+    assert not np.array_equal(energy, compute_mfcc(silence, 16000, rng=np.random.default_rng(1))[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -193,7 +248,8 @@ def test_allow_downsample_and_upsample(tmp_path, scp):
 @pytest.mark.parametrize(
     "option", ["--num-ceps=24", "--num-mel-bins=2", "--num-mel-bins=4000", "--window-type=hann", "--low-freq=9000",
                "--high-freq=9000", "--frame-shift=0", "--frame-length=-3", "--preemphasis-coefficient=2",
-               "--sample-frequency=nan", "--vtln-warp=1.1", "--vtln-map=ark:x", "--debug-mel=true", "--output-format=x",
+               "--sample-frequency=nan", "--vtln-low=10 --vtln-warp=1.1",
+               "--vtln-warp=nan", "--utt2spk=ark:x", "--debug-mel=true", "--output-format=x",
                "--htk-in=true", "--round-to-power-of-two=false --frame-length=25.07"]
 )  # fmt: skip
 def test_bad_options_are_refused_by_name(tmp_path, scp, option, capsys):
