@@ -18,7 +18,7 @@ from pysed.audio import resample, write_wav
 from pysed.corpus.datadir import Utterance, write_data_dir
 from pysed.corpus.mixing import event_samples, render
 from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
-from pysed.corpus.sources import EventClip, Sources, check_audio, check_class, load_sources
+from pysed.corpus.sources import EventClip, Sources, check_class, check_events, check_mixable, load_sources
 from pysed.errors import DataError
 
 RATE_HZ = 16000
@@ -79,7 +79,7 @@ def make_mixtures(
     """
     check_class(corpus, label, subset)
     sources = load_sources(corpus, subset)
-    check_audio(sources, label, settings.duration_s)
+    check_mixable(sources, label, settings.duration_s)
     if num_mixtures is None:
         if subset not in settings.mixtures:
             raise DataError(f"{subset}: no number of mixtures in the corpus's configuration; add it to 'mixtures'")
@@ -111,7 +111,7 @@ def make_isolated(corpus: Path, label: str, subset: str, out: Path) -> int:
     """Write the bare events of a class of a subset as a data directory of 16 kHz audio; returns their number."""
     check_class(corpus, label, subset)
     sources = load_sources(corpus, subset)
-    check_audio(sources, label, float("inf"))
+    check_events(sources, label)
     utterances = []
     with _folder(Path(out)) as folder:
         for index, event in enumerate(sources.events[label]):

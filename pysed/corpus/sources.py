@@ -135,12 +135,18 @@ def load_sources(corpus: Path, subset: str) -> Sources:
     return Sources(subset, events, backgrounds)
 
 
-def check_audio(sources: Sources, label: str, duration_s: float) -> None:
-    """See that every recording of a class and every background can be read and is long enough for its use."""
+def check_events(sources: Sources, label: str) -> None:
+    """See that every recording of a class can be read and holds the segments that the list names."""
     for event in sources.events[label]:
         length_s = duration_of(event.path)
         if event.offset_s > length_s + 5e-4:
             raise DataError(f"{event.path}: segment ends at {event.offset_s:g} s, the file at {length_s:.3f} s")
+
+
+def check_mixable(sources: Sources, label: str, duration_s: float) -> None:
+    """See that the events of a class and all backgrounds can be read, and fit mixtures of a duration."""
+    check_events(sources, label)
+    for event in sources.events[label]:
         if event.length_s >= duration_s:
             raise DataError(f"{event.path}: event of {event.length_s:.3f} s does not fit a mixture of {duration_s:g} s")
     for background in sources.backgrounds:
