@@ -71,7 +71,7 @@ class AsrFeatures:
         self.folder = Path(folder)
         self.mfcc = _mfcc_options(self.folder / "conf/mfcc_hires.conf")
         nnet = read_model(read_object(str(self.folder / "final.mdl"))).nnet
-        if layer not in {node.name for node in nnet.nodes}:
+        if layer not in nnet.nodes:
             raise DataError(f"{self.folder / 'final.mdl'}: no node {layer!r}; expected the layer used in training")
         self.extractor = IvectorExtractor.from_model(self.folder) if (self.folder / "extractor").is_dir() else None
         period = 1 if self.extractor is None else self.extractor.options.ivector_period

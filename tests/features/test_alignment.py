@@ -71,3 +71,20 @@ def test_bad_input():
             to_grid(rows)
     with pytest.raises(ValueError, match="more than 0"):
         to_grid(np.zeros((3, 1)), hop_s=0)
+
+
+@pytest.mark.parametrize("click_s", [1.0125, 2.75, 3.05, 4.449])
+def test_a_click_in_audio_lands_in_its_frame(click_s):
+    from pysed.kaldi.features import MfccOptions, compute_mfcc
+
+    samples = np.random.default_rng(0).normal(0, 1, 16000 * 6).astype(np.float32)
+    samples[round(click_s * 16000)] = 20000
+    loudness = compute_mfcc(samples, 16000, MfccOptions(dither=0.0))[:, :1]
+    loudness = np.exp(loudness.astype(np.float64) / 2)
+    for step in (1, 3):  # every frame, and every third as a chain model gives them
+        grid = to_grid(loudness[::step], row_shift_s=0.01 * step, num_frames=60)[:, 0].astype(np.float64)
+        grid -= np.median(grid)
+        # The click fills 25 ms of windows: it may share an edge with the next frame, but its centre tells.
+        centre = (grid * (np.arange(60) + 0.5) * 0.1).sum() / grid.sum()
+        assert abs(centre - click_s) <= 0.055
+        assert abs(grid.argmax() - int(click_s / 0.1)) <= (1 if click_s % 0.1 < 0.0125 or click_s % 0.1 > 0.0875 else 0)
