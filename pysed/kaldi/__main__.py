@@ -51,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         place = error.filename or "input/output"
         print(f"ERROR ({name}): {place}: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"ERROR ({name}): interrupted", file=sys.stderr)
+        return 130
     except MemoryError:
         print(f"ERROR ({name}): out of memory; give it smaller inputs", file=sys.stderr)
     return _ERROR
