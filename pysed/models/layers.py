@@ -1,0 +1,76 @@
+"""Layers of the convolutional recurrent networks, each with a compiled form for CPUs and a plain one for the rest."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pysed.models import native
+
+FIRST_POOL = (4, 2)
+
+
+class FirstConvolution(nn.Conv2d):
+    """Convolution 7x7 of one channel, stride (2, 1) over (frequency, time), then max pooling (4, 2)."""
+
+    def __init__(self, channels: int):
+        super().__init__(1, channels, 7, stride=(2, 1), padding=3, bias=False)
+
+    def forward(self, x: torch.Tensor, compiled: bool = False) -> torch.Tensor:
+        """x: (B, F, T) -> (B, C, ceil(F / 2) // 4, T // 2)."""
+        if compiled:
+            return native.FirstConvolution.apply(functional.pad(x.float(), (3, 3, 3, 3)), self.weight)
+        return functional.max_pool2d(super().forward(x.unsqueeze(1)), FIRST_POOL)
+
+
+class NormReluDropout(nn.BatchNorm2d):
+    """Batch normalisation, ReLU, dropout."""
+
+    def __init__(self, channels: int, rate: float):
+        super().__init__(channels)
+        self.rate = rate
+
+    def forward(self, x: torch.Tensor, compiled: bool = False) -> torch.Tensor:
+        """x: (B, C, H, W) -> the same."""
+        if compiled and self.training:
+            x, mean, variance = native.NormReluDropout.apply(x, self.weight, self.bias, self.eps, self.rate)
+            self._keep_statistics(mean, variance, x.numel() // x.shape[1])
+            return x
+        if compiled and not torch.is_grad_enabled():
+            scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+            return native.norm_relu(x, scale, self.bias - self.running_mean * scale)
+        return functional.dropout(functional.relu(super().forward(x)), self.rate, self.training)
+
+    def _keep_statistics(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+        """What torch's own layer does in training: running means, the variance unbiased."""
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
+            self.num_batches_tracked.add_(1)
+
+
+def pool_sum(x: torch.Tensor, residual: torch.Tensor, pool: int, compiled: bool = False) -> torch.Tensor:
+    """Max over ``pool`` rows of x + residual. x, residual: (B, C, H, W) -> (B, C, H // pool, W)."""
+    if compiled:
+        return native.PoolSum.apply(x, residual, pool)
+    return functional.max_pool2d(x + residual, (pool, 1))
+
+
+class Gru(nn.GRU):
+    """torch's GRU, batch first, its recurrence compiled where that can be had."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """x: (B, T, N) -> (B, T, H · directions)."""
+        if not (native.usable(x) and native.gru_fits(self) and x.dtype == torch.float32):
+            return super().forward(x)[0]
+        ends = ["", "_reverse"] if self.bidirectional else [""]
+        for layer in range(self.num_layers):
+            if layer:
+                x = functional.dropout(x, self.dropout, self.training)
+
+            def both(name: str, layer: int = layer) -> torch.Tensor:
+                return torch.stack([getattr(self, f"{name}_l{layer}{end}") for end in ends])
+
+            gates = functional.linear(x, both("weight_ih").flatten(0, 1), both("bias_ih").flatten())
+            gates = gates.unflatten(-1, (len(ends), -1))  # (B, T, D, 3H)
+            x = native.GruRecurrence.apply(gates, both("weight_hh"), both("bias_hh")).flatten(2)
+        return x

@@ -1,0 +1,266 @@
+"""Compiled parts of the network (native.c): built with gcc on first use, kept in the user's cache, called by ctypes.
+
+Without a compiler, on another device, or with ``PYSED_NATIVE=0`` everything runs on plain torch, slower, with the same
+results up to rounding: callers ask ``usable()`` and have the plain form beside the compiled one.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.autograd import Function
+
+_SOURCE = Path(__file__).with_name("native.c")
+_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-Wall")
+_LANES = 16
+_CHUNKS = 64  # as in native.c
+_FIRST_LANES = 32
+_TAPS = 49
+_MOST_HIDDEN = 512
+
+
+def usable(x: torch.Tensor) -> bool:
+    """Whether compiled code may take this tensor."""
+    return x.device.type == "cpu" and library() is not None
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled library, or None where it cannot be had."""
+    if os.environ.get("PYSED_NATIVE") == "0" or platform.system() != "Linux" or shutil.which("gcc") is None:
+        return None
+    openmp = _torch_openmp()
+    flags = [*_FLAGS, *(["-fopenmp"] if openmp else [])]
+    try:
+        name = hashlib.sha256(_SOURCE.read_bytes() + repr(flags).encode() + _processor().encode()).hexdigest()[:16]
+        for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"pysed-{os.getuid()}"):
+            path = _built(folder / f"native-{name}.so", flags)
+            if path is not None:
+                return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return None
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pysed"
+
+
+def _processor() -> str:
+    """What -march=native depends on."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return platform.machine() + next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _torch_openmp() -> bool:
+    """Make torch's own OpenMP library's symbols global: one pool of threads, not two that spin against each other."""
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        path = line.split(maxsplit=5)[-1]
+        if any(name in Path(path).name for name in ("libgomp", "libiomp5", "libomp")):
+            ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+            return True
+    return False
+
+
+def _built(path: Path, flags: list[str]) -> Path | None:
+    """Compile to ``path`` unless it is there; None where the folder cannot be written or is somebody else's."""
+    if not path.exists():
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+                # Linked without -fopenmp and -ffast-math: the one would bring a second OpenMP library, the other
+                # start-up code that changes the whole process's arithmetic.
+                made = Path(folder, "native.o"), Path(folder, "native.so")
+                for command in (
+                    ["gcc", *flags, "-c", str(_SOURCE), "-o", str(made[0])],
+                    ["gcc", "-shared", str(made[0]), "-o", str(made[1])],
+                ):
+                    subprocess.run(command, check=True, capture_output=True, timeout=120)
+                os.replace(made[1], path)
+        except OSError:
+            return None
+    return path if path.stat().st_uid == os.getuid() else None
+
+
+def _call(function: str, *arguments: Any) -> None:
+    """Call with tensors as pointers (all contiguous), None as NULL, whole numbers as long, floats as float."""
+
+    def converted(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            assert value.is_contiguous(), function
+            return ctypes.c_void_p(value.data_ptr())
+        if isinstance(value, float):
+            return ctypes.c_float(value)
+        return None if value is None else value if not isinstance(value, int) else ctypes.c_long(value)
+
+    getattr(library(), function)(*map(converted, arguments))
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) -> (B, H, W, C) bfloat16, contiguous (no copy if it lies so already)."""
+    return x.permute(0, 2, 3, 1).to(torch.bfloat16).contiguous()
+
+
+class FirstConvolution(Function):
+    """Convolution 7x7 of one channel, stride (2, 1), and max pooling (4, 2)."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """x: (B, F + 6, T + 6) float32, padded; weight: (C, 1, 7, 7) -> (B, C, (F + 1) // 2 // 4, T // 2) bfloat16."""
+        x = x.contiguous()
+        batch, rows, columns = x.shape
+        height, width, channels = ((rows - 7) // 2 + 1) // 4, (columns - 6) // 2, len(weight)
+        out = torch.empty(batch, height, width, channels, dtype=torch.bfloat16)
+        index = torch.empty(out.shape, dtype=torch.uint8)
+        taps = weight.detach().reshape(channels, _TAPS).t().contiguous()
+        _call("first_forward", x, taps, out, index, batch, rows, columns, height, width, channels)
+        ctx.save_for_backward(x, weight, index)
+        return out.permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor):
+        x, weight, index = ctx.saved_tensors
+        batch, height, width, channels = index.shape
+        by_channel = torch.zeros(channels, 64)
+        by_channel[:, :56].view(channels, 7, 8)[..., :7] = weight.detach().squeeze(1)
+        partial = torch.empty(batch, _TAPS, channels)
+        grad_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
+        _call(
+            "first_backward", x, by_channel, _channels_last(grad), index, partial, grad_x,
+            batch, x.shape[1], x.shape[2], height, width, channels,
+        )  # fmt: skip
+        return grad_x, partial.sum(dim=0).t().reshape(weight.shape)
+
+
+class PoolSum(Function):
+    """Max pooling over rows of the sum of two maps."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, residual: torch.Tensor, pool: int) -> torch.Tensor:
+        """x, residual: (B, C, H, W) -> (B, C, H // pool, W) bfloat16."""
+        x, residual = _channels_last(x), _channels_last(residual)
+        batch, height, width, channels = x.shape
+        out = torch.empty(batch, height // pool, width, channels, dtype=torch.bfloat16)
+        index = torch.empty(out.shape, dtype=torch.uint8)
+        _call("pool_forward", x, residual, out, index, batch, height, width, channels, pool)
+        ctx.save_for_backward(index)
+        ctx.shape, ctx.pool = x.shape, pool
+        return out.permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor):
+        (index,) = ctx.saved_tensors
+        grad_x = torch.empty(ctx.shape, dtype=torch.bfloat16)
+        _call("pool_backward", _channels_last(grad), index, grad_x, *ctx.shape, ctx.pool)
+        grad_x = grad_x.permute(0, 3, 1, 2)
+        return grad_x, grad_x, None
+
+
+class NormReluDropout(Function):
+    """Batch normalisation by the batch's own statistics, ReLU, dropout."""
+
+    @staticmethod
+    def forward(
+        ctx, x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, rate: float
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """x: (B, C, H, W) -> the same in bfloat16, mean (C,), variance (C,) (biased)."""
+        x = _channels_last(x)
+        channels = x.shape[-1]
+        count = x.numel() // channels
+        partial = torch.empty(_CHUNKS, 2, channels)
+        _call("channel_sums", x, partial, count, channels)
+        mean, square = partial.double().sum(dim=0) / count
+        variance = (square - mean * mean).clamp_(min=0)
+        inverse = (variance + eps).rsqrt()
+        scale = gamma.detach().double() * inverse
+        shift = beta.detach().double() - mean * scale
+        out = torch.empty_like(x)
+        seed = int(torch.randint(2**31, ()).item()) if rate else 0
+        _norm(x, scale.float(), shift.float(), out, seed, rate)
+        ctx.save_for_backward(x, out, mean, inverse, scale)
+        ctx.rate = rate
+        mean, variance = mean.float(), variance.float()
+        ctx.mark_non_differentiable(mean, variance)
+        return out.permute(0, 3, 1, 2), mean, variance
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor, _mean, _variance):
+        x, out, mean, inverse, scale = ctx.saved_tensors
+        channels = x.shape[-1]
+        count = x.numel() // channels
+        grad, keep_scale = _channels_last(grad), 1 / (1 - ctx.rate)
+        partial = torch.empty(_CHUNKS, 2, channels)
+        _call("norm_backward_sums", x, out, grad, partial, count, channels, keep_scale)
+        total, products = partial.double().sum(dim=0)
+        grad_gamma = inverse * (products - mean * total)
+        b = -scale * inverse * grad_gamma / count
+        c = -scale * total / count - mean * b
+        grad_x = torch.empty_like(x)
+        _call(
+            "norm_backward", x, out, grad, scale.float(), b.float(), c.float(), grad_x, count, channels, keep_scale
+        )  # fmt: skip
+        return grad_x.permute(0, 3, 1, 2), grad_gamma.float(), total.float(), None, None
+
+
+def norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """relu(x * scale + shift) by channel, without gradient. x: (B, C, H, W) -> the same in bfloat16."""
+    x = _channels_last(x)
+    out = torch.empty_like(x)
+    _norm(x, scale.float().contiguous(), shift.float().contiguous(), out, 0, 0.0)
+    return out.permute(0, 3, 1, 2)
+
+
+def _norm(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor, seed: int, rate: float) -> None:
+    channels = x.shape[-1]
+    threshold = min(int(rate * 2**32), 2**32 - 1)
+    _call("norm_forward", x, scale, shift, out, x.numel() // channels, channels, seed, threshold, 1 / (1 - rate))
+
+
+class GruRecurrence(Function):
+    """The recurrence of one GRU layer over all its directions."""
+
+    @staticmethod
+    def forward(ctx, gates: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """gates: (B, T, D, 3H), input part with its bias; weight: (D, 3H, H); bias: (D, 3H) -> (B, T, D, H)."""
+        gates = gates.contiguous()
+        batch, steps, directions, triple = gates.shape
+        hidden = triple // 3
+        out, kept = torch.empty(*gates.shape[:3], hidden), torch.empty(*gates.shape[:3], 4 * hidden)
+        transposed = weight.detach().transpose(1, 2).contiguous()  # (D, 3H, H) -> (D, H, 3H)
+        _call("gru_forward", gates, transposed, bias.detach(), out, kept, batch, steps, directions, hidden)
+        ctx.save_for_backward(weight, out, kept)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor):
+        weight, out, kept = ctx.saved_tensors
+        batch, steps, directions, hidden = out.shape
+        grad_gates, previous = torch.empty(batch, steps, directions, 3 * hidden), torch.empty_like(out)
+        grad_hidden = torch.empty_like(grad_gates)
+        _call(
+            "gru_backward", grad.contiguous(), out, kept, weight.detach().contiguous(), grad_gates, grad_hidden,
+            previous, batch, steps, directions, hidden,
+        )  # fmt: skip
+        by_direction = grad_hidden.reshape(batch * steps, directions, -1)
+        grad_weight = torch.bmm(  # (D, 3H, B·T) x (D, B·T, H) -> (D, 3H, H)
+            by_direction.permute(1, 2, 0), previous.reshape(batch * steps, directions, hidden).transpose(0, 1)
+        )
+        return grad_gates, grad_weight, by_direction.sum(dim=0)
+
+
+def first_fits(channels: int) -> bool:
+    """Whether the maps' compiled code takes this number of channels."""
+    return channels % _FIRST_LANES == 0
+
+
+def gru_fits(gru: torch.nn.GRU) -> bool:
+    """Whether the compiled recurrence takes this layer."""
+    return gru.hidden_size <= _MOST_HIDDEN and gru.bias and gru.batch_first
