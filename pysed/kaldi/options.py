@@ -89,12 +89,12 @@ class OptionParser:
         ``num_positionals`` prints it and exits 1. Raises DataError for anything else wrong.
         """
         values = {name: option.default for name, option in self._options.items()}
+        if "--help" in (argv[: argv.index("--")] if "--" in argv else argv):
+            self.print_usage()
+            raise SystemExit(0)
         options, positionals = self._split(argv)
         for argument in options:
             name, value = _split_argument(argument)
-            if name == "help":
-                self.print_usage()
-                raise SystemExit(0)
             if name == "config":
                 self._read_config(value or "", values)
         for argument in options:

@@ -81,6 +81,9 @@ def test_help_and_wrong_number_of_arguments(capsys):
     assert stop.value.code == 0
     assert "--num-ceps" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
+        make_parser().parse(["a", "b", "--help"], 1)
+    assert stop.value.code == 0
+    with pytest.raises(SystemExit) as stop:
         make_parser().parse(["a", "b"], 1)
     assert stop.value.code == 1
 
