@@ -13,6 +13,8 @@ from pysed.errors import DataError
 from pysed.kaldi.messages import set_program
 
 _ERROR = 255
+# Their matrices are small: the threads of a matrix library would spend their time waiting for each other.
+_ONE_THREAD = ("compute-fbank-feats", "compute-mfcc-feats", "copy-feats", "feat-to-dim", "feat-to-len")
 
 
 def command_names() -> list[str]:
@@ -37,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 1
     set_program(name)
+    if name in _ONE_THREAD:
+        for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")
     try:
         module = importlib.import_module(f"pysed.kaldi.commands.{name.replace('-', '_')}")
         code = module.main(argv[1:])

@@ -17,7 +17,7 @@ from pysed.kaldi.mel import WINDOWS, cepstral_transform, mel_filters, window_sha
 from pysed.kaldi.resample import resample_waveform
 
 # So many frames at a time stay in a core's cache.
-_BLOCK = 256
+_BLOCK = 64
 _TINY = np.float32(np.finfo(np.float32).eps)
 
 
