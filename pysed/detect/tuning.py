@@ -162,7 +162,8 @@ def tune(
     """The setting with the best event-based F on these (validation) scores; ties as the module says.
 
     scores: (N, T) in [0, 1]; reference_onset_s: (N,), NaN for clips without an event; ``settings`` as for sweep().
-    Without any reference event nothing can be tuned: the prior is returned, its rates None. Deterministic.
+    Where no setting has a hit nothing can be tuned: the prior is returned (its rates None without any reference event).
+    Deterministic.
     """
     reference_onset_s = np.asarray(reference_onset_s, dtype=np.float64)
     if np.asarray(scores).shape[:1] != reference_onset_s.shape:
@@ -173,6 +174,10 @@ def tune(
         raise ValueError("scores hold NaN; expected numbers in [0, 1]")
     counts = sweep(scores, reference_onset_s, t_bases, betas, max_gaps_s, **settings)
     f_measure, error_rate = rates(counts)
+    if not f_measure.max() > 0:
+        # Not one hit anywhere says nothing about thresholds: the prior, with what it does.
+        counts = sweep(scores, reference_onset_s, *((value,) for value in PRIOR), **settings)[0, 0, 0]
+        return Tuning(*PRIOR, *(float(rate) for rate in rates(counts)), *(int(count) for count in counts))
     best = f_measure == f_measure.max()
     best &= error_rate == error_rate[best].min()
     depth, around = plateau_depth(best), np.round(neighbourhood_mean(f_measure), 9)

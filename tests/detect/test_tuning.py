@@ -106,6 +106,8 @@ def test_lower_error_rate_breaks_ties_of_f():
 
 def test_nothing_to_tune_on():
     assert tune(np.random.default_rng(0).random((3, 40)), np.full(3, np.nan)) == Tuning(*PRIOR, None, None, 0, 0, 0)
+    best = tune(np.full((3, 40), 0.4), np.array([3.0, np.nan, 2.0]))
+    assert best == Tuning(*PRIOR, 0.0, 1.0, 0, 0, 2), "no hit anywhere"
     f_measure, error_rate = rates(np.array([0, 3, 0]))
     assert np.isnan(f_measure) and np.isnan(error_rate)
 
