@@ -189,7 +189,9 @@ def conjugate_gradient(matrix: np.ndarray, target: np.ndarray, x: np.ndarray, ma
 
 
 def _solve(matrix: np.ndarray, target: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The exact solution, eigenvalues floored to a ten-thousandth of the largest."""
+    """The exact solution, eigenvalues floored to a ten-thousandth of the largest; NaN where the input is not finite."""
+    if not (np.isfinite(matrix).all() and np.isfinite(target).all()):
+        return np.full_like(x, np.nan)
     values, vectors = np.linalg.eigh(matrix)
     values = np.maximum(values, max(values[-1] * 1e-4, 1e-40))
     return x + vectors @ ((vectors.T @ (target - matrix @ x)) / values)

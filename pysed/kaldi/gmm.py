@@ -59,11 +59,11 @@ def read_diag_gmm(reader: KaldiReader) -> DiagGmm:
         precisions = inv_vars.astype(np.float64)
         constants = np.log(weights) - 0.5 * dim * np.log(2 * np.pi)
         constants += 0.5 * np.sum(np.log(precisions) - means_invvars.astype(np.float64) ** 2 / precisions, axis=1)
-    if not np.all(np.isfinite(means_invvars)) or np.any(np.isnan(constants)) or not np.any(np.isfinite(constants)):
-        raise reader.fail("a Gaussian's mean is not a number")
-    return DiagGmm(
-        constants.astype(np.float32), np.concatenate([means_invvars, -0.5 * inv_vars], axis=1).astype(np.float32)
-    )
+        constants = constants.astype(np.float32)
+        factors = np.concatenate([means_invvars, -0.5 * inv_vars], axis=1).astype(np.float32)
+    if not np.all(np.isfinite(factors)) or np.any(np.isnan(constants)) or not np.any(np.isfinite(constants)):
+        raise reader.fail("a Gaussian's mean or variance is not a number or too large; the file is damaged")
+    return DiagGmm(constants, factors)
 
 
 def prune_posteriors(
@@ -84,8 +84,13 @@ def prune_posteriors(
     share = np.broadcast_to(np.asarray(min_post, np.float32), (num_frames,))[:, None]
     if np.all(share > 0):
         # Few pass the cutoff, so comparing all and sorting those beats a partial sort of every row.
-        flat = np.flatnonzero(scores > best + np.log(share))
+        cutoff = best + np.log(share)
+        flat = np.flatnonzero(scores > cutoff)
         frames = flat // num_gauss
+        if np.count_nonzero(np.diff(frames, prepend=-1)) < num_frames:
+            # So unlikely a frame that the cutoff vanishes beside its likelihood in float32.
+            flat = np.flatnonzero((scores > cutoff) | (scores == best))
+            frames = flat // num_gauss
         values = scores.ravel()[flat]
         order = np.lexsort((-values, frames))
         flat, frames, values = flat[order], frames[order], values[order]

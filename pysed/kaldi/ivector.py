@@ -214,15 +214,18 @@ class IvectorExtractor:
         ivector = np.zeros(self.model.ivector_dim)
         ivector[0] = self.model.prior_offset
         stats, log_likelihood = state.ivector_stats, 0.0
-        for last, count, linear, precision, gain in self._groups(features, state.cmvn_stats, frame_weights, end):
-            stats.add(count, linear, precision)
-            log_likelihood += gain
-            if not greedy and last % period == 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for last, count, linear, precision, gain in self._groups(features, state.cmvn_stats, frame_weights, end):
+                stats.add(count, linear, precision)
+                log_likelihood += gain
+                if not greedy and last % period == 0:
+                    ivector = self._estimate(stats, ivector)
+                    rows[last // period] = ivector
+            if greedy:
                 ivector = self._estimate(stats, ivector)
-                rows[last // period] = ivector
-        if greedy:
-            ivector = self._estimate(stats, ivector)
-            rows[:] = ivector
+                rows[:] = ivector
+        if not np.isfinite(rows).all():
+            raise DataError("an i-vector is not a number; expected features of the kind the extractor was trained on")
         rows[:, 0] -= self.model.prior_offset
         if diagnostics is not None:
             seen = stats.num_frames / self.options.posterior_scale
