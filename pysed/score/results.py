@@ -186,9 +186,9 @@ def results_text(corpus_dir: str | os.PathLike) -> str:
     events = sorted({row.event for row in rows})
     lines = [f"# Results on {Path(corpus_dir).resolve().name}", ""]
     lines += [
-        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted), per event class;"
+        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is"
     ]
-    lines += ["the average is their plain mean. Several seeds: mean ± standard deviation. n/a: undefined.", ""]
+    lines += ["classes' plain mean. Several seeds: mean ± standard deviation. n/a: undefined.", ""]
     for subset in sorted({row.subset for row in rows}):
         here = [row for row in rows if row.subset == subset]
         subset_events = [event for event in events if any(row.event == event for row in here)]
