@@ -69,7 +69,9 @@ def test_stage_5_alone_gives_the_same_model(finished, tiny_corpus):
         recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--stage", 5, "--stop-stage", 5, "--epochs",
         1, "--system", "cbrnn", check=True,
     )  # fmt: skip
-    drop_times = [[row.split(",")[:4] for row in text.splitlines()] for text in (first, (folder / "metrics.csv").read_text())]
+    drop_times = [
+        [row.split(",")[:4] for row in text.splitlines()] for text in (first, (folder / "metrics.csv").read_text())
+    ]
     assert drop_times[0] == drop_times[1]
 
 

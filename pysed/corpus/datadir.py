@@ -34,7 +34,7 @@ def write_data_dir(folder: Path, utterances: list[Utterance]) -> None:
     write("wav.scp", (f"{u.name} {u.wav}" for u in utterances))
     write("utt2spk", (f"{u.name} {u.name}" for u in utterances))
     write("spk2utt", (f"{u.name} {u.name}" for u in utterances))
-    write("reco2dur", (f"{u.name} {u.duration_s:.6g}" for u in utterances))
+    write("reco2dur", (f"{u.name} {u.duration_s:.9g}" for u in utterances))
     rows = (f"{u.name}\t{onset:.6f}\t{offset:.6f}\t{label}" for u in utterances for onset, offset, label in u.events)
     write("events.tsv", rows)
     write("utt2scene", (f"{u.name} {u.scene}" for u in utterances if u.scene))

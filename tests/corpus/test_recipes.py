@@ -1,0 +1,104 @@
+"""The official draws: hand-worked against numpy's own stream, the shared offset, and the split of recordings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pysed.corpus.recipes import CorpusSettings, draw_class, subset_recipes
+from pysed.corpus.sources import Background, EventClip, Sources
+from pysed.errors import DataError
+
+
+def make_sources(num_events=6, num_backgrounds=8, classes=("babycry", "gunshot")) -> Sources:
+    events = {
+        label: [
+            EventClip(label, Path(f"{label}{i}.wav"), 0.5, 1.5 + 0.1 * i, f"{label}-rec{i // 2}", {})
+            for i in range(num_events)
+        ]
+        for label in classes
+    }
+    backgrounds = [Background(Path(f"bg{i}.wav"), "home", f"place{i // 2}", {}) for i in range(num_backgrounds)]
+    return Sources("devtrain", events, backgrounds)
+
+
+def test_draws_follow_the_published_order():
+    """The stream is replayed by hand: events, backgrounds, presence, offsets, ratios."""
+    sources, settings = make_sources(), CorpusSettings({"devtest": 10})
+    draws = draw_class(np.random.RandomState(42), sources.events["babycry"], sources.backgrounds, 10, settings)
+
+    stream = np.random.RandomState(42)
+    chosen = stream.choice(6, 5)
+    backgrounds = stream.choice(8, 10)
+    present = stream.permutation(np.array([True] * 5 + [False] * 5))
+    lengths = [1.0 + 0.1 * i for i in chosen]
+    offsets = [(30 - length) * stream.rand() for length in lengths]
+    ratios = stream.choice([-6, 0, 6], size=5)
+    last = dict(zip(chosen, offsets, strict=True))  # a later draw of the same event overwrites the earlier offset
+    assert [draw[0].path.name for draw in draws] == [f"bg{i}.wav" for i in backgrounds]
+    assert [draw[1] is not None for draw in draws] == present.tolist()
+    found = [draw for draw in draws if draw[1] is not None]
+    assert [draw[1].path.name for draw in found] == [f"babycry{i}.wav" for i in chosen]
+    assert [draw[2] for draw in found] == pytest.approx([last[i] for i in chosen])
+    assert [draw[3] for draw in found] == ratios.tolist()
+
+
+def test_an_event_drawn_twice_keeps_its_last_offset():
+    sources, settings = make_sources(num_events=1), CorpusSettings({"devtest": 8})
+    draws = draw_class(np.random.RandomState(0), sources.events["babycry"], sources.backgrounds, 8, settings)
+    offsets = {draw[2] for draw in draws if draw[1] is not None}
+    assert len(offsets) == 1
+
+
+def test_the_stream_of_a_subset_runs_through_all_classes():
+    sources, settings = make_sources(), CorpusSettings({"devtest": 10})
+    stream = np.random.RandomState(42)
+    draw_class(stream, sources.events["babycry"], sources.backgrounds, 10, settings)
+    wanted = draw_class(stream, sources.events["gunshot"], sources.backgrounds, 10, settings)
+    found = subset_recipes(sources, "gunshot", settings, 10, held_out=False)
+    assert [(r.background, r.event, r.offset_s, r.ebr_db) for r in found] == wanted
+
+
+def test_no_recording_stands_in_both_splits():
+    recipes = subset_recipes(make_sources(20, 40), "gunshot", CorpusSettings({"devtrain": 60}), 60, held_out=True)
+    assert len(recipes) == 60 and sum(r.split == "valid" for r in recipes) == 6
+    for kind in ("event", "background"):
+        used = {
+            split: {getattr(r, kind).recording for r in recipes if r.split == split and getattr(r, kind)}
+            for split in ("train", "valid")
+        }
+        assert used["train"] and used["valid"] and not used["train"] & used["valid"]
+    assert sum(r.event is not None for r in recipes if r.split == "valid") == 3
+
+
+def test_recipes_are_the_same_every_time_and_named_apart():
+    first, second = (
+        subset_recipes(make_sources(), "babycry", CorpusSettings({"devtrain": 20}), 20, held_out=True) for _ in "ab"
+    )
+    assert first == second
+    assert len({r.name for r in first}) == 20 and first[3].name.startswith("mixture_devtrain_babycry_003_")
+
+
+def test_too_few_recordings_or_mixtures_are_refused():
+    settings = CorpusSettings({"devtrain": 10})
+    with pytest.raises(DataError, match="one recording only"):
+        subset_recipes(make_sources(num_events=2), "babycry", settings, 10, held_out=True)
+    with pytest.raises(DataError, match="expected at least 4"):
+        subset_recipes(make_sources(), "babycry", settings, 3, held_out=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seed: 1", "expected a mapping with 'mixtures'"),
+        ("mixtures: {devtrain: many}", "expected subset: number"),
+        ("{mixtures: {a: 1}, presense: 1}", "unknown key 'presense'"),
+        ("{mixtures: {a: 1}, presence: 2}", "presence: 2; expected a number in"),
+        ("mixtures: [", "not YAML"),
+    ],
+)
+def test_faults_of_settings(tmp_path, text, words):
+    path = tmp_path / "corpus.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        CorpusSettings.load(path)
