@@ -23,7 +23,7 @@ setup_environment() {
     if ! "$venv/bin/python" -c 'import torch; assert torch.__version__.startswith("2.13.0")' 2>/dev/null; then
       install_torch "$venv/bin/pip"
     fi
-    "$venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt 'setuptools<81'
+    "$venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt 'setuptools>=77,<81'
     "$venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
     printf '%s\n' "$wanted" >"$venv/.ready"
   ) 9>"$venv.lock" || die "path.sh: setting up $venv failed; the reason stands above"

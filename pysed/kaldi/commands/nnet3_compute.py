@@ -1,0 +1,109 @@
+"""nnet3-compute: features through a network."""
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+
+from pysed.errors import DataError
+from pysed.kaldi.messages import log, warn
+from pysed.kaldi.nnet3.chunks import ChunkOptions
+from pysed.kaldi.nnet3.reader import read_model, read_nnet
+from pysed.kaldi.options import OptionParser
+from pysed.kaldi.tables import RandomAccess, TableWriter, matrices, read_object, tokens
+
+USAGE = """Propagate the features through raw neural network model and write the output.
+If --apply-exp=true, apply the Exp() function to the output before writing it out.
+
+Usage: nnet3-compute [options] <nnet-in> <features-rspecifier> <matrix-wspecifier>
+ e.g.: nnet3-compute final.raw scp:feats.scp ark:nnet_prediction.ark
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; returns the exit code: 1 where no utterance could be done."""
+    parser = OptionParser("nnet3-compute", USAGE)
+    parser.register_struct(dataclasses.replace(ChunkOptions(), online_ivector_period=0))
+    parser.register("acoustic-scale", 1.0, "Scaling factor for the output")
+    parser.register("ivectors", "", "Rspecifier for iVectors as vectors, per utterance or, with --utt2spk, per speaker")
+    parser.register("utt2spk", "", "Rspecifier for utt2spk option used to get ivectors per speaker")
+    parser.register("online-ivectors", "", "Rspecifier for iVectors estimated online, as matrices")
+    parser.register("apply-exp", False, "If true, apply exp function to output")
+    parser.register("use-gpu", "yes", "yes|no|optional|wait, has no effect here")
+    parser.register("use-priors", False, "If true, subtract the logs of the priors stored with the model (a .mdl file)")
+    options, (model_name, features, target) = parser.parse(argv, 3)
+    if options.online_ivectors and options.ivectors:
+        raise DataError("command line: --ivectors and --online-ivectors exclude each other")
+    if options.online_ivectors and options.online_ivector_period <= 0:
+        raise DataError("command line: --online-ivectors needs --online-ivector-period")
+    chunks = parser.build(ChunkOptions, options)
+    if not options.online_ivectors:
+        chunks = dataclasses.replace(chunks, online_ivector_period=1)
+
+    priors = None
+    if options.use_priors:
+        model = read_model(read_object(model_name))
+        nnet = model.nnet
+        if len(model.priors):
+            priors = np.log(model.priors.astype(np.float32))
+    else:
+        nnet = read_nnet(read_object(model_name))
+
+    from pysed.kaldi.nnet3.evaluate import NnetComputer
+
+    computer = NnetComputer(nnet, "output", chunks)
+    if computer.frames_per_chunk != chunks.frames_per_chunk:
+        log(f"Increasing --frames-per-chunk from {chunks.frames_per_chunk} to {computer.frames_per_chunk}")
+    ivectors = _Ivectors(options)
+    started, frames, done, failed = time.monotonic(), 0, 0, 0
+    with TableWriter(target, "matrix") as table:
+        for key, feats in matrices(features):
+            if len(feats) == 0:
+                warn(f"Zero-length utterance: {key}")
+                failed += 1
+                continue
+            try:
+                ivector = ivectors[key]
+            except KeyError:
+                warn(f"No iVector available for utterance {key}")
+                failed += 1
+                continue
+            try:
+                result = computer.compute(feats, ivector)
+            except DataError as error:
+                raise DataError(f"utterance {key}: {error}") from None
+            if priors is not None:
+                result -= priors
+            if options.acoustic_scale != 1.0:
+                result *= np.float32(options.acoustic_scale)
+            table.write(key, np.exp(result) if options.apply_exp else result)
+            frames += len(feats)
+            done += 1
+    elapsed = time.monotonic() - started
+    factor = elapsed * 100 / max(frames, 1)
+    log(f"Time taken {elapsed:.3g}s: real-time factor assuming 100 frames/sec is {factor:.3g}")
+    log(f"Done {done} utterances, failed for {failed}")
+    return 0 if done else 1
+
+
+class _Ivectors:
+    """The i-vectors of an utterance by its key: (P, I), (I,), or None where no table was given."""
+
+    def __init__(self, options: Any):
+        self.table = None
+        self.speakers: dict[str, str] | None = None
+        if options.online_ivectors:
+            self.table = RandomAccess(options.online_ivectors, "matrix")
+        elif options.ivectors:
+            self.table = RandomAccess(options.ivectors, "vector")
+            if options.utt2spk:
+                self.speakers = {key: words[0] for key, words in tokens(options.utt2spk) if words}
+
+    def __getitem__(self, key: str) -> np.ndarray | None:
+        if self.table is None:
+            return None
+        name = key if self.speakers is None else self.speakers[key]
+        if name not in self.table:
+            raise KeyError(name)
+        return self.table[name]

@@ -1,0 +1,145 @@
+"""Computing an nnet3 network with torch: chunks of frames as Kaldi's nnet3-compute does, only the frames needed.
+
+Source: Kaldi ``src/nnet3/nnet-am-decodable-simple.cc`` for chunks, context and i-vectors.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pysed.errors import DataError
+from pysed.kaldi.nnet3.chunks import ChunkOptions
+from pysed.kaldi.nnet3.graph import build_graph
+from pysed.kaldi.nnet3.indexes import context
+from pysed.kaldi.nnet3.model import Nnet
+from pysed.kaldi.nnet3.plan import Plan, Weights
+
+_ROWS_AT_ONCE = 2048
+_PLANS_KEPT = 16
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    first_output: int  # in output frames
+    num_outputs: int
+    left: int  # frames of input before the first output frame
+    right: int
+
+
+class NnetComputer:
+    """One network, ready to compute one of its nodes.
+
+    ``computer.compute(feats (T, F), ivectors (P, I) or (I,) or None)`` → (ceil(T / subsampling), D) float32.
+    Raises DataError for a network it cannot compute and for features that do not fit it.
+    """
+
+    def __init__(self, nnet: Nnet, output: str = "output", options: ChunkOptions | None = None):
+        self.nnet = nnet
+        self.options = ChunkOptions() if options is None else options
+        self.options.check()
+        self.graph = build_graph(nnet, output)
+        inputs = {op.name for op in self.graph.ops.values() if op.kind == "input"}
+        if not inputs <= {"input", "ivector"}:
+            raise nnet.fail(f"inputs {', '.join(sorted(inputs))}; expected input and perhaps ivector")
+        self.left_context, self.right_context = context(nnet, output)
+        self.output_dim = self.graph.ops[output].dim
+        self.input_dim, self.ivector_dim = nnet.input_dim("input"), nnet.input_dim("ivector")
+        factor = math.lcm(self.options.frame_subsampling_factor, self.graph.modulus)
+        self.frames_per_chunk = factor * -(-self.options.frames_per_chunk // factor)
+        self._weights = Weights(self.graph)
+        self._plans: dict[_Chunk, Plan] = {}
+
+    def compute(self, feats: np.ndarray, ivectors: np.ndarray | None = None) -> np.ndarray:
+        """The node's values, (T_out, D) float32, T_out = ceil(T / frame_subsampling_factor)."""
+        feats, ivectors = self._check(feats, ivectors)
+        num_outputs = -(-len(feats) // self.options.frame_subsampling_factor)
+        result = np.empty((num_outputs, self.output_dim), np.float32)
+        source = torch.from_numpy(feats)
+        with torch.inference_mode():
+            for shape, firsts in self._batches(num_outputs):
+                values = self._run(shape, firsts, source, ivectors)
+                for i, first in enumerate(firsts):
+                    result[first : first + shape.num_outputs] = values[:, i].numpy()
+        return result
+
+    def _check(self, feats: np.ndarray, ivectors: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        feats = np.require(feats, np.float32, ["C", "W"])
+        if feats.ndim != 2 or feats.shape[1] != self.input_dim:
+            raise DataError(f"features of shape {feats.shape}; the network expects (frames, {self.input_dim})")
+        if len(feats) == 0:
+            raise DataError("features without a frame; expected at least one")
+        width = 0 if ivectors is None else np.shape(ivectors)[-1]
+        if width != self.ivector_dim:
+            raise DataError(f"i-vectors of width {width}; the network expects {self.ivector_dim}")
+        if ivectors is None:
+            return feats, None
+        ivectors = np.ascontiguousarray(ivectors, np.float32)
+        if ivectors.ndim not in (1, 2) or len(ivectors) == 0:
+            raise DataError(f"i-vectors of shape {ivectors.shape}; expected (rows, {self.ivector_dim})")
+        return feats, ivectors
+
+    def _batches(self, num_outputs: int) -> Iterator[tuple[_Chunk, list[int]]]:
+        """Chunks of one shape together, few enough for their frames to stay in the caches."""
+        per_chunk = self.frames_per_chunk // self.options.frame_subsampling_factor
+        most = max(1, _ROWS_AT_ONCE // (per_chunk + 8))
+        o = self.options
+        shape, firsts = None, []
+        for first in range(0, num_outputs, per_chunk):
+            count = min(per_chunk, num_outputs - first)
+            left, right = o.extra_left_context, o.extra_right_context
+            if first == 0 and o.extra_left_context_initial >= 0:
+                left = o.extra_left_context_initial
+            if first + count == num_outputs and o.extra_right_context_final >= 0:
+                right = o.extra_right_context_final
+            found = _Chunk(0, count, left + self.left_context, right + self.right_context)
+            if firsts and (found != shape or len(firsts) >= most):
+                yield shape, firsts
+                firsts = []
+            shape = found
+            firsts.append(first)
+        yield shape, firsts
+
+    def _plan(self, shape: _Chunk) -> Plan:
+        plan = self._plans.get(shape)
+        if plan is None:
+            step = self.options.frame_subsampling_factor
+            outputs = np.arange(shape.num_outputs) * step
+            inputs = {"input": np.arange(-shape.left, outputs[-1] + shape.right + 1), "ivector": np.zeros(1, np.int64)}
+            plan = Plan(self.graph, self._weights, outputs, inputs)
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[shape] = plan
+        return plan
+
+    def _run(self, shape: _Chunk, firsts: list[int], feats: torch.Tensor, ivectors: np.ndarray | None) -> torch.Tensor:
+        """Values (num_outputs, len(firsts), D) of equally shaped chunks."""
+        plan, step = self._plan(shape), self.options.frame_subsampling_factor
+        starts = torch.tensor([first * step for first in firsts])
+        values = {}
+        if "input" in plan.frames:
+            rows = torch.from_numpy(plan.frames["input"])[:, None] + starts
+            rows.clamp_(0, len(feats) - 1)
+            values["input"] = feats[rows]
+        if ivectors is not None and "ivector" in plan.frames:
+            span = (shape.num_outputs - 1) * step
+            values["ivector"] = torch.from_numpy(np.stack([self._ivector(ivectors, f * step, span) for f in firsts]))[
+                None
+            ]
+        return plan.run(values)
+
+    def _ivector(self, ivectors: np.ndarray, first: int, span: int) -> np.ndarray:
+        """The row nearest before the middle of the chunk, as Kaldi chooses it."""
+        if ivectors.ndim == 1:
+            return ivectors
+        period = self.options.online_ivector_period
+        row = (first + span // 2) // period
+        last = len(ivectors) - 1
+        if (row - last) * period > 50:
+            raise DataError(
+                f"i-vectors end at row {last}, frame {first + span // 2} needs row {row}; "
+                f"is --online-ivector-period={period} right?"
+            )
+        return ivectors[min(row, last)]

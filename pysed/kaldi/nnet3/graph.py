@@ -1,0 +1,311 @@
+"""The operations that compute one output of an nnet3 network, in order, and their parameters as numpy arrays.
+
+Components become operations; batch normalisation, fixed scales, dropout and chained affine layers are folded
+into their neighbours, which changes nothing but rounding. Kaldi does part of this in CollapseModel
+(``src/nnet3/nnet-utils.cc``). No torch here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pysed.kaldi.nnet3.components import Component
+from pysed.kaldi.nnet3.descriptors import Descriptor, node
+from pysed.kaldi.nnet3.model import Nnet
+from pysed.kaldi.nnet3.operations import operation_of
+
+
+@dataclass
+class Op:
+    """One operation: the value of ``name`` at t from the value of ``input`` at t + offsets.
+
+    ``linear`` ops hold blocks of weights: params["blocks"] is a list of (descriptor, (out, in) float64);
+    the value is relu?(sum of blocks + bias) + residual_scale · residual.
+    ``deferred`` (dim,) is a constant that consumers add: true value = stored value + deferred.
+    """
+
+    name: str
+    kind: str
+    dim: int
+    input: Descriptor | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    deferred: np.ndarray | None = None
+
+    def reads(self) -> list[Descriptor]:
+        """The descriptors it reads."""
+        if self.kind == "linear":
+            found = [block[0] for block in self.params["blocks"]]
+            return [*found, self.params["residual"]] if "residual" in self.params else found
+        return [] if self.input is None else [self.input]
+
+
+@dataclass
+class Graph:
+    """Operations in an order in which each reads only earlier ones, the last being the output."""
+
+    ops: dict[str, Op]
+    output: str
+    modulus: int
+    components: dict[str, Component] = field(default_factory=dict)
+
+
+def shift(descriptor: Descriptor, t: int) -> Descriptor:
+    """The descriptor's value t frames later."""
+    if t == 0:
+        return descriptor
+    if descriptor.op == "Offset" and descriptor.numbers[1] == 0:
+        return shift(descriptor.parts[0], descriptor.numbers[0] + t)
+    return Descriptor("Offset", (descriptor,), "", (t, 0))
+
+
+def build_graph(nnet: Nnet, output: str = "output", fold: bool = True) -> Graph:
+    """The operations for one output node (or any other node, by its name).
+
+    Raises DataError for a node or component that the evaluator does not know, and for cyclic networks.
+    """
+    dims = nnet.node_dims()
+    if output not in nnet.nodes:
+        raise nnet.fail(f"no node {output!r}; its nodes are {', '.join(list(nnet.nodes)[-8:])} and others")
+    ops: dict[str, Op] = {}
+    for name in _order(nnet, output):
+        ops[name] = _make_op(nnet, name, dims)
+    graph = Graph(ops, output, nnet.modulus())
+    if fold:
+        _fold(graph)
+    return graph
+
+
+def _order(nnet: Nnet, output: str) -> list[str]:
+    """Depth-first order of the nodes that the output needs."""
+    done: dict[str, bool] = {}
+    order: list[str] = []
+    stack: list[tuple[str, bool]] = [(output, False)]
+    while stack:
+        name, leave = stack.pop()
+        if leave:
+            done[name] = True
+            order.append(name)
+        elif name not in done:
+            done[name] = False
+            stack.append((name, True))
+            stack.extend((source, False) for source in reversed(nnet.nodes[name].sources()) if not done.get(source))
+            for source in nnet.nodes[name].sources():
+                if done.get(source) is False:
+                    raise nnet.fail(
+                        f"nodes {name} and {source} form a cycle; recurrent networks are not supported by the evaluator"
+                    )
+    return order
+
+
+def _make_op(nnet: Nnet, name: str, dims: dict[str, int]) -> Op:
+    entry = nnet.nodes[name]
+    if entry.kind == "input":
+        return Op(name, "input", entry.dim)
+    if entry.kind == "dim-range":
+        columns = slice(entry.dim_offset, entry.dim_offset + entry.dim)
+        return Op(name, "columns", entry.dim, node(entry.source), {"columns": columns})
+    if _replaces_x(entry.input):
+        raise nnet.fail(f"node {name}: index x in {entry.input}; not supported by the evaluator")
+    if entry.kind == "output":
+        return Op(name, "identity", dims[name], entry.input)
+    component = nnet.components[entry.component]
+    kind, params = operation_of(component)
+    op = Op(name, kind, dims[name], entry.input, params)
+    if kind == "linear":
+        weights = params.pop("weights")
+        if entry.input.op != "Append" or len(weights) > 1:
+            parts = [(shift(entry.input, t), w) for t, w in weights]
+        else:  # one block per part of the Append, so that nothing need be copied together
+            edges = np.cumsum([0] + [part.dim(dims) for part in entry.input.parts])
+            matrix = weights[0][1]
+            whole = shift(entry.input, weights[0][0])
+            source = whole.parts if whole.op == "Append" else [shift(p, weights[0][0]) for p in entry.input.parts]
+            parts = [(p, matrix[:, a:b]) for p, a, b in zip(source, edges, edges[1:], strict=False)]
+        params["blocks"] = parts
+    return op
+
+
+def _replaces_x(descriptor: Descriptor) -> bool:
+    own = (descriptor.op == "Offset" and descriptor.numbers[1] != 0) or (
+        descriptor.op == "ReplaceIndex" and descriptor.numbers[0] == 1 and descriptor.numbers[1] != 0
+    )
+    return own or any(_replaces_x(part) for part in descriptor.parts)
+
+
+def _fold(graph: Graph) -> None:
+    _alias_identities(graph)
+    _fold_scales(graph)
+    _fold_rectifiers(graph)
+    _fold_linear_chains(graph)
+    _fold_residuals(graph)
+    _defer_offsets(graph)
+
+
+def _consumers(graph: Graph) -> dict[str, list[tuple[Op, Descriptor]]]:
+    found: dict[str, list[tuple[Op, Descriptor]]] = {name: [] for name in graph.ops}
+    for op in graph.ops.values():
+        for descriptor in op.reads():
+            for name in descriptor.nodes():
+                found[name].append((op, descriptor))
+    return found
+
+
+def _rename(graph: Graph, old: str, new: str) -> None:
+    """Everyone who read ``old`` reads ``new``."""
+    for op in graph.ops.values():
+        if op.kind == "linear":
+            op.params["blocks"] = [(d.renamed({old: new}), w) for d, w in op.params["blocks"]]
+            if "residual" in op.params:
+                op.params["residual"] = op.params["residual"].renamed({old: new})
+        elif op.input is not None:
+            op.input = op.input.renamed({old: new})
+    del graph.ops[old]
+
+
+def _alias_identities(graph: Graph) -> None:
+    for op in list(graph.ops.values()):
+        if op.kind == "identity" and op.input.op == "Node" and op.name != graph.output:
+            _rename(graph, op.name, op.input.name)
+
+
+def _only_reader(graph: Graph, op: Op, kind: str) -> Op | None:
+    """The op of this kind that ``op`` reads, as it is, if nobody else reads that."""
+    if op.input is None or op.input.op != "Node":
+        return None
+    source = graph.ops[op.input.name]
+    if source.kind != kind or len(_consumers(graph)[source.name]) != 1:
+        return None
+    return source
+
+
+def _fold_scales(graph: Graph) -> None:
+    """linear → [relu →] scale and offset: the scale goes into the weights, the offset is kept beside."""
+    for op in list(graph.ops.values()):
+        if op.kind != "scale_offset":
+            continue
+        scale, offset = op.params["scale"], op.params["offset"]
+        source = _only_reader(graph, op, "relu")
+        rectifier = source
+        if rectifier is not None and np.all(scale > 0):
+            source = _only_reader(graph, rectifier, "linear")
+        elif rectifier is None:
+            source = _only_reader(graph, op, "linear")
+        else:
+            source = None
+        if source is None:
+            continue
+        source.params["blocks"] = [(d, w * scale[:, None]) for d, w in source.params["blocks"]]
+        bias = source.params["bias"] * scale
+        if rectifier is None:
+            source.params["bias"] = bias + offset
+        else:
+            source.params["bias"] = bias
+            rectifier.deferred = offset
+        last = rectifier if rectifier is not None else source
+        if op.name == graph.output:
+            op.kind, op.params = "identity", {}
+        else:
+            _rename(graph, op.name, last.name)
+
+
+def _fold_rectifiers(graph: Graph) -> None:
+    for op in list(graph.ops.values()):
+        if op.kind == "relu" and (source := _only_reader(graph, op, "linear")) is not None:
+            _absorb(graph, op, source)
+            op.params["relu"] = True
+
+
+def _absorb(graph: Graph, op: Op, source: Op) -> None:
+    """``op`` takes the place and the parameters of the linear op it alone reads."""
+    op.kind, op.params, op.input = "linear", dict(source.params), None
+    del graph.ops[source.name]
+
+
+def _fold_linear_chains(graph: Graph) -> None:
+    """linear → linear, where one product of matrices costs less than two layers."""
+    for op in list(graph.ops.values()):
+        if op.kind != "linear":
+            continue
+        blocks = op.params["blocks"]
+        if len(blocks) != 1 or blocks[0][0].op != "Node":
+            continue
+        source = graph.ops[blocks[0][0].name]
+        if source.kind != "linear" or source.params.get("relu") or len(_consumers(graph)[source.name]) != 1:
+            continue
+        outer, inner = blocks[0][1], source.params["blocks"]
+        width = sum(w.shape[1] for _, w in inner)
+        if width * outer.shape[0] > width * outer.shape[1] + outer.size:
+            continue
+        op.params["bias"] = op.params["bias"] + outer @ source.params["bias"]
+        op.params["blocks"] = [(d, outer @ w) for d, w in inner]
+        del graph.ops[source.name]
+
+
+def _fold_residuals(graph: Graph) -> None:
+    """Sum(Scale(s, X), L) with a linear L that nobody else reads: L adds s·X itself."""
+    for op in list(graph.ops.values()):
+        if op.kind != "identity" or op.input.op != "Sum" or len(op.input.parts) != 2:
+            continue
+        for part, other in (op.input.parts, op.input.parts[::-1]):
+            if other.op != "Node" or len(list(part.nodes())) != 1:
+                continue
+            scale, rest = (part.numbers[0], part.parts[0]) if part.op == "Scale" else (1.0, part)
+            source = graph.ops[other.name]
+            if rest.op != "Node" or source.kind != "linear" or "residual" in source.params:
+                continue
+            if len(_consumers(graph)[source.name]) != 1 or rest.name == source.name:
+                continue
+            deferred = source.deferred
+            _absorb(graph, op, source)
+            op.deferred = deferred
+            op.params.update(residual=rest, residual_scale=scale)
+            break
+
+
+_TRANSPARENT = {"Node", "Append", "Sum", "Scale", "Offset", "ReplaceIndex", "Round"}
+
+
+def _transparent(descriptor: Descriptor) -> bool:
+    return descriptor.op in _TRANSPARENT and all(map(_transparent, descriptor.parts))
+
+
+def deferred_of(graph: Graph, descriptor: Descriptor) -> np.ndarray | float:
+    """The constant by which the descriptor's true value exceeds its stored one."""
+    if descriptor.op == "Node":
+        deferred = graph.ops[descriptor.name].deferred
+        return np.zeros(graph.ops[descriptor.name].dim) if deferred is None else deferred
+    parts = [deferred_of(graph, part) for part in descriptor.parts]
+    if descriptor.op == "Append":
+        return np.concatenate(parts)
+    if descriptor.op == "Sum":
+        return np.sum(parts, axis=0)
+    return parts[0] * descriptor.numbers[0] if descriptor.op == "Scale" else parts[0]
+
+
+def _defer_offsets(graph: Graph) -> None:
+    """Move constants added after a rectifier into the biases of the layers that follow."""
+    consumers = _consumers(graph)
+    order = list(graph.ops.values())
+    keeps = {"linear", "identity"}
+    for op in order:
+        if op.kind in keeps and all(map(_transparent, op.reads())):
+            if op.kind == "linear":
+                for descriptor, weights in op.params["blocks"]:
+                    op.params["bias"] = op.params["bias"] + weights @ deferred_of(graph, descriptor)
+                if "residual" in op.params:
+                    rest = deferred_of(graph, op.params["residual"]) * op.params["residual_scale"]
+                    op.deferred = rest + (0.0 if op.deferred is None else op.deferred)
+            else:
+                op.deferred = deferred_of(graph, op.input)
+        if op.deferred is None or not np.any(op.deferred):
+            op.deferred = None
+            continue
+        for reader, descriptor in consumers[op.name]:
+            if reader.kind not in keeps or not all(map(_transparent, reader.reads())):
+                op.params["added"] = op.deferred
+                op.deferred = None
+                break
+    last = graph.ops[graph.output]
+    if last.deferred is not None:
+        last.params["added"], last.deferred = last.deferred, None

@@ -1,0 +1,177 @@
+"""Which frames of which operation a result needs: the backward analysis that Kaldi's compiler does.
+
+Source: Kaldi ``src/nnet3/nnet-computation-graph.cc``, ``nnet-utils.cc`` (ComputeSimpleNnetContext).
+All frame sets are sorted int64 arrays of t.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pysed.errors import DataError
+from pysed.kaldi.nnet3.descriptors import Descriptor
+from pysed.kaldi.nnet3.graph import Graph, Op, build_graph
+from pysed.kaldi.nnet3.model import Nnet
+
+Frames = dict[str, np.ndarray]
+Add = Callable[[str, np.ndarray], None]
+
+
+def mapped(descriptor: Descriptor, ts: np.ndarray) -> np.ndarray:
+    """The frames at which Offset, Round and ReplaceIndex read their part."""
+    if descriptor.op == "Offset":
+        return ts + int(descriptor.numbers[0])
+    if descriptor.op == "Round":
+        return ts - ts % int(descriptor.numbers[0])
+    if descriptor.op == "ReplaceIndex" and descriptor.numbers[0] == 0:
+        return np.full_like(ts, int(descriptor.numbers[1]))
+    return ts
+
+
+def _visit(descriptor: Descriptor, ts: np.ndarray, add: Add, have: Frames | None) -> None:
+    """Tell ``add`` the frames a descriptor reads; with ``have``, only alternatives that can be computed."""
+    op = descriptor.op
+    if op == "Node":
+        add(descriptor.name, ts)
+    elif op == "Switch":
+        for i, part in enumerate(descriptor.parts):
+            _visit(part, ts[ts % len(descriptor.parts) == i], add, have)
+    elif have is not None and op == "Failover":
+        first = computable(descriptor.parts[0], ts, have)
+        _visit(descriptor.parts[0], ts[first], add, have)
+        _visit(descriptor.parts[1], ts[~first], add, have)
+    elif have is not None and op == "IfDefined":
+        _visit(descriptor.parts[0], ts[computable(descriptor.parts[0], ts, have)], add, have)
+    else:
+        for part in descriptor.parts:
+            _visit(part, mapped(descriptor, ts), add, have)
+
+
+def computable(descriptor: Descriptor, ts: np.ndarray, have: Frames) -> np.ndarray:
+    """For each t, whether the descriptor can be computed: (N,) bool."""
+    op = descriptor.op
+    if op == "Node":
+        return np.isin(ts, have[descriptor.name])
+    if op in ("Const", "IfDefined"):
+        return np.ones(len(ts), bool)
+    if op == "Switch":
+        found = np.zeros(len(ts), bool)
+        for i, part in enumerate(descriptor.parts):
+            chosen = ts % len(descriptor.parts) == i
+            found[chosen] = computable(part, ts[chosen], have)
+        return found
+    parts = [computable(part, mapped(descriptor, ts), have) for part in descriptor.parts]
+    return np.logical_or.reduce(parts) if op == "Failover" else np.logical_and.reduce(parts)
+
+
+def window(op: Op, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """The frames an op reads of its input for each t, (N, K), and which of the K it must have (None: any one)."""
+    if op.kind == "extract":
+        start = ts - ts % op.params["period_out"]
+        return start[:, None] + np.arange(0, op.params["period_out"], op.params["period_in"]), None
+    if op.kind == "pool":
+        steps = np.arange(-op.params["left"], op.params["right"] + 1, op.params["period"])
+        return ts[:, None] + steps, None
+    if op.kind == "convolution":
+        offsets = np.array([t for t, _, _ in op.params["weights"]])
+        return ts[:, None] + offsets, np.array([required for _, _, required in op.params["weights"]])
+    return ts[:, None], np.ones(1, bool)
+
+
+def _visit_op(op: Op, ts: np.ndarray, add: Add, have: Frames | None) -> None:
+    if op.kind not in ("extract", "pool", "convolution"):
+        for descriptor in op.reads():
+            _visit(descriptor, ts, add, have)
+        return
+    frames = np.unique(window(op, ts)[0])
+    if have is not None:
+        frames = frames[computable(op.input, frames, have)]
+    _visit(op.input, frames, add, have)
+
+
+def _op_computable(op: Op, ts: np.ndarray, have: Frames) -> np.ndarray:
+    if op.kind not in ("extract", "pool", "convolution"):
+        found = np.ones(len(ts), bool)
+        for descriptor in op.reads():
+            found &= computable(descriptor, ts, have)
+        return found
+    frames, required = window(op, ts)
+    present = computable(op.input, frames.ravel(), have).reshape(frames.shape)
+    if required is None:
+        found = present.any(axis=1)
+    else:
+        found = present[:, required].all(axis=1)
+    return found & (ts % op.params["period"] == 0) if op.kind == "pool" else found
+
+
+def _backward(graph: Graph, outputs: np.ndarray, have: Frames | None) -> Frames:
+    wanted: dict[str, list[np.ndarray]] = {name: [] for name in graph.ops}
+    wanted[graph.output].append(outputs)
+    found: Frames = {}
+    for op in reversed(list(graph.ops.values())):
+        ts = _merge(wanted[op.name])
+        found[op.name] = ts
+        if len(ts):
+            _visit_op(op, ts, lambda name, frames: wanted[name].append(frames), have)
+    return found
+
+
+def _merge(arrays: list[np.ndarray]) -> np.ndarray:
+    if not arrays:
+        return np.zeros(0, np.int64)
+    return np.unique(arrays[0] if len(arrays) == 1 else np.concatenate(arrays)).astype(np.int64)
+
+
+def _forward(graph: Graph, wanted: Frames, inputs: Frames) -> Frames:
+    have: Frames = {}
+    for op in graph.ops.values():
+        ts = wanted[op.name]
+        if op.kind == "input":
+            have[op.name] = ts[np.isin(ts, inputs.get(op.name, ts[:0]))]
+        else:
+            have[op.name] = ts[_op_computable(op, ts, have)] if len(ts) else ts
+    return have
+
+
+def needed_frames(graph: Graph, outputs: np.ndarray, inputs: Frames) -> Frames:
+    """The frames to compute of each operation for the output frames, given the input frames there are.
+
+    Raises DataError where an output frame cannot be computed from these inputs.
+    """
+    outputs = np.asarray(outputs, np.int64)
+    have = _forward(graph, _backward(graph, outputs, None), inputs)
+    missing = np.setdiff1d(outputs, have[graph.output])
+    if len(missing):
+        spans = ", ".join(f"{k} {v.min()}..{v.max()}" if len(v) else f"{k} none" for k, v in inputs.items())
+        raise DataError(f"node {graph.output}: frame {missing[0]} cannot be computed from the input frames {spans}")
+    return _backward(graph, outputs, have)
+
+
+def context(nnet: Nnet, output: str = "output") -> tuple[int, int]:
+    """(left, right) context in frames, found as Kaldi does: which outputs a window of inputs gives.
+
+    Raises DataError where a window of 800 frames gives none.
+    """
+    graph = build_graph(nnet, output, fold=False)
+    size = 40
+    while size < 800:
+        pairs = [_context_for_shift(graph, start, size) for start in range(graph.modulus + 1)]
+        if None not in pairs:
+            return max(p[0] for p in pairs), max(p[1] for p in pairs)
+        size *= 2
+    raise nnet.fail(f"no output of node {output} can be computed from {size // 2} frames of input")
+
+
+def _context_for_shift(graph: Graph, start: int, size: int) -> tuple[int, int] | None:
+    outputs = np.arange(start, start + size)
+    inputs = {op.name: outputs for op in graph.ops.values() if op.kind == "input"}
+    if "ivector" in inputs:
+        inputs["ivector"] = np.arange(min(0, start - graph.modulus), start + size)
+    have = _forward(graph, _backward(graph, outputs, None), inputs)
+    good = np.isin(outputs, have[graph.output])
+    if not good.any():
+        return None
+    first = int(np.argmax(good))
+    after = good[first:]
+    length = len(after) if after.all() else int(np.argmin(after))
+    return first, size - first - length

@@ -1,0 +1,174 @@
+"""A network compiled for one shape of chunk: the operations with their frames resolved to slices.
+
+Values are (T, B, D): frames first, so that a run of frames of a batch of chunks is one matrix.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from pysed.kaldi.nnet3.descriptors import Descriptor
+from pysed.kaldi.nnet3.graph import Graph, Op
+from pysed.kaldi.nnet3.indexes import Frames, computable, mapped, needed_frames
+from pysed.kaldi.nnet3.kernels import KERNELS
+
+Values = dict[str, torch.Tensor]
+Step = Callable[[Values], torch.Tensor]
+_GATHER_WIDTH = 1024
+
+
+class Weights:
+    """The constants of a graph's operations as float32 tensors, shared by all its plans."""
+
+    def __init__(self, graph: Graph):
+        self.linear: dict[str, list[torch.Tensor]] = {}
+        self.bias: dict[str, torch.Tensor] = {}
+        self.added: dict[str, torch.Tensor] = {}
+        for op in graph.ops.values():
+            if op.kind == "linear":
+                matrices = [torch.from_numpy(w.T.astype(np.float32)).contiguous() for _, w in op.params["blocks"]]
+                if joins(op):
+                    matrices = [torch.cat(matrices)]
+                self.linear[op.name] = matrices
+                self.bias[op.name] = torch.from_numpy(op.params["bias"].astype(np.float32))
+            if "added" in op.params:
+                self.added[op.name] = torch.from_numpy(op.params["added"].astype(np.float32))
+
+
+def joins(op: Op) -> bool:
+    """Whether a layer's narrow inputs are copied side by side for one product instead of several."""
+    widths = [w.shape[1] for _, w in op.params["blocks"]]
+    return len(widths) > 1 and sum(widths) <= _GATHER_WIDTH
+
+
+class Plan:
+    """``plan.run({"input": (T, B, F), "ivector": (1, B, I)})`` → (T_out, B, D); ``frames`` says which t each holds."""
+
+    def __init__(self, graph: Graph, weights: Weights, outputs: np.ndarray, inputs: Frames):
+        self.graph, self.weights = graph, weights
+        self.frames = {name: ts for name, ts in needed_frames(graph, outputs, inputs).items() if len(ts)}
+        self.output = graph.output
+        self.steps: list[tuple[str, Step, list[str]]] = []
+        chosen = [op for op in graph.ops.values() if op.name in self.frames and op.kind != "input"]
+        last_use = {name: op.name for op in chosen for d in op.reads() for name in d.nodes()}
+        for op in chosen:
+            dead = [name for name, user in last_use.items() if user == op.name]
+            self.steps.append((op.name, self._step(op), dead))
+
+    def run(self, values: Values) -> torch.Tensor:
+        """Compute the output; ``values`` is emptied on the way."""
+        for name, step, dead in self.steps:
+            values[name] = step(values)
+            for old in dead:
+                values.pop(old, None)
+        return values[self.output]
+
+    def _step(self, op: Op) -> Step:
+        ts = self.frames[op.name]
+        step = self._linear(op, ts) if op.kind == "linear" else self._other(op, ts)
+        added = self.weights.added.get(op.name)
+        return step if added is None else lambda values: step(values) + added
+
+    def _other(self, op: Op, ts: np.ndarray) -> Step:
+        if op.kind == "identity":
+            return self.descriptor(op.input, ts)
+        return KERNELS[op.kind](self, op, ts)
+
+    def _linear(self, op: Op, ts: np.ndarray) -> Step:
+        sources = [self.descriptor(d, ts) for d, _ in op.params["blocks"]]
+        matrices, bias = self.weights.linear[op.name], self.weights.bias[op.name]
+        relu, num_frames, dim = op.params.get("relu", False), len(ts), op.dim
+        residual = self.descriptor(op.params["residual"], ts) if "residual" in op.params else None
+        scale = op.params.get("residual_scale", 1.0)
+        joined = len(matrices) < len(sources)
+
+        def step(values: Values) -> torch.Tensor:
+            parts = [source(values) for source in sources]
+            if joined:
+                parts = [torch.cat(parts, dim=2)]
+            rows = [part.reshape(-1, part.shape[2]) for part in parts]
+            result = torch.addmm(bias, rows[0], matrices[0])
+            for part, matrix in zip(rows[1:], matrices[1:], strict=True):
+                result.addmm_(part, matrix)
+            if relu:
+                result.relu_()
+            result = result.view(num_frames, -1, dim)
+            return result if residual is None else result.add_(residual(values), alpha=scale)
+
+        return step
+
+    def descriptor(self, descriptor: Descriptor, ts: np.ndarray) -> Step:
+        """A function from the values to the descriptor's value at ``ts``: (len(ts), B, D)."""
+        op, parts = descriptor.op, descriptor.parts
+        if op == "Node":
+            return self._gather(descriptor.name, ts)
+        if op in ("Offset", "Round", "ReplaceIndex"):
+            return self.descriptor(parts[0], mapped(descriptor, ts))
+        if op == "Const":
+            return self._constant(descriptor, len(ts))
+        if op == "Switch":
+            choice = ts % len(parts)
+            return self._choose([(part, choice == i) for i, part in enumerate(parts)], ts)
+        if op in ("Failover", "IfDefined"):
+            first = computable(parts[0], ts, self._all_frames())
+            alternatives = [(parts[0], first)]
+            if op == "Failover":
+                alternatives.append((parts[1], ~first))
+            return self._choose(alternatives, ts)
+        steps = [self.descriptor(part, ts) for part in parts]
+        if op == "Append":
+            return steps[0] if len(steps) == 1 else lambda values: torch.cat([step(values) for step in steps], dim=2)
+        if op == "Scale":
+            factor = float(descriptor.numbers[0])
+            return lambda values: steps[0](values) * factor
+        return lambda values: _sum([step(values) for step in steps])
+
+    def _all_frames(self) -> Frames:
+        empty = np.zeros(0, np.int64)
+        return {name: self.frames.get(name, empty) for name in self.graph.ops}
+
+    def _choose(self, alternatives: list[tuple[Descriptor, np.ndarray]], ts: np.ndarray) -> Step:
+        """Each frame from the alternative whose mask holds there, zero where none does."""
+        used = [(part, mask) for part, mask in alternatives if mask.any()]
+        if len(used) == 1 and used[0][1].all():
+            return self.descriptor(used[0][0], ts)
+        dim = alternatives[0][0].dim({name: op.dim for name, op in self.graph.ops.items()})
+        steps = [(torch.from_numpy(np.flatnonzero(mask)), self.descriptor(part, ts[mask])) for part, mask in used]
+
+        def step(values: Values) -> torch.Tensor:
+            result = torch.zeros(len(ts), _batch(values), dim)
+            for rows, part in steps:
+                result[rows] = part(values)
+            return result
+
+        return step
+
+    def _constant(self, descriptor: Descriptor, count: int) -> Step:
+        value, dim = float(descriptor.numbers[0]), int(descriptor.numbers[1])
+        return lambda values: torch.full((count, _batch(values), dim), value)
+
+    def _gather(self, name: str, ts: np.ndarray) -> Step:
+        rows = np.searchsorted(self.frames[name], ts)
+        steps = np.unique(np.diff(rows))
+        if len(rows) == len(self.frames[name]) and (len(steps) == 0 or (len(steps) == 1 and steps[0] == 1)):
+            return lambda values: values[name]
+        if len(rows) == 1 or (len(steps) == 1 and steps[0] > 0):
+            part = slice(int(rows[0]), int(rows[-1]) + 1, int(steps[0]) if len(steps) else 1)
+            return lambda values: values[name][part]
+        if len(steps) == 1 and steps[0] == 0:
+            row, count = int(rows[0]), len(rows)
+            return lambda values: values[name][row : row + 1].expand(count, -1, -1)
+        index = torch.from_numpy(rows)
+        return lambda values: values[name].index_select(0, index)
+
+
+def _batch(values: Values) -> int:
+    return next(iter(values.values())).shape[1]
+
+
+def _sum(terms: list[torch.Tensor]) -> torch.Tensor:
+    total = terms[0] + terms[1]
+    for term in terms[2:]:
+        total += term
+    return total
