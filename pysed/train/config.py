@@ -57,7 +57,10 @@ class SystemConfig:
     gain_sd: float = 1.0
     mask_bins: int = 8
     mask_frames: int = 0
-    mixup: float = 0.0
+    mix_share: float = 0.0
+    mix_below: float = 3.0
+    shift_bins: float = 0.0
+    filter_sd: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for config.yaml and checkpoints; config_from_dict() takes them back."""
@@ -74,7 +77,8 @@ _AT_LEAST = {
     "context_frames": 0, "spectral_hidden": 1, "channels": 1, "temporal_hidden": 1, "gru_hidden": 1, "gru_layers": 1,
     "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
     "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
-    "average_decay": 0, "patience": 0, "gain_sd": 0, "mask_bins": 0, "mask_frames": 0, "mixup": 0,
+    "average_decay": 0, "patience": 0, "gain_sd": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
+    "mix_below": 0, "shift_bins": 0, "filter_sd": 0,
 }  # fmt: skip
 _BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay")
 _ABOVE_ZERO = ("learning_rate", "positive_weight")

@@ -1,31 +1,14 @@
 """A data directory's clips in memory: features, labels, the split, augmentation, batches."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.train.augment import augment, mask
+from pysed.train.clips import FRAMES_PER_LABEL, HOP_S, Clips
 from pysed.train.config import SystemConfig
-
-HOP_S = 0.1  # of labels and scores
-_FRAMES_PER_LABEL = 2  # 50 ms feature frames
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Clips of equal length, features unnormalised.
-
-    features: (N, T, F) float32; asr: (N, T/2, A) float32 or None; labels: (N, T/2) float32, the share of each 100 ms
-    frame that an event covers, rounded to 0 or 1; onset_s: (N,) float64, NaN for clips without an event.
-    """
-
-    names: list[str]
-    features: np.ndarray
-    asr: np.ndarray | None
-    labels: np.ndarray
-    onset_s: np.ndarray
 
 
 def read_lines(path: Path, fields: int) -> list[list[str]]:
@@ -92,11 +75,11 @@ def load_clips(folder: str | os.PathLike, names: list[str], event: str, config: 
     path = folder / f"feats_{config.frontend}.scp"
     features = _read_archive(path, names)
     shape = features[0].shape
-    num_frames = shape[0] // _FRAMES_PER_LABEL
+    num_frames = shape[0] // FRAMES_PER_LABEL
     for name, matrix in zip(names, features, strict=True):
         if matrix.shape != shape:
             raise DataError(f"{path}: {name}: {matrix.shape} frames x bins, others {shape}; expected equal clips")
-    if num_frames < 1 or shape[0] % _FRAMES_PER_LABEL:
+    if num_frames < 1 or shape[0] % FRAMES_PER_LABEL:
         raise DataError(f"{path}: {shape[0]} frames a clip; expected an even number, two to a score")
     asr = None
     if config.asr:
@@ -133,36 +116,12 @@ def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
 def make_batch(
     clips: Clips, chosen: np.ndarray, normalise: dict[str, dict], config: SystemConfig, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Normalised and augmented features (B, T, F), recogniser features (B, T/2, A) or None, labels (B, T/2).
-
-    Augmentation, each as far as the configuration asks: a clip is mixed with another's features in the power domain
-    (labels: the larger), turned in time (what leaves at the end enters at the start), made louder or softer as a whole,
-    and a band of bins or a stretch of frames is replaced by the training mean.
-    """
+    """Normalised and augmented features (B, T, F), recogniser features (B, T/2, A) or None, labels (B, T/2)."""
     features, labels = clips.features[chosen], clips.labels[chosen]
-    asr = None if clips.asr is None else clips.asr[chosen]
-    num_clips, num_frames, num_bins = features.shape
-    if config.gain_sd:
-        features += random.normal(0, config.gain_sd, (num_clips, 1, 1)).astype(np.float32)
+    asr = None if clips.asr is None else apply_normalisation(clips.asr[chosen], normalise["asr"])
+    augment(features, asr, labels, clips, config, random)
     features = apply_normalisation(features, normalise["features"])
-    if asr is not None:
-        asr = apply_normalisation(asr, normalise["asr"])
-    fill = 0.0 if config.normalisation == "standard" else float(features.mean())
-    for index in range(num_clips):
-        if config.time_shift:
-            turn = int(random.integers(labels.shape[1]))
-            features[index] = np.roll(features[index], turn * _FRAMES_PER_LABEL, axis=0)
-            labels[index] = np.roll(labels[index], turn)
-            if asr is not None:
-                asr[index] = np.roll(asr[index], turn, axis=0)
-        if config.mask_bins:
-            width = int(random.integers(min(config.mask_bins, num_bins) + 1))
-            first = int(random.integers(num_bins - width + 1))
-            features[index, :, first : first + width] = fill
-        if config.mask_frames:
-            width = int(random.integers(min(config.mask_frames, num_frames) + 1))
-            first = int(random.integers(num_frames - width + 1))
-            features[index, first : first + width] = fill
+    mask(features, config, random)
     return features, asr, labels
 
 

@@ -24,8 +24,9 @@ from pysed.errors import DataError
 from pysed.features.normalise import statistics
 from pysed.models import build_model
 from pysed.train import checkpoint
+from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
-from pysed.train.data import Clips, apply_normalisation, load_clips, make_batch, read_split
+from pysed.train.data import apply_normalisation, load_clips, make_batch, read_split
 from pysed.train.precision import keep_freed_memory, use_bfloat16
 
 METRICS = (
@@ -60,14 +61,28 @@ def train(
 
     Raises DataError for bad data, and when the loss stops being a number, naming the cause.
     """
-    data, out = Path(data), Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    data = Path(data)
     split = read_split(data)
     clips = load_clips(data, split["train"], event, config)
     valid = load_clips(data, split["valid"], event, config)
     check_events(clips, data, event, "train")
     check_events(valid, data, event, "valid")
+    return fit(config, clips, valid, event, Path(out), seed, asr, frontend, stop_after)
 
+
+def fit(
+    config: SystemConfig,
+    clips: Clips,
+    valid: Clips,
+    event: str,
+    out: Path,
+    seed: int,
+    asr: dict[str, str] | None = None,
+    frontend: dict[str, Any] | None = None,
+    stop_after: int | None = None,
+) -> Path | None:
+    """train() on clips in memory."""
+    out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seed_everything(seed)
@@ -86,12 +101,12 @@ def train(
     random = np.random.default_rng(seed)  # of batches and augmentation
     history: list[dict[str, Any]] = []
     best: dict[str, Any] = {}
-    identity = run_identity(config, event, seed, split, clips)
+    identity = run_identity(config, event, seed, clips, valid)
     resumed = resume(out / "checkpoint.pt", identity, model, average, optimiser, random)
     if resumed:
         history, best = resumed["history"], resumed["best"]
     with atomic_open(out / "config.yaml") as stream:
-        yaml.safe_dump({**config.as_dict(), "event": event, "seed": seed, "data": str(data)}, stream, sort_keys=False)
+        yaml.safe_dump({**config.as_dict(), "event": event, "seed": seed}, stream, sort_keys=False)
 
     with open(out / "train.log", "a" if resumed else "w", encoding="utf-8") as log:
         note = f"{config.system}, {event}, seed {seed}: {len(clips.names)} clips, {len(valid.names)} for validation"
@@ -258,15 +273,17 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def run_identity(config: SystemConfig, event: str, seed: int, split: dict[str, list[str]], clips: Clips) -> str:
+def run_identity(config: SystemConfig, event: str, seed: int, clips: Clips, valid: Clips) -> str:
     """What a checkpoint must have been made from to be gone on from."""
     import hashlib
 
     digest = hashlib.sha256()
-    digest.update(repr((config.as_dict(), event, seed, split, clips.features.shape)).encode())
-    for part in (clips.features, clips.asr, clips.labels):
-        if part is not None:
-            digest.update(np.ascontiguousarray(part).data)
+    digest.update(repr((config.as_dict(), event, seed)).encode())
+    for some in (clips, valid):
+        digest.update(repr((some.names, some.features.shape)).encode())
+        for part in (some.features, some.asr, some.labels):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 

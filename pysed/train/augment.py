@@ -1,0 +1,80 @@
+"""Augmentation of training clips: log-mel features as another room, level, microphone and voice might have made them.
+
+Every change keeps the labels true. Recogniser features, where there are any, are turned in time with their clip and
+otherwise left as they are: they cannot be computed anew here.
+"""
+
+import numpy as np
+
+from pysed.train.clips import FRAMES_PER_LABEL, Clips
+from pysed.train.config import SystemConfig
+
+
+def augment(
+    features: np.ndarray,
+    asr: np.ndarray | None,
+    labels: np.ndarray,
+    clips: Clips,
+    config: SystemConfig,
+    random: np.random.Generator,
+) -> None:
+    """Change a batch in place. features: (B, T, F) log energies, asr: (B, T/2, A) or None, labels: (B, T/2).
+
+    As far as the configuration asks: the clip is turned in time (what leaves at the end enters at the start), another
+    clip without an event is added to it in power, its spectrum is shifted along the mel axis, filtered by a random
+    smooth response, made louder or softer.
+    """
+    num_clips, _, num_bins = features.shape
+    quiet = np.flatnonzero(~clips.labels.any(axis=1))
+    for index in range(num_clips):
+        if config.time_shift:
+            turn = int(random.integers(labels.shape[1]))
+            features[index] = np.roll(features[index], turn * FRAMES_PER_LABEL, axis=0)
+            labels[index] = np.roll(labels[index], turn)
+            if asr is not None:
+                asr[index] = np.roll(asr[index], turn, axis=0)
+        if config.mix_share and len(quiet) and random.random() < config.mix_share:
+            other = clips.features[quiet[random.integers(len(quiet))]]
+            other = np.roll(other, int(random.integers(len(other))), axis=0)
+            features[index] = np.logaddexp(features[index], other - np.float32(random.uniform(0, config.mix_below)))
+        if config.shift_bins:
+            features[index] = features[index] @ shift_matrix(random.uniform(-1, 1) * config.shift_bins, num_bins)
+        if config.filter_sd:
+            features[index] += smooth_response(num_bins, config.filter_sd, random)
+    if config.gain_sd:
+        features += random.normal(0, config.gain_sd, (num_clips, 1, 1)).astype(np.float32)
+
+
+def shift_matrix(bins: float, num_bins: int) -> np.ndarray:
+    """(F, F) float32: ``x @ shift_matrix`` is the spectrum x moved up by ``bins``, interpolated, its ends repeated."""
+    source = np.clip(np.arange(num_bins) - bins, 0, num_bins - 1)
+    low = np.minimum(np.floor(source).astype(int), num_bins - 2)
+    matrix = np.zeros((num_bins, num_bins), dtype=np.float32)
+    matrix[low, np.arange(num_bins)] = 1 - (source - low)
+    matrix[low + 1, np.arange(num_bins)] += source - low
+    return matrix
+
+
+def smooth_response(num_bins: int, deviation: float, random: np.random.Generator) -> np.ndarray:
+    """(F,) float32 log gains: straight lines between 3 to 6 bins whose gains are normal with the given deviation."""
+    num_points = int(random.integers(3, 7))
+    points = np.sort(random.uniform(0, num_bins - 1, num_points))
+    return np.interp(np.arange(num_bins), points, random.normal(0, deviation, num_points)).astype(np.float32)
+
+
+def mask(features: np.ndarray, config: SystemConfig, random: np.random.Generator) -> None:
+    """Replace a band of up to mask_bins bins and a stretch of up to mask_frames frames by the mean, in place.
+
+    features: (B, T, F), normalised.
+    """
+    _, num_frames, num_bins = features.shape
+    fill = 0.0 if config.normalisation == "standard" else float(features.mean())
+    for clip in features:
+        if config.mask_bins:
+            width = int(random.integers(min(config.mask_bins, num_bins) + 1))
+            first = int(random.integers(num_bins - width + 1))
+            clip[:, first : first + width] = fill
+        if config.mask_frames:
+            width = int(random.integers(min(config.mask_frames, num_frames) + 1))
+            first = int(random.integers(num_frames - width + 1))
+            clip[first : first + width] = fill
