@@ -28,6 +28,5 @@ def atomic_open(path: str | os.PathLike, mode: str = "w", **kwargs) -> Iterator[
     """Open ``path`` for writing so that it appears complete or not at all (text is UTF-8)."""
     if "b" not in mode:
         kwargs.setdefault("encoding", "utf-8")
-    with atomic_path(path) as temporary:
-        with open(temporary, mode, **kwargs) as stream:
-            yield stream
+    with atomic_path(path) as temporary, open(temporary, mode, **kwargs) as stream:
+        yield stream

@@ -95,8 +95,9 @@ def make_mixtures(
         )
         utterances = []
         for index, recipe in enumerate(recipes):
-            events = ()
+            events: tuple[tuple[float, float, str], ...] = ()
             if recipe.event is not None:
+                assert recipe.offset_s is not None, recipe.name
                 events = ((recipe.offset_s, min(recipe.offset_s + recipe.event.length_s, durations[index]), label),)
             wav = Path(out) / "audio" / f"{recipe.name}.wav"
             scene, split = recipe.background.scene, recipe.split if subset.endswith("train") else ""

@@ -90,7 +90,11 @@ def load_data_dir(folder: str | Path) -> list[Utterance]:
             raise DataError(f"{folder / 'reco2dur'}: {name}: duration {text}; expected more than 0 s")
     scenes = _table(folder / "utt2scene", required=False)
     splits = _table(folder / "utt2split", required=False)
-    tables = {"utt2spk": _table(folder / "utt2spk"), "spk2utt": _table(folder / "spk2utt"), "reco2dur": durations}
+    tables: dict[str, dict] = {
+        "utt2spk": _table(folder / "utt2spk"),
+        "spk2utt": _table(folder / "spk2utt"),
+        "reco2dur": durations,
+    }
     tables |= {name: table for name, table in (("utt2scene", scenes), ("utt2split", splits)) if table}
     for file, table in tables.items():
         for name in sorted(set(wavs) ^ set(table)):

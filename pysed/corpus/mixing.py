@@ -62,6 +62,7 @@ def render(recipe: Recipe, rate_hz: int, duration_s: float) -> np.ndarray:
     background = _background(recipe.background.path, rate_hz, duration_s)
     if recipe.event is None:
         return mix(background, None, 0, 0.0)
+    assert recipe.offset_s is not None and recipe.ebr_db is not None, recipe.name
     event = event_samples(recipe.event, rate_hz)
     offset = min(int(recipe.offset_s * rate_hz), max(0, len(background) - len(event)))
     return mix(background, event, offset, recipe.ebr_db)

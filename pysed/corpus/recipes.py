@@ -112,7 +112,8 @@ def draw_class(
     for item in chosen:
         item.offset_s = (settings.duration_s - item.event.length_s) * random.rand()
     ratios = random.choice(settings.ebrs, size=num_present)
-    draws, position = [], 0
+    draws: list[tuple[Background, EventClip | None, float | None, float | None]] = []
+    position = 0
     for background, present in zip(chosen_backgrounds, flags, strict=True):
         if present:
             item, ratio = chosen[position], float(ratios[position])

@@ -177,7 +177,8 @@ def tune(
     if not f_measure.max() > 0:
         # Not one hit anywhere says nothing about thresholds: the prior, with what it does.
         counts = sweep(scores, reference_onset_s, *((value,) for value in PRIOR), **settings)[0, 0, 0]
-        return Tuning(*PRIOR, *(float(rate) for rate in rates(counts)), *(int(count) for count in counts))
+        prior_f, prior_error_rate = (float(rate) for rate in rates(counts))
+        return Tuning(*PRIOR, prior_f, prior_error_rate, *(int(count) for count in counts))
     best = f_measure == f_measure.max()
     best &= error_rate == error_rate[best].min()
     depth, around = plateau_depth(best), np.round(neighbourhood_mean(f_measure), 9)

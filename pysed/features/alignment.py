@@ -43,8 +43,9 @@ def to_grid(
 ) -> np.ndarray:
     """Features on the grid of the scores.
 
-    rows: (N, D), row j centred at first_centre_s + j·row_shift_s seconds -> (T, D) float32. The defaults are those of a chain model's output: a row every 30 ms, the first centred in Kaldi's first 25 ms
-    window. T is ``num_frames``; frame t covers [t·hop_s, (t+1)·hop_s) seconds. Sums are in float64.
+    rows: (N, D), row j centred at first_centre_s + j·row_shift_s seconds -> (T, D) float32. The defaults are those of a
+    chain model's output: a row every 30 ms, the first centred in Kaldi's first 25 ms window. T is ``num_frames``; frame
+    t covers [t·hop_s, (t+1)·hop_s) seconds. Sums are in float64.
 
     Raises ValueError for rows that are not a matrix with at least one row.
     """

@@ -17,7 +17,8 @@ def statistics(clips: Iterable[np.ndarray], kind: str = "standard") -> dict[str,
     """
     if kind not in _KINDS:
         raise ValueError(f"normalisation {kind!r}; expected one of {', '.join(_KINDS)}")
-    count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    count = 0
+    total, squares, low, high = (np.asarray(start) for start in (0.0, 0.0, np.inf, -np.inf))
     for clip in clips:
         # Sums in float64, clip after clip: the result does not depend on how many clips fit in memory.
         wide = np.asarray(clip, dtype=np.float64)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pysed.errors import DataError
 from pysed.models import native
 from pysed.models.attention import SpectralAttention, TemporalAttention
 from pysed.models.layers import FIRST_POOL, FirstConvolution, Gru, NormReluDropout, pool_sum
@@ -41,11 +42,14 @@ def stack_context(x: torch.Tensor, context: int) -> torch.Tensor:
 class Cbrnn(nn.Module):
     """Spectral attention, four convolutions with two residuals, temporal attention, bidirectional GRU, dense layer."""
 
+    #: Whether the convolutions run in bfloat16; set by whoever runs the network, no part of its state.
+    bfloat16: bool  # type: ignore[assignment]  # nn.Module's method of this name, a cast of all weights, is of no use here
+
     def __init__(self, config: "SystemConfig", num_features: int, asr_dim: int = 0):
         super().__init__()
         self.context = config.context_frames
         self.asr_entry = config.asr_entry
-        self.bfloat16 = False  # of the convolutions; set by whoever runs the network, no part of its state
+        self.bfloat16 = False
         num_values = num_features * (2 * config.context_frames + 1)
         channels = config.channels
         self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
@@ -57,7 +61,10 @@ class Cbrnn(nn.Module):
         # 200 -> 100 (stride) -> 25 -> 6; the last pool spans all that are left: docs/models.md
         self.last_pool = -(-num_values // 2) // FIRST_POOL[0] // _SECOND_POOL
         if self.last_pool < 1:
-            raise ValueError(f"{num_features} features with context {self.context}: too few for the pools")
+            raise DataError(
+                f"{config.frontend}: {num_features} bins with context_frames {self.context}: {num_values} values a "
+                "frame; expected 31 or more, which the pools need; choose more bins or more context"
+            )
         if config.temporal_attention:
             self.temporal: nn.Module = TemporalAttention(channels, config.temporal_hidden)
         else:
@@ -81,7 +88,8 @@ class Cbrnn(nn.Module):
             )
         else:
             self.classifier = nn.Linear(into_classifier, 1)
-        self.to(memory_format=torch.channels_last)
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T even; asr: (B, T/2, A) normalised or None -> logits (B, T/2)."""

@@ -25,6 +25,11 @@ class FirstConvolution(nn.Conv2d):
 class NormReluDropout(nn.BatchNorm2d):
     """Batch normalisation, ReLU, dropout."""
 
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+    num_batches_tracked: torch.Tensor
+    momentum: float
+
     def __init__(self, channels: int, rate: float):
         super().__init__(channels)
         self.rate = rate

@@ -4,6 +4,7 @@ Without a compiler, on another device, or with ``PYSED_NATIVE=0`` everything run
 results up to rounding: callers ask ``usable()`` and have the plain form beside the compiled one.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -37,21 +38,27 @@ def library() -> ctypes.CDLL | None:
     """The compiled library, or None where it cannot be had."""
     if os.environ.get("PYSED_NATIVE") == "0" or platform.system() != "Linux" or shutil.which("gcc") is None:
         return None
-    openmp = _torch_openmp()
-    flags = [*_FLAGS, *(["-fopenmp"] if openmp else [])]
     try:
+        flags = [*_FLAGS, *(["-fopenmp"] if _torch_openmp() else [])]
         name = hashlib.sha256(_SOURCE.read_bytes() + repr(flags).encode() + _processor().encode()).hexdigest()[:16]
-        for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"pysed-{os.getuid()}"):
+    except OSError:
+        return None
+    for folder in _cache_folders():
+        try:
             path = _built(folder / f"native-{name}.so", flags)
             if path is not None:
                 return ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError):
-        pass
+        except (OSError, subprocess.SubprocessError):  # a folder from which nothing may be loaded, a broken compiler
+            continue
     return None
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pysed"
+def _cache_folders() -> list[Path]:
+    """Where the library may lie: the user's cache, then a folder of the user's own among the temporary files."""
+    folders = [Path(tempfile.gettempdir()) / f"pysed-{os.getuid()}"]
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        folders.insert(0, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pysed")
+    return folders
 
 
 def _processor() -> str:
@@ -71,10 +78,15 @@ def _torch_openmp() -> bool:
 
 
 def _built(path: Path, flags: list[str]) -> Path | None:
-    """Compile to ``path`` unless it is there; None where the folder cannot be written or is somebody else's."""
+    """Compile to ``path`` unless it is there; None where the folder cannot be written or others may write to it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not _only_ours(path.parent):
+        return None
     if not path.exists():
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent) as folder:
                 # Linked without -fopenmp and -ffast-math: the one would bring a second OpenMP library, the other
                 # start-up code that changes the whole process's arithmetic.
@@ -87,7 +99,13 @@ def _built(path: Path, flags: list[str]) -> Path | None:
                 os.replace(made[1], path)
         except OSError:
             return None
-    return path if path.stat().st_uid == os.getuid() else None
+    return path
+
+
+def _only_ours(folder: Path) -> bool:
+    """Whether nobody but this user can have put there what is loaded from there."""
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 def _call(function: str, *arguments: Any) -> None:
