@@ -116,4 +116,4 @@ class Cbrnn(nn.Module):
             x = self.norm2(self.conv2(first), fast)
             second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
             x = self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)
-        return x.squeeze(2).float().transpose(1, 2)  # -> (B, T/2, C)
+        return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T/2, C)
