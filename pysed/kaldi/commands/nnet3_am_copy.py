@@ -46,9 +46,11 @@ def main(argv: list[str]) -> int:
     edit(nnet, options.edits_config, options.edits)
     if not nnet.is_simple():
         raise DataError(f"{source}: the network needs an input 'input', perhaps 'ivector', and an output 'output'")
-    from pysed.kaldi.nnet3.indexes import context
+    if options.set_raw_nnet or options.nnet_config or options.edits_config or options.edits:
+        # A network that is copied as it is keeps its context, and need not be one that could be computed here.
+        from pysed.kaldi.nnet3.indexes import context
 
-    model.left_context, model.right_context = context(nnet)
+        model.left_context, model.right_context = context(nnet)
     if len(model.priors) not in (0, nnet.output_dim()):
         log(f"Removing {len(model.priors)} priors, which do not fit an output of width {nnet.output_dim()}")
         model.priors = model.priors[:0]

@@ -46,7 +46,10 @@ def main(argv: list[str]) -> int:
         model = read_model(read_object(model_name))
         nnet = model.nnet
         if len(model.priors):
-            priors = np.log(model.priors.astype(np.float32))
+            if len(model.priors) != nnet.output_dim():
+                raise DataError(f"{model_name}: {len(model.priors)} priors for an output of width {nnet.output_dim()}")
+            with np.errstate(divide="ignore", invalid="ignore"):
+                priors = np.log(model.priors.astype(np.float32))
     else:
         nnet = read_nnet(read_object(model_name))
 

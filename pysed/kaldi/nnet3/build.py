@@ -3,7 +3,7 @@
 Source: the InitFromConfig() functions of Kaldi ``src/nnet3/nnet-*-component.cc``.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def _tdnn(line: "ConfigLine", rng: np.random.Generator) -> dict:
     dim_in, dim_out = _dim(line, "input-dim"), _dim(line, "output-dim")
     try:
         offsets = np.array([int(t) for t in line.text("time-offsets").split(",")], np.int32)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise line.fail("time-offsets: expected whole numbers with commas") from None
     fields = _updatable(line)
     fields["TimeOffsets"] = offsets
@@ -130,7 +130,7 @@ def _fixed_affine(line: "ConfigLine", rng: np.random.Generator) -> dict:
 
 
 def _nonlinear(line: "ConfigLine", rng: np.random.Generator) -> dict:
-    fields = {"Dim": _dim(line, "dim")}
+    fields: dict[str, Any] = {"Dim": _dim(line, "dim")}
     block = line.integer("block-dim", fields["Dim"])
     if block != fields["Dim"]:
         fields["BlockDim"] = block
@@ -165,7 +165,7 @@ def _noop(line: "ConfigLine", rng: np.random.Generator) -> dict:
 
 
 def _general_dropout(line: "ConfigLine", rng: np.random.Generator) -> dict:
-    fields = {"Dim": _dim(line, "dim")}
+    fields: dict[str, Any] = {"Dim": _dim(line, "dim")}
     fields["BlockDim"] = line.integer("block-dim", fields["Dim"])
     fields["TimePeriod"] = line.integer("time-period", 0)
     fields["DropoutProportion"] = np.float32(line.real("dropout-proportion", 0.5))

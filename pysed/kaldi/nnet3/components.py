@@ -86,7 +86,6 @@ SCHEMAS: dict[str, dict[str, str]] = {
 }
 IDENTITIES = {
     "NoOpComponent",
-    "DropoutComponent",
     "GeneralDropoutComponent",
     "SpecAugmentTimeMaskComponent",
     "ClipGradientComponent",
@@ -179,7 +178,7 @@ class Component:
         names = ("LinearParams", "BiasParams", "Params", "Scales", "Offsets", "Output", "w_h")
         if not self.get("IsUpdatable", True):
             return 0
-        return sum(self.fields[n].size for n in names if isinstance(self.get(n), np.ndarray) and n in self.fields)
+        return sum(self.fields[n].size for n in names if n in self.fields and SCHEMAS[self.type][n] in "vm")
 
 
 def _extraction_dims(c: Component) -> tuple[int, int]:

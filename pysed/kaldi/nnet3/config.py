@@ -92,20 +92,19 @@ def apply_config(nnet: Nnet, text: str, place: str) -> None:
     Raises DataError for a line it cannot make sense of, and for a network that is then not well defined.
     """
     lines = config_lines(text, place)
+    components: set[str] = set()
+    nodes: set[str] = set()
     for line in lines:
-        if line.directive != "component":
-            continue
         name = _name(line)
-        nnet.components[name] = component_from_config(line, name)
-    for line in lines:
+        seen = components if line.directive == "component" else nodes
+        if name in seen:
+            raise line.fail(f"{name} is defined twice in the same configuration")
+        seen.add(name)
         if line.directive == "component":
+            nnet.components[name] = component_from_config(line, name)
             continue
-        node = _node(line)
-        old = nnet.nodes.get(node.name)
-        if old is not None and old.kind != node.kind:
-            raise line.fail(f"{node.name} is already a node of kind {old.kind}")
-        nnet.nodes.pop(node.name, None)  # a line that comes later takes the later place, as in Kaldi
-        nnet.nodes[node.name] = node
+        nnet.nodes.pop(name, None)  # a line that comes later takes the later place, as in Kaldi
+        nnet.nodes[name] = _node(line, name)
         line.finish()
     nnet.check()
 
@@ -117,7 +116,7 @@ def _name(line: ConfigLine) -> str:
     return name
 
 
-def _node(line: ConfigLine) -> Node:
+def _node(line: ConfigLine, name: str) -> Node:
     kinds = {
         "input-node": "input",
         "component-node": "component",
@@ -126,7 +125,7 @@ def _node(line: ConfigLine) -> Node:
     }
     if line.directive not in kinds:
         raise line.fail(f"expected {', '.join(kinds)} or component")
-    node = Node(_name(line), kinds[line.directive])
+    node = Node(name, kinds[line.directive])
     if node.kind in ("component", "output"):
         node.input = parse_descriptor(line.text("input"), line.place)
     if node.kind == "component":

@@ -115,7 +115,7 @@ class _Parser:
         value = float(token)
         if not integer:
             return value
-        if value != int(value) or abs(value) > 1_000_000:
+        if abs(value) > 1_000_000 or value != int(value):
             raise self.fail(f"expected a whole number, found {token!r}")
         return int(value)
 
@@ -158,7 +158,7 @@ class _Parser:
             return Descriptor(op, tuple(parts))
         self.take(",")
         if op == "Offset":
-            t, x = self.number(), 0
+            t, x = self.number(), 0.0
             if self.tokens[self.next] == ",":
                 self.take(",")
                 x = self.number()

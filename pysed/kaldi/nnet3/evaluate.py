@@ -13,17 +13,17 @@ import torch
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.graph import build_graph
-from pysed.kaldi.nnet3.indexes import context
+from pysed.kaldi.nnet3.indexes import graph_context
 from pysed.kaldi.nnet3.model import Nnet
-from pysed.kaldi.nnet3.plan import Plan, Weights
+from pysed.kaldi.nnet3.plan import BATCH, Plan, Weights
 
 _ROWS_AT_ONCE = 2048
+_VALUES_AT_ONCE = 1 << 25
 _PLANS_KEPT = 16
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    first_output: int  # in output frames
     num_outputs: int
     left: int  # frames of input before the first output frame
     right: int
@@ -44,7 +44,7 @@ class NnetComputer:
         inputs = {op.name for op in self.graph.ops.values() if op.kind == "input"}
         if not inputs <= {"input", "ivector"}:
             raise nnet.fail(f"inputs {', '.join(sorted(inputs))}; expected input and perhaps ivector")
-        self.left_context, self.right_context = context(nnet, output)
+        self.left_context, self.right_context = graph_context(nnet, self.graph)
         self.output_dim = self.graph.ops[output].dim
         self.input_dim, self.ivector_dim = nnet.input_dim("input"), nnet.input_dim("ivector")
         factor = math.lcm(self.options.frame_subsampling_factor, self.graph.modulus)
@@ -84,9 +84,10 @@ class NnetComputer:
     def _batches(self, num_outputs: int) -> Iterator[tuple[_Chunk, list[int]]]:
         """Chunks of one shape together, few enough for their frames to stay in the caches."""
         per_chunk = self.frames_per_chunk // self.options.frame_subsampling_factor
-        most = max(1, _ROWS_AT_ONCE // (per_chunk + 8))
+        widest = max(op.dim for op in self.graph.ops.values())
+        most = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // widest) // (per_chunk + 8))
         o = self.options
-        shape, firsts = None, []
+        shape, firsts = _Chunk(0, 0, 0), list[int]()
         for first in range(0, num_outputs, per_chunk):
             count = min(per_chunk, num_outputs - first)
             left, right = o.extra_left_context, o.extra_right_context
@@ -94,13 +95,14 @@ class NnetComputer:
                 left = o.extra_left_context_initial
             if first + count == num_outputs and o.extra_right_context_final >= 0:
                 right = o.extra_right_context_final
-            found = _Chunk(0, count, left + self.left_context, right + self.right_context)
+            found = _Chunk(count, left + self.left_context, right + self.right_context)
             if firsts and (found != shape or len(firsts) >= most):
                 yield shape, firsts
                 firsts = []
             shape = found
             firsts.append(first)
-        yield shape, firsts
+        if firsts:
+            yield shape, firsts
 
     def _plan(self, shape: _Chunk) -> Plan:
         plan = self._plans.get(shape)
@@ -118,7 +120,7 @@ class NnetComputer:
         """Values (num_outputs, len(firsts), D) of equally shaped chunks."""
         plan, step = self._plan(shape), self.options.frame_subsampling_factor
         starts = torch.tensor([first * step for first in firsts])
-        values = {}
+        values = {BATCH: torch.empty(1, len(firsts), 0)}
         if "input" in plan.frames:
             rows = torch.from_numpy(plan.frames["input"])[:, None] + starts
             rows.clamp_(0, len(feats) - 1)

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from pysed.kaldi.nnet3.components import Component
 from pysed.kaldi.nnet3.descriptors import Descriptor, node
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.operations import operation_of
+
+_MAX_NODES = 2000
+NOTHING = Descriptor("Nothing")
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Op:
     name: str
     kind: str
     dim: int
-    input: Descriptor | None = None
+    input: Descriptor = NOTHING
     params: dict[str, Any] = field(default_factory=dict)
     deferred: np.ndarray | None = None
 
@@ -37,7 +39,7 @@ class Op:
         if self.kind == "linear":
             found = [block[0] for block in self.params["blocks"]]
             return [*found, self.params["residual"]] if "residual" in self.params else found
-        return [] if self.input is None else [self.input]
+        return [] if self.input is NOTHING else [self.input]
 
 
 @dataclass
@@ -47,7 +49,6 @@ class Graph:
     ops: dict[str, Op]
     output: str
     modulus: int
-    components: dict[str, Component] = field(default_factory=dict)
 
 
 def shift(descriptor: Descriptor, t: int) -> Descriptor:
@@ -55,7 +56,7 @@ def shift(descriptor: Descriptor, t: int) -> Descriptor:
     if t == 0:
         return descriptor
     if descriptor.op == "Offset" and descriptor.numbers[1] == 0:
-        return shift(descriptor.parts[0], descriptor.numbers[0] + t)
+        return shift(descriptor.parts[0], int(descriptor.numbers[0]) + t)
     return Descriptor("Offset", (descriptor,), "", (t, 0))
 
 
@@ -67,12 +68,13 @@ def build_graph(nnet: Nnet, output: str = "output", fold: bool = True) -> Graph:
     dims = nnet.node_dims()
     if output not in nnet.nodes:
         raise nnet.fail(f"no node {output!r}; its nodes are {', '.join(list(nnet.nodes)[-8:])} and others")
-    ops: dict[str, Op] = {}
-    for name in _order(nnet, output):
-        ops[name] = _make_op(nnet, name, dims)
-    graph = Graph(ops, output, nnet.modulus())
-    if fold:
-        _fold(graph)
+    order = _order(nnet, output)
+    if len(order) > _MAX_NODES:
+        raise nnet.fail(f"{len(order)} nodes to compute; at most {_MAX_NODES} are supported")
+    with np.errstate(all="ignore"):  # a damaged model may hold any number
+        graph = Graph({name: _make_op(nnet, name, dims) for name in order}, output, nnet.modulus())
+        if fold:
+            _fold(graph)
     return graph
 
 
@@ -105,6 +107,7 @@ def _make_op(nnet: Nnet, name: str, dims: dict[str, int]) -> Op:
     if entry.kind == "dim-range":
         columns = slice(entry.dim_offset, entry.dim_offset + entry.dim)
         return Op(name, "columns", entry.dim, node(entry.source), {"columns": columns})
+    assert entry.input is not None
     if _replaces_x(entry.input):
         raise nnet.fail(f"node {name}: index x in {entry.input}; not supported by the evaluator")
     if entry.kind == "output":
@@ -158,7 +161,7 @@ def _rename(graph: Graph, old: str, new: str) -> None:
             op.params["blocks"] = [(d.renamed({old: new}), w) for d, w in op.params["blocks"]]
             if "residual" in op.params:
                 op.params["residual"] = op.params["residual"].renamed({old: new})
-        elif op.input is not None:
+        elif op.input is not NOTHING:
             op.input = op.input.renamed({old: new})
     del graph.ops[old]
 
@@ -171,7 +174,7 @@ def _alias_identities(graph: Graph) -> None:
 
 def _only_reader(graph: Graph, op: Op, kind: str) -> Op | None:
     """The op of this kind that ``op`` reads, as it is, if nobody else reads that."""
-    if op.input is None or op.input.op != "Node":
+    if op.input.op != "Node":
         return None
     source = graph.ops[op.input.name]
     if source.kind != kind or len(_consumers(graph)[source.name]) != 1:
@@ -218,7 +221,7 @@ def _fold_rectifiers(graph: Graph) -> None:
 
 def _absorb(graph: Graph, op: Op, source: Op) -> None:
     """``op`` takes the place and the parameters of the linear op it alone reads."""
-    op.kind, op.params, op.input = "linear", dict(source.params), None
+    op.kind, op.params, op.input = "linear", dict(source.params), NOTHING
     del graph.ops[source.name]
 
 
@@ -270,7 +273,7 @@ def _transparent(descriptor: Descriptor) -> bool:
     return descriptor.op in _TRANSPARENT and all(map(_transparent, descriptor.parts))
 
 
-def deferred_of(graph: Graph, descriptor: Descriptor) -> np.ndarray | float:
+def deferred_of(graph: Graph, descriptor: Descriptor) -> np.ndarray:
     """The constant by which the descriptor's true value exceeds its stored one."""
     if descriptor.op == "Node":
         deferred = graph.ops[descriptor.name].deferred
@@ -279,7 +282,7 @@ def deferred_of(graph: Graph, descriptor: Descriptor) -> np.ndarray | float:
     if descriptor.op == "Append":
         return np.concatenate(parts)
     if descriptor.op == "Sum":
-        return np.sum(parts, axis=0)
+        return np.sum(np.stack(parts), axis=0)
     return parts[0] * descriptor.numbers[0] if descriptor.op == "Scale" else parts[0]
 
 
@@ -301,7 +304,7 @@ def _defer_offsets(graph: Graph) -> None:
         if op.deferred is None or not np.any(op.deferred):
             op.deferred = None
             continue
-        for reader, descriptor in consumers[op.name]:
+        for reader, _ in consumers[op.name]:
             if reader.kind not in keeps or not all(map(_transparent, reader.reads())):
                 op.params["added"] = op.deferred
                 op.deferred = None

@@ -15,6 +15,7 @@ from pysed.kaldi.nnet3.model import Nnet
 
 Frames = dict[str, np.ndarray]
 Add = Callable[[str, np.ndarray], None]
+_MAX_WINDOW = 20_000_000
 
 
 def mapped(descriptor: Descriptor, ts: np.ndarray) -> np.ndarray:
@@ -67,15 +68,24 @@ def computable(descriptor: Descriptor, ts: np.ndarray, have: Frames) -> np.ndarr
 def window(op: Op, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """The frames an op reads of its input for each t, (N, K), and which of the K it must have (None: any one)."""
     if op.kind == "extract":
+        _check_window(op, len(ts) * (op.params["period_out"] // op.params["period_in"]))
         start = ts - ts % op.params["period_out"]
         return start[:, None] + np.arange(0, op.params["period_out"], op.params["period_in"]), None
     if op.kind == "pool":
+        _check_window(op, len(ts) * ((op.params["left"] + op.params["right"]) // op.params["period"] + 1))
         steps = np.arange(-op.params["left"], op.params["right"] + 1, op.params["period"])
         return ts[:, None] + steps, None
     if op.kind == "convolution":
         offsets = np.array([t for t, _, _ in op.params["weights"]])
         return ts[:, None] + offsets, np.array([required for _, _, required in op.params["weights"]])
     return ts[:, None], np.ones(1, bool)
+
+
+def _check_window(op: Op, size: int) -> None:
+    if size > _MAX_WINDOW:
+        raise DataError(
+            f"node {op.name}: statistics over {size} frames in a chunk; at most {_MAX_WINDOW} are supported"
+        )
 
 
 def _visit_op(op: Op, ts: np.ndarray, add: Add, have: Frames | None) -> None:
@@ -93,15 +103,14 @@ def _op_computable(op: Op, ts: np.ndarray, have: Frames) -> np.ndarray:
     if op.kind not in ("extract", "pool", "convolution"):
         found = np.ones(len(ts), bool)
         for descriptor in op.reads():
-            found &= computable(descriptor, ts, have)
+            found = found & computable(descriptor, ts, have)
         return found
     frames, required = window(op, ts)
     present = computable(op.input, frames.ravel(), have).reshape(frames.shape)
-    if required is None:
-        found = present.any(axis=1)
-    else:
-        found = present[:, required].all(axis=1)
-    return found & (ts % op.params["period"] == 0) if op.kind == "pool" else found
+    found = np.any(present, axis=1) if required is None else np.all(present[:, required], axis=1)
+    if op.kind == "pool":
+        found = np.logical_and(found, ts % op.params["period"] == 0)
+    return found
 
 
 def _backward(graph: Graph, outputs: np.ndarray, have: Frames | None) -> Frames:
@@ -152,14 +161,19 @@ def context(nnet: Nnet, output: str = "output") -> tuple[int, int]:
 
     Raises DataError where a window of 800 frames gives none.
     """
-    graph = build_graph(nnet, output, fold=False)
+    return graph_context(nnet, build_graph(nnet, output, fold=False))
+
+
+def graph_context(nnet: Nnet, graph: Graph) -> tuple[int, int]:
+    """The same for a network's graph."""
     size = 40
     while size < 800:
-        pairs = [_context_for_shift(graph, start, size) for start in range(graph.modulus + 1)]
-        if None not in pairs:
+        found = [_context_for_shift(graph, start, size) for start in range(graph.modulus + 1)]
+        pairs = [pair for pair in found if pair is not None]
+        if len(pairs) == len(found):
             return max(p[0] for p in pairs), max(p[1] for p in pairs)
         size *= 2
-    raise nnet.fail(f"no output of node {output} can be computed from {size // 2} frames of input")
+    raise nnet.fail(f"no output of node {graph.output} can be computed from {size // 2} frames of input")
 
 
 def _context_for_shift(graph: Graph, start: int, size: int) -> tuple[int, int] | None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    with np.errstate(all="ignore"):  # a damaged model may hold any number
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32))
 
 
 def _simple(function: Callable[[torch.Tensor, dict], torch.Tensor]) -> Callable:
@@ -89,8 +90,7 @@ def _constant(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
     value, count = _tensor(op.params["value"]), len(ts)
 
     def step(values: "Values") -> torch.Tensor:
-        batch = next(iter(values.values())).shape[1]
-        return value.expand(count, batch, -1)
+        return value.expand(count, values[""].shape[1], -1)
 
     return step
 

@@ -11,6 +11,9 @@ import numpy as np
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.components import Component
 from pysed.kaldi.nnet3.descriptors import Descriptor
+from pysed.kaldi.transitions import TransitionModel
+
+_MAX_MODULUS = 1000
 
 
 @dataclass
@@ -101,8 +104,16 @@ class Nnet:
         return self.node_dims()[name]
 
     def modulus(self) -> int:
-        """The number of frames by which the network may be shifted without changing its result."""
-        return math.lcm(1, *(node.input.modulus() for node in self.nodes.values() if node.input is not None))
+        """The number of frames by which the network may be shifted without changing its result.
+
+        Raises DataError where it is more than 1000, which only a damaged model has.
+        """
+        modulus = 1
+        for node in self.nodes.values():
+            modulus = modulus if node.input is None else math.lcm(modulus, node.input.modulus())
+            if modulus > _MAX_MODULUS:
+                raise self.fail(f"node {node.name}: the network repeats itself only every {modulus} frames")
+        return modulus
 
     def num_parameters(self) -> int:
         """Trainable numbers in all components."""
@@ -122,15 +133,14 @@ class Nnet:
             if node.kind == "input":
                 lines.append(f"input-node name={node.name} dim={node.dim}")
             elif node.kind == "dim-range":
-                lines.append(
-                    f"dim-range-node name={node.name} input-node={node.source} dim-offset={node.dim_offset} dim={node.dim}"
-                )
+                columns = f"dim-offset={node.dim_offset} dim={node.dim}"
+                lines.append(f"dim-range-node name={node.name} input-node={node.source} {columns}")
             elif node.kind == "output":
                 dim = f" dim={dims[node.name]}" if include_dim else ""
                 lines.append(f"output-node name={node.name} input={node.input}{dim} objective={node.objective}")
             else:
                 line = f"component-node name={node.name} component={node.component} input={node.input}"
-                if include_dim:
+                if include_dim and node.input is not None:
                     line += f" input-dim={node.input.dim(dims)} output-dim={dims[node.name]}"
                 lines.append(line)
         return lines
@@ -140,12 +150,11 @@ class Nnet:
 class AcousticModel:
     """A ``.mdl`` file: transition model, network, its context in frames, and the priors (P,) (perhaps empty).
 
-    ``transitions`` is the transition model as stored, in the file's own mode (binary or text).
+    ``left_context`` and ``right_context`` are the file's own, which its network may have outgrown.
     """
 
     nnet: Nnet
-    transitions: bytes = b""
-    transitions_binary: bool = True
+    transitions: TransitionModel
     left_context: int = 0
     right_context: int = 0
     priors: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))

@@ -18,7 +18,10 @@ _ELEMENTWISE = {
 }
 
 
-def operation_of(component: Component) -> tuple[str, dict[str, Any]]:
+Operation = tuple[str, dict[str, Any]]  # kind, parameters
+
+
+def operation_of(component: Component) -> Operation:
     """(kind, parameters) of a component in test mode. Raises DataError for one that cannot be computed."""
     kind = component.type
     if kind in _ELEMENTWISE:
@@ -37,15 +40,19 @@ def operation_of(component: Component) -> tuple[str, dict[str, Any]]:
     raise component.fail("it can be read and copied, but not computed with")
 
 
-def _affine(component: Component):
+Linear = tuple[list[tuple[int, np.ndarray]], np.ndarray | None]  # (time offset, matrix) pairs, bias
+Scale = tuple[np.ndarray, np.ndarray]  # scale, offset
+
+
+def _affine(component: Component) -> Linear:
     return [(0, component["LinearParams"].astype(np.float64))], component["BiasParams"]
 
 
-def _linear(component: Component):
+def _linear(component: Component) -> Linear:
     return [(0, component["Params"].astype(np.float64))], None
 
 
-def _tdnn(component: Component):
+def _tdnn(component: Component) -> Linear:
     matrix = component["LinearParams"].astype(np.float64)
     offsets = [int(t) for t in component["TimeOffsets"]]
     if max(map(abs, offsets)) > 100_000:
@@ -55,7 +62,7 @@ def _tdnn(component: Component):
     return weights, bias if len(bias) else None
 
 
-def _repeated(component: Component):
+def _repeated(component: Component) -> Linear:
     dim_in, dim_out = component.dims()
     _check_dense(component, dim_in, dim_out)
     repeats = component["NumRepeats"]
@@ -63,7 +70,7 @@ def _repeated(component: Component):
     return [(0, matrix)], np.tile(component["BiasParams"], repeats)
 
 
-def _block(component: Component):
+def _block(component: Component) -> Linear:
     dim_in, dim_out = component.dims()
     _check_dense(component, dim_in, dim_out)
     matrix = np.zeros((dim_out, dim_in))
@@ -88,7 +95,7 @@ _LINEAR = {
 }
 
 
-def _batchnorm(component: Component):
+def _batchnorm(component: Component) -> Scale:
     mean, variance = component["StatsMean"].astype(np.float64), component["StatsVar"].astype(np.float64)
     block, dim = component["BlockDim"], component["Dim"]
     if len(mean) != block or len(variance) != block or block < 1 or dim % block:
@@ -110,13 +117,13 @@ def _blocks(component: Component, vector: np.ndarray) -> np.ndarray:
     return _tile(vector.astype(np.float64), dim)
 
 
-def _scale_and_offset(component: Component):
+def _scale_and_offset(component: Component) -> Scale:
     return _blocks(component, component["Scales"]), _blocks(component, component["Offsets"])
 
 
-def _truncation(component: Component):
+def _constant_scale(component: Component, scale: float) -> Scale:
     dim = component.dims()[0]
-    return np.full(dim, float(component.get("Scale", 1.0))), np.zeros(dim)
+    return np.full(dim, float(scale)), np.zeros(dim)
 
 
 _SCALES = {
@@ -127,11 +134,13 @@ _SCALES = {
     "NaturalGradientPerElementScaleComponent": lambda c: (c["Params"], np.zeros(len(c["Params"]))),
     "PerElementOffsetComponent": lambda c: (np.ones(c.dims()[0]), _blocks(c, c["Offsets"])),
     "ScaleAndOffsetComponent": _scale_and_offset,
-    "BackpropTruncationComponent": _truncation,
+    "BackpropTruncationComponent": lambda c: _constant_scale(c, c.get("Scale", 1.0)),
+    # In test mode Kaldi scales by what dropout leaves on average; the newer GeneralDropoutComponent does not.
+    "DropoutComponent": lambda c: _constant_scale(c, 1.0 - c["DropoutProportion"]),
 }
 
 
-def _normalize(component: Component):
+def _normalize(component: Component) -> Operation:
     dim = component.dims()[0]
     return "normalize", {
         "block": component.get("BlockDim", dim),
@@ -140,35 +149,36 @@ def _normalize(component: Component):
     }
 
 
-def _groups(component: Component):
+def _groups(component: Component) -> dict[str, Any]:
     dim_in, dim_out = component.dims()
     if dim_in % dim_out:
         raise component.fail(f"widths {dim_in} and {dim_out}: one must divide the other")
     return {"groups": dim_in // dim_out}
 
 
-def _sum_group(component: Component):
+def _sum_group(component: Component) -> Operation:
     sizes = component["Sizes"]
     if len(sizes) == 0 or np.any(sizes < 1):
         raise component.fail("group sizes must be positive")
+    _check_dense(component, component.dims()[0], len(sizes))
     rows = np.repeat(np.arange(len(sizes)), sizes)
     matrix = np.zeros((len(sizes), len(rows)))
     matrix[rows, np.arange(len(rows))] = 1.0
     return "linear", {"weights": [(0, matrix)], "bias": np.zeros(len(sizes))}
 
 
-def _sum_block(component: Component):
+def _sum_block(component: Component) -> Operation:
     return "sum_block", {**_groups(component), "scale": float(component["Scale"])}
 
 
-def _permute(component: Component):
+def _permute(component: Component) -> Operation:
     columns = component["ColumnMap"]
     if not np.array_equal(np.sort(columns), np.arange(len(columns))):
         raise component.fail("the column map is not a permutation")
     return "permute", {"columns": columns.astype(np.int64)}
 
 
-def _extraction(component: Component):
+def _extraction(component: Component) -> Operation:
     period_in, period_out = component["InputPeriod"], component["OutputPeriod"]
     if not 0 < period_in <= period_out < 10_000 or period_out % period_in:
         raise component.fail(f"periods {period_in} and {period_out}")
@@ -179,7 +189,7 @@ def _extraction(component: Component):
     }
 
 
-def _pooling(component: Component):
+def _pooling(component: Component) -> Operation:
     period, left, right = component["InputPeriod"], component["LeftContext"], component["RightContext"]
     if period < 1 or not (0 <= left < 1_000_000 and 0 <= right < 1_000_000) or left % period or right % period:
         raise component.fail(f"period {period}, contexts {left} and {right}")
@@ -196,7 +206,7 @@ def _pooling(component: Component):
     }
 
 
-def _convolution(component: Component):
+def _convolution(component: Component) -> Operation:
     c = component
     filters_in, filters_out = c["NumFiltersIn"], c["NumFiltersOut"]
     height_in, height_out, subsample = c["HeightIn"], c["HeightOut"], c["HeightSubsampleOut"]
@@ -213,6 +223,8 @@ def _convolution(component: Component):
         raise c.fail(f"time offsets {times}")
     _check_dense(c, height_in * filters_in * len(times), height_out * filters_out)
     required = {int(t) for t in c["RequiredTimeOffsets"]}
+    if not required or not required <= set(times):
+        raise c.fail(f"required time offsets {sorted(required)} of {times}")
     matrices = {t: np.zeros((height_out * filters_out, height_in * filters_in)) for t in times}
     for k, (t, h) in enumerate(offsets):
         part = c["LinearParams"][:, k * filters_in : (k + 1) * filters_in].astype(np.float64)
@@ -229,14 +241,14 @@ def _convolution(component: Component):
     }
 
 
-def _lstm(component: Component):
+def _lstm(component: Component) -> Operation:
     dim_in, dim_out = component.dims()
     if component["Params"].shape[0] != 3:
         raise component.fail(f"{component['Params'].shape[0]} rows of parameters; expected 3")
     return "lstm", {"peepholes": component["Params"].astype(np.float64), "dropout": dim_in % 5 == 3}
 
 
-def _mask(component: Component):
+def _mask(component: Component) -> Operation:
     value = 1.0 if component.get("Continuous", False) else 1.0 - float(component["DropoutProportion"])
     return "constant", {"value": np.full(component["OutputDim"], value)}
 

@@ -16,6 +16,7 @@ from pysed.kaldi.nnet3.kernels import KERNELS
 Values = dict[str, torch.Tensor]
 Step = Callable[[Values], torch.Tensor]
 _GATHER_WIDTH = 1024
+BATCH = ""  # no node has this name: a value that is there for its size only
 
 
 class Weights:
@@ -25,6 +26,10 @@ class Weights:
         self.linear: dict[str, list[torch.Tensor]] = {}
         self.bias: dict[str, torch.Tensor] = {}
         self.added: dict[str, torch.Tensor] = {}
+        with np.errstate(all="ignore"):  # a damaged model may hold any number
+            self._convert(graph)
+
+    def _convert(self, graph: Graph) -> None:
         for op in graph.ops.values():
             if op.kind == "linear":
                 matrices = [torch.from_numpy(w.T.astype(np.float32)).contiguous() for _, w in op.params["blocks"]]
@@ -43,7 +48,10 @@ def joins(op: Op) -> bool:
 
 
 class Plan:
-    """``plan.run({"input": (T, B, F), "ivector": (1, B, I)})`` → (T_out, B, D); ``frames`` says which t each holds."""
+    """``plan.run({"input": (T, B, F), "ivector": (1, B, I), BATCH: (1, B, 0)})`` → (T_out, B, D).
+
+    ``frames`` says which t each value holds.
+    """
 
     def __init__(self, graph: Graph, weights: Weights, outputs: np.ndarray, inputs: Frames):
         self.graph, self.weights = graph, weights
@@ -164,7 +172,7 @@ class Plan:
 
 
 def _batch(values: Values) -> int:
-    return next(iter(values.values())).shape[1]
+    return values[BATCH].shape[1]
 
 
 def _sum(terms: list[torch.Tensor]) -> torch.Tensor:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pysed.kaldi.nnet3.components import SCHEMAS, Component
+from pysed.kaldi.nnet3.components import MAX_DIM, SCHEMAS, Component
 from pysed.kaldi.nnet3.config import apply_config
 from pysed.kaldi.nnet3.model import AcousticModel, Nnet
 from pysed.kaldi.stream import KaldiReader
+from pysed.kaldi.transitions import TransitionModel
 
 _MAX_COMPONENTS = 100_000
 
@@ -29,12 +30,8 @@ def read_model(reader: KaldiReader) -> AcousticModel:
     """An acoustic model from a ``.mdl`` file. Raises DataError."""
     if reader.peek_token() != "<TransitionModel>":
         raise reader.fail(f"expected <TransitionModel>, found {reader.peek_token()[:40]!r}; a .mdl file is needed")
-    end = reader.data.find(b"<Nnet3>", reader.pos)
-    if end < 0:
-        raise reader.fail("no <Nnet3> after the transition model; not an nnet3 model, or truncated")
-    transitions = reader.take(end - reader.pos)
-    nnet = _read_nnet(reader)
-    model = AcousticModel(nnet, transitions, reader.binary)
+    transitions = TransitionModel.read(reader)
+    model = AcousticModel(_read_nnet(reader), transitions)
     reader.expect("<LeftContext>")
     model.left_context = reader.int32()
     reader.expect("<RightContext>")
@@ -51,7 +48,7 @@ def _read_nnet(reader: KaldiReader) -> Nnet:
     lines: list[str] = []
     while line := reader.line().rstrip("\r"):
         lines.append(line)
-        if reader.at_end():
+        if reader.pos >= len(reader.data):
             raise reader.fail("the network's configuration has no end; the file is truncated")
     reader.expect("<NumComponents>")
     count = reader.int32()
@@ -101,9 +98,8 @@ def _read_value(reader: KaldiReader, kind: str) -> Any:
     if kind == "m":
         return reader.matrix()
     if kind == "I":
-        if reader.binary and reader.data[reader.pos : reader.pos + 1] == b"F":  # column maps of 2015
-            columns = np.rint(reader.vector()).astype(np.int32)
-            return columns
+        if reader.binary and reader.data[reader.pos : reader.pos + 1] == b"F":
+            return _read_old_columns(reader)
         return reader.int_vector()
     if kind == "p":
         return _read_pairs(reader)
@@ -112,6 +108,16 @@ def _read_value(reader: KaldiReader, kind: str) -> Any:
     if kind == "rr":
         return (_read_real(reader), _read_real(reader))
     return True
+
+
+def _read_old_columns(reader: KaldiReader) -> np.ndarray:
+    """A column map as models of 2015 have it: rounded to reals, the last one wrong. (N,) int32."""
+    values = reader.vector()
+    if not (len(values) and np.all((values >= 0) & (values < MAX_DIM))):
+        raise reader.fail("expected a map of columns")
+    columns = (values + 0.5).astype(np.int32)
+    columns[-1] = len(columns) - 1
+    return columns
 
 
 def _read_real(reader: KaldiReader) -> np.floating:

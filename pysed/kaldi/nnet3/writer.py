@@ -28,18 +28,8 @@ def write_nnet(nnet: Nnet, writer: KaldiWriter) -> None:
 
 
 def write_model(model: AcousticModel, writer: KaldiWriter) -> None:
-    """Append an acoustic model in the form of a ``.mdl`` file.
-
-    Raises DataError when the transition model would have to be turned from text to binary or back and cannot be read.
-    """
-    if model.transitions_binary == writer.binary:
-        writer.raw(model.transitions)
-    else:
-        from pysed.kaldi.stream import KaldiReader
-        from pysed.kaldi.transitions import TransitionModel
-
-        reader = KaldiReader(model.transitions, model.nnet.place, binary=model.transitions_binary)
-        TransitionModel.read(reader).write(writer)
+    """Append an acoustic model in the form of a ``.mdl`` file."""
+    model.transitions.write(writer)
     write_nnet(model.nnet, writer)
     writer.token("<LeftContext>")
     writer.int32(model.left_context)
