@@ -3,6 +3,7 @@
 Source: Kaldi ``src/nnet3/nnet-nnet.cc`` (ReadConfig), ``src/util/text-utils.cc`` (ConfigLine).
 """
 
+import math
 import re
 
 from pysed.errors import DataError
@@ -50,18 +51,25 @@ class ConfigLine:
 
     def integer(self, key: str, default: int | None = None) -> int:
         """A value that is a whole number."""
-        value = self.text(key, None if default is None else str(default))
+        if default is not None and key not in self.values:
+            return default
+        value = self.text(key)
         if not re.fullmatch(r"[+-]?\d{1,9}", value):
             raise self.fail(f"{key}={value}: expected a whole number")
         return int(value)
 
     def real(self, key: str, default: float | None = None) -> float:
-        """A value that is a number."""
-        value = self.text(key, None if default is None else repr(default))
+        """A value that is a finite number."""
+        if default is not None and key not in self.values:
+            return default
+        value = self.text(key)
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
-            raise self.fail(f"{key}={value}: expected a number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.fail(f"{key}={value}: expected a number")
+        return number
 
     def boolean(self, key: str, default: bool) -> bool:
         """A value that is true or false."""
