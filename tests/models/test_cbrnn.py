@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch.nn import functional
 
 from pysed.errors import DataError
 from pysed.models import build_model, native
@@ -68,6 +69,38 @@ def test_too_few_bins(num_features, context):
 def test_unknown_model():
     with pytest.raises(DataError, match="model 'cbrn': unknown; one of cbrnn"):
         build_model(SystemConfig(system="x", model="cbrn"), 40)
+
+
+def test_the_papers_wiring_written_out():
+    """Section 2.3 and 3 in float64: conv, norm, ReLU each time; pools after 1, 3, 4; the first pool's output added to
+    conv 3, the second's to conv 4. Pool and sum come before the norm here: docs/models.md."""
+    model = network(context_frames=1).eval().double()
+    torch.nn.init.normal_(model.spectral.expand.weight, std=0.1)
+    for norm in (model.norm1, model.norm2, model.norm3, model.norm4):
+        for values in (norm.running_mean, norm.bias):
+            torch.nn.init.normal_(values, std=0.2)
+        for values in (norm.running_var, norm.weight):
+            torch.nn.init.uniform_(values, 0.5, 1.5)
+    x = torch.randn(2, 12, 40, dtype=torch.float64)
+
+    def convolved(layer, maps):
+        return functional.conv2d(maps, layer.weight, stride=layer.stride, padding=layer.kernel_size[0] // 2)
+
+    def normed(norm, maps):
+        scaled = (maps - norm.running_mean.view(-1, 1, 1)) / (norm.running_var.view(-1, 1, 1) + 1e-5).sqrt()
+        return torch.relu(scaled * norm.weight.view(-1, 1, 1) + norm.bias.view(-1, 1, 1))
+
+    weighted = model.spectral(stack_context(x, 1))
+    maps = weighted.transpose(1, 2).unsqueeze(1)  # (B, T, 120) -> (B, 1, 120, T)
+    first = normed(model.norm1, functional.max_pool2d(convolved(model.conv1, maps), (4, 2)))
+    assert first.shape[2:] == (15, 6)
+    after_second = normed(model.norm2, convolved(model.conv2, first))
+    second = normed(model.norm3, functional.max_pool2d(convolved(model.conv3, after_second) + first, (4, 1)))
+    assert second.shape[2:] == (3, 6)
+    last = normed(model.norm4, functional.max_pool2d(convolved(model.conv4, second) + second, (3, 1)))
+    expected = last.squeeze(2).transpose(1, 2)  # (B, C, 1, T/2) -> (B, T/2, C)
+    with torch.no_grad():
+        torch.testing.assert_close(model.frame_vectors(x), expected)
 
 
 def pass_through(model: torch.nn.Module) -> torch.nn.Module:

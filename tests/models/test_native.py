@@ -114,6 +114,25 @@ def test_norm_relu_dropout_in_training(rate):
         torch.testing.assert_close(mine.grad.double(), reference.grad, rtol=1e-4, atol=600 * 64 * FLOAT)
 
 
+def test_norm_gradient_leaves_out_mean_and_scale():
+    """Shifting or scaling a channel changes nothing, so the gradient has no part along either.
+
+    A gradient that grows with the input would have a large one: the share left is what rounding leaves of 4000 values
+    in bfloat16, each off by 2^-8 of itself at most and at random.
+    """
+    layer = layers.NormReluDropout(32, 0.0).train()
+    x = (halves(4, 32, 10, 100) + 3).bfloat16().requires_grad_()
+    out = layer(x, compiled=True)
+    grad = (out.detach().double() + halves(*out.shape) * 0.1).bfloat16()
+    out.backward(grad)
+    g, values = x.grad.double(), x.detach().double()
+    standard = (values - values.mean(dim=(0, 2, 3), keepdim=True)) / values.std(dim=(0, 2, 3), keepdim=True)
+    for direction in (torch.ones_like(standard), standard):
+        taken_out = (grad.double() * (out > 0) * direction).sum(dim=(0, 2, 3)) / values.std()
+        left = (g * direction).sum(dim=(0, 2, 3))
+        assert (left / taken_out).abs().max() < 2e-3
+
+
 def test_dropout_is_drawn_anew_by_seed():
     layer = layers.NormReluDropout(32, 0.5).train()
     x = halves(2, 32, 4, 16).bfloat16()

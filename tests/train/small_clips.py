@@ -1,0 +1,54 @@
+"""Clips for training in a second: noise with a band that is louder where the event is, 40 bins, 3 s each."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pysed.train.clips import Clips
+from pysed.train.config import SystemConfig
+
+ASR_DIM = 5
+NUM_LABELS = 30
+
+
+def small_config(**changes) -> SystemConfig:
+    """A network and a schedule of a second or two."""
+    small = {
+        "channels": 32, "temporal_hidden": 12, "gru_hidden": 6, "epochs": 3, "batch_size": 4, "warmup_steps": 2,
+        "average_decay": 0.8, "precision": "float32",
+    }  # fmt: skip
+    return SystemConfig(system="small", **{**small, **changes})
+
+
+def make_clips(num_clips: int, seed: int = 0, asr: bool = False) -> Clips:
+    """Every second clip has an event of half a second or more: bins 10 to 20 are louder by 3."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(8, 1, (num_clips, 2 * NUM_LABELS, 40)).astype(np.float32)
+    labels = np.zeros((num_clips, NUM_LABELS), np.float32)
+    onset_s = np.full(num_clips, np.nan)
+    for index in range(0, num_clips, 2):
+        first, length = int(rng.integers(2, 18)), int(rng.integers(5, 10))
+        labels[index, first : first + length] = 1
+        features[index, 2 * first : 2 * (first + length), 10:20] += 3
+        onset_s[index] = first / 10
+    second = rng.normal(2, 3, (num_clips, NUM_LABELS, ASR_DIM)).astype(np.float32) if asr else None
+    return Clips([f"clip{seed}_{index:02d}" for index in range(num_clips)], features, second, labels, onset_s)
+
+
+def write_data_dir(folder: Path, train: Clips, valid: Clips, event: str = "cry") -> Path:
+    """The clips as a data directory: the archives, events.tsv and utt2split that training reads."""
+    from pysed.kaldi.tables import TableWriter
+
+    folder.mkdir(parents=True)
+    split, events = [], []
+    with TableWriter(f"ark,scp:{folder}/f.ark,{folder}/feats_logmel40.scp", "matrix") as table:
+        for part, clips in (("train", train), ("valid", valid)):
+            for name, features, labels in zip(clips.names, clips.features, clips.labels, strict=True):
+                table.write(name, features)
+                split.append(f"{name} {part}\n")
+                if labels.any():
+                    active = np.flatnonzero(labels)
+                    events.append(f"{name}\t{active[0] / 10}\t{(active[-1] + 1) / 10}\t{event}\n")
+    (folder / "utt2split").write_text("".join(split))
+    (folder / "events.tsv").write_text("".join(events))
+    return folder

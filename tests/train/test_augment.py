@@ -1,0 +1,174 @@
+"""Augmentation keeps labels true: each change alone, against what its name promises."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small_clips import make_clips, small_config
+
+from pysed.train.augment import augment, mask, shift_matrix, smooth_response
+from pysed.train.data import make_batch
+
+NONE = {
+    "time_shift": False, "gain_sd": 0.0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0, "shift_bins": 0.0,
+    "filter_sd": 0.0,
+}  # fmt: skip
+CHANGES = {
+    "time_shift": True, "gain_sd": 1.0, "mask_bins": 8, "mask_frames": 6, "mix_share": 1.0, "shift_bins": 2.0,
+    "filter_sd": 1.0,
+}  # fmt: skip
+IDENTITY = {
+    "features": {"shift": np.zeros(40, np.float32), "scale": np.ones(40, np.float32)},
+    "asr": {"shift": np.zeros(5, np.float32), "scale": np.ones(5, np.float32)},
+}
+
+
+def augmented(clips, seed=0, **changes):
+    """(features, asr, labels) of all clips after the named changes."""
+    features, labels = clips.features.copy(), clips.labels.copy()
+    asr = None if clips.asr is None else clips.asr.copy()
+    augment(features, asr, labels, clips, small_config(**{**NONE, **changes}), np.random.default_rng(seed))
+    return features, asr, labels
+
+
+def test_nothing_asked_nothing_changed():
+    clips = make_clips(6, asr=True)
+    features, asr, labels = augmented(clips)
+    for mine, its in ((features, clips.features), (asr, clips.asr), (labels, clips.labels)):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_time_shift_turns_all_streams_together():
+    clips = make_clips(40, asr=True)
+    # Every stream carries its label: whatever the turn, they still have to say the same.
+    clips.features[:] = np.repeat(clips.labels, 2, axis=1)[..., None]
+    clips.asr[:] = clips.labels[..., None]
+    features, asr, labels = augmented(clips, time_shift=True)
+    np.testing.assert_array_equal(features, np.broadcast_to(np.repeat(labels, 2, axis=1)[..., None], features.shape))
+    np.testing.assert_array_equal(asr, np.broadcast_to(labels[..., None], asr.shape))
+    np.testing.assert_array_equal(labels.sum(axis=1), clips.labels.sum(axis=1))
+    moved = (labels != clips.labels).any(axis=1)[clips.labels.any(axis=1)]
+    assert moved.mean() > 0.7  # a turn of nothing is one in thirty
+
+
+def test_mixing_only_adds_energy_of_clips_without_the_event():
+    clips = make_clips(10)
+    quiet = ~clips.labels.any(axis=1)
+    clips.features[quiet] = 3.0
+    features, _, labels = augmented(clips, mix_share=1.0, mix_below=2.0)
+    np.testing.assert_array_equal(labels, clips.labels)
+    # In power: the other's 3 less 0 to 2 is added to what was there; a clip with the event (8 and more) never is.
+    added = np.exp(features.astype(np.float64)) - np.exp(clips.features.astype(np.float64))
+    assert added.min() > np.exp(1.0) * 0.9 and added.max() < np.exp(3.0) * 1.1
+    share = (augmented(make_clips(200), mix_share=0.3)[0] != make_clips(200).features).any(axis=(1, 2)).mean()
+    assert 0.15 < share < 0.45
+
+
+def test_mixing_without_quiet_clips_is_left_out():
+    clips = make_clips(4)
+    clips.labels[:, 3] = 1
+    np.testing.assert_array_equal(augmented(clips, mix_share=1.0)[0], clips.features)
+
+
+def test_gain_is_one_number_a_clip():
+    clips = make_clips(300)
+    gain = augmented(clips, gain_sd=1.5)[0] - clips.features
+    np.testing.assert_allclose(gain, np.broadcast_to(gain[:, :1, :1], gain.shape), atol=1e-5)
+    assert 1.2 < gain[:, 0, 0].std() < 1.8 and abs(gain[:, 0, 0].mean()) < 0.4
+
+
+def test_filter_is_one_response_a_clip():
+    clips = make_clips(50)
+    response = augmented(clips, filter_sd=1.0)[0] - clips.features
+    np.testing.assert_allclose(response, np.broadcast_to(response[:, :1], response.shape), atol=1e-5)
+    assert response[:, 0].std(axis=1).min() > 0.01 and len(np.unique(response[:, 0, 0].round(3))) > 40
+    # Straight lines between at most 6 points: the slope changes at few bins.
+    bends = np.abs(np.diff(response[:, 0], n=2)) > 1e-4
+    assert bends.sum(axis=1).max() <= 12
+
+
+def test_smooth_response_has_its_deviation():
+    rng = np.random.default_rng(1)
+    ends = np.array([smooth_response(40, 2.0, rng)[[0, -1]] for _ in range(2000)])
+    assert 1.8 < ends.std() < 2.2  # beyond the outer points the response is constant: a plain normal value
+
+
+def test_shift_matrix_worked_by_hand():
+    spectrum = np.array([1.0, 2.0, 4.0, 8.0], np.float32)
+    np.testing.assert_array_equal(spectrum @ shift_matrix(0, 4), spectrum)
+    np.testing.assert_array_equal(spectrum @ shift_matrix(1, 4), [1, 1, 2, 4])
+    np.testing.assert_array_equal(spectrum @ shift_matrix(-2, 4), [4, 8, 8, 8])
+    np.testing.assert_allclose(spectrum @ shift_matrix(0.5, 4), [1, 1.5, 3, 6])
+    np.testing.assert_allclose(spectrum @ shift_matrix(-0.25, 4), [1.25, 2.5, 5, 8])
+    np.testing.assert_array_equal(spectrum @ shift_matrix(9, 4), [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("bins", [-3.3, -0.7, 0.2, 2.5])
+def test_shifted_spectra_are_interpolated(bins):
+    spectrum = np.random.default_rng(0).normal(size=40).astype(np.float32)
+    expected = np.interp(np.arange(40) - bins, np.arange(40), spectrum)
+    np.testing.assert_allclose(spectrum @ shift_matrix(bins, 40), expected, atol=1e-5)
+
+
+def test_mel_shift_moves_the_whole_clip_alike():
+    clips = make_clips(6)
+    clips.features[:] = np.arange(40, dtype=np.float32)
+    features, _, _ = augmented(clips, shift_bins=3.0)
+    middle = features[:, :, 5:35] - np.arange(5, 35)
+    np.testing.assert_allclose(middle, np.broadcast_to(middle[:, :1, :1], middle.shape), atol=1e-4)
+    assert 0.1 < np.abs(middle[:, 0, 0]).max() <= 3.0 and len(np.unique(middle[:, 0, 0].round(3))) == 6
+
+
+@pytest.mark.parametrize("normalisation", ["standard", "minmax"])
+def test_mask_hides_one_band_and_one_stretch(normalisation):
+    original = np.random.default_rng(3).uniform(0.2, 1, (60, 50, 40)).astype(np.float32)
+    features = original.copy()
+    config = small_config(**{**NONE, "mask_bins": 8, "mask_frames": 6, "normalisation": normalisation})
+    mask(features, config, np.random.default_rng(0))
+    fill = 0.0 if normalisation == "standard" else original.mean(dtype=np.float64)
+    widths = set()
+    for before, after in zip(original, features, strict=True):
+        hidden = before != after
+        np.testing.assert_allclose(after[hidden], fill, atol=1e-5)
+        bins, frames = hidden.all(axis=0), hidden.all(axis=1)
+        assert np.array_equal(hidden, bins[None] | frames[:, None])  # a cross of one band and one stretch, no more
+        for line, most in ((bins, 8), (frames, 6)):
+            assert line.sum() <= most and (np.diff(np.flatnonzero(line)) == 1).all()
+        widths.add((int(bins.sum()), int(frames.sum())))
+    assert {bins for bins, _ in widths} == set(range(9)) and {frames for _, frames in widths} == set(range(7))
+
+
+def test_the_clips_themselves_are_left_alone():
+    clips = make_clips(6, asr=True)
+    before = dataclasses.replace(
+        clips, features=clips.features.copy(), asr=clips.asr.copy(), labels=clips.labels.copy()
+    )
+    config = small_config(**CHANGES, asr=True)
+    chosen = np.array([3, 0, 5])
+    features, asr, labels = make_batch(clips, chosen, IDENTITY, config, np.random.default_rng(0))
+    assert (features.shape, asr.shape, labels.shape) == ((3, 60, 40), (3, 30, 5), (3, 30))
+    assert features.dtype == asr.dtype == labels.dtype == np.float32
+    for name in ("features", "asr", "labels"):
+        np.testing.assert_array_equal(getattr(clips, name), getattr(before, name))
+
+
+def test_batches_repeat_by_seed():
+    clips = make_clips(6, asr=True)
+    config = small_config(**CHANGES, asr=True)
+    first, second, other = (
+        make_batch(clips, np.arange(6), IDENTITY, config, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    for mine, its, another in zip(first, second, other, strict=True):
+        np.testing.assert_array_equal(mine, its)
+        assert not np.array_equal(mine, another)
+
+
+def test_normalisation_comes_before_masking_and_after_the_rest():
+    clips = make_clips(4)
+    normalise = {"features": {"shift": np.full(40, 8.0, np.float32), "scale": np.full(40, 0.5, np.float32)}}
+    plain, _, _ = make_batch(clips, np.arange(4), normalise, small_config(**NONE), np.random.default_rng(0))
+    np.testing.assert_allclose(plain, (clips.features - 8) / 2, atol=1e-6)
+    masked, _, _ = make_batch(
+        clips, np.arange(4), normalise, small_config(**{**NONE, "mask_bins": 20}), np.random.default_rng(0)
+    )
+    assert np.array_equal(masked == 0, masked != plain)
