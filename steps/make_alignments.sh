@@ -50,7 +50,10 @@ $run_cmd JOB=1:"$num_jobs" "$work/log/decode.JOB.log" \
 parts=()
 for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/phones.$job.ctm"); done
 cat "${parts[@]}" >"$data/phones.int.ctm.tmp"
+expected=$(wc -l <"$data/mfcc_hires.scp") found=$(cut -d' ' -f1 "$data/phones.int.ctm.tmp" | uniq | wc -l)
+((found == expected)) ||
+  die "$0: $data/phones.int.ctm: phones of $found recordings, expected $expected; the reasons are in $work/log"
 python -m pysed.kaldi.phones "$data/phones.int.ctm.tmp" "$asr/phones.txt" "$data/phones.ctm"
 mv "$data/phones.int.ctm.tmp" "$data/phones.int.ctm"
 mark_done "$data/.done_phones" "$key"
-log "  $data/phones.ctm: $(cut -d' ' -f1 "$data/phones.ctm" | uniq | wc -l) recordings, $(wc -l <"$data/phones.ctm") phones"
+log "  $data/phones.ctm: $found recordings, $(wc -l <"$data/phones.ctm") phones"

@@ -154,10 +154,7 @@ class _TextReader:
                 raise ValueError(words)
             following, label = self._number(words[1]), self._number(words[2])
             word = label if self.compact else self._number(words[3])
-            if len(words) == labels + 3:
-                weight = _text_weight(words[-1], self.compact)
-            else:
-                weight = Weight(0.0, 0.0)
+            weight = _text_weight(words[-1], self.compact) if len(words) == labels + 3 else Weight(0.0, 0.0)
             if weight is None:
                 raise ValueError(words)
             if not self.compact and label:

@@ -55,7 +55,7 @@ def read_header(source: Source) -> FstHeader:
         if not 0 < size <= 64:
             raise source.fail(f"a type name of {size} characters; it is damaged")
         names.append(source.read(size).decode("latin-1"))
-    header = FstHeader(*names, *struct.unpack("<iiQqqq", source.read(40)))
+    header = FstHeader(names[0], names[1], *struct.unpack("<iiQqqq", source.read(40)))
     if header.flags & _HAS_SYMBOLS:
         raise source.fail("symbol tables inside the FST; remove them (fstsymbols --clear_isymbols --clear_osymbols)")
     if not 0 <= header.num_states < _MOST_STATES or not -1 <= header.start < max(header.num_states, 1):
@@ -131,13 +131,13 @@ class Graph:
         links = coo_array((np.ones(len(sources), np.int8), (sources, targets)), shape=(size, size))
         _, part = connected_components(links, directed=True, connection="strong")
         if np.any((part[sources] == part[targets]) & (costs < 0)):
-            raise DataError(f"{self.name}: a cycle of arcs without input and with a negative cost; it cannot be decoded")
+            raise DataError(
+                f"{self.name}: a cycle of arcs without input and with a negative cost; it cannot be decoded"
+            )
 
     def to_bytes(self) -> bytes:
         """As a const FST."""
-        header = FstHeader(
-            "const", "standard", start=self.start, num_states=self.num_states, num_arcs=len(self.arcs)
-        )
+        header = FstHeader("const", "standard", start=self.start, num_states=self.num_states, num_arcs=len(self.arcs))
         return b"".join((header.to_bytes(), self.states.tobytes(), self.arcs.tobytes()))
 
 
@@ -155,10 +155,7 @@ def read_graph(rxfilename: str) -> Graph:
                 f"an FST of type {header.fst_type!r} with arcs {header.arc_type!r}; "
                 "expected const or vector with standard arcs"
             )
-        if header.fst_type == "const":
-            graph = _read_const(source, header, at_start)
-        else:
-            graph = _read_vector(source, header)
+        graph = _read_const(source, header, at_start) if header.fst_type == "const" else _read_vector(source, header)
         if source.peek():
             raise source.fail("bytes after the end of the graph; it is damaged")
     return graph

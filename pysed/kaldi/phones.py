@@ -107,9 +107,7 @@ def named_ctm(path: str, symbols: dict[int, str], position: bool = True) -> Iter
     """
     for number, words in _lines(path):
         if len(words) not in (5, 6):
-            raise DataError(
-                f"{path}:{number}: {len(words)} columns; expected 'utterance channel start duration phone'"
-            )
+            raise DataError(f"{path}:{number}: {len(words)} columns; expected 'utterance channel start duration phone'")
         if not words[4].isdecimal() or int(words[4]) not in symbols:
             raise DataError(f"{path}:{number}: phone {words[4][:20]!r} is not in the symbol table")
         name = symbols[int(words[4])]
