@@ -1,0 +1,245 @@
+"""Training: repeatable, resumable, learning, and stopping with a reason."""
+
+import csv
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
+
+from pysed.detect.tuning import tune
+from pysed.errors import DataError
+from pysed.features.normalise import statistics
+from pysed.models import build_model
+from pysed.train import engine
+from pysed.train.checkpoint import load, load_detector
+
+TRAIN, VALID = make_clips(10, 1), make_clips(6, 2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Bitwise comparisons: convolutions of more threads may add in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def fit(out, config=None, seed=1, train=TRAIN, valid=VALID, **options):
+    return engine.fit(config or small_config(), train, valid, "cry", out, seed, **options)
+
+
+def state_of(folder) -> dict[str, torch.Tensor]:
+    return load(folder / "final.pt")["state"]
+
+
+def same(first, second) -> bool:
+    assert first.keys() == second.keys()
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def rows_of(folder) -> list[dict[str, str]]:
+    """metrics.csv without the time it took."""
+    with open(folder / "metrics.csv", newline="") as stream:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(stream)]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A run of three epochs with dropout and every default augmentation, from start to end."""
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("unbroken")
+    assert fit(out) == out / "final.pt"
+    return out
+
+
+def test_what_a_run_leaves(unbroken):
+    assert sorted(path.name for path in unbroken.iterdir()) == ["config.yaml", "final.pt", "metrics.csv", "train.log"]
+    rows = rows_of(unbroken)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"] and [row["steps"] for row in rows] == ["2", "4", "6"]
+    config = yaml.safe_load((unbroken / "config.yaml").read_text())
+    assert config == {**small_config().as_dict(), "event": "cry", "seed": 1}
+    log = (unbroken / "train.log").read_text()
+    assert "10 clips, 6 for validation" in log and "best epoch" in log
+
+
+def test_the_same_seed_gives_the_same_weights(unbroken, tmp_path):
+    fit(tmp_path)
+    assert same(state_of(tmp_path), state_of(unbroken)) and rows_of(tmp_path) == rows_of(unbroken)
+
+
+def test_another_seed_gives_others(unbroken, tmp_path):
+    fit(tmp_path, seed=2)
+    mine, its = state_of(tmp_path), state_of(unbroken)
+    assert not any(torch.equal(mine[name], its[name]) for name in mine if name.endswith("weight"))
+
+
+@pytest.mark.parametrize("cuts", [(1,), (1, 2)])
+def test_a_run_that_was_cut_off_ends_with_the_same_weights(unbroken, tmp_path, cuts):
+    for epoch in cuts:
+        assert fit(tmp_path, stop_after=epoch) is None
+        assert (tmp_path / "checkpoint.pt").is_file() and not (tmp_path / "final.pt").exists()
+        np.random.random(3), torch.rand(3)  # another process's generators stand elsewhere
+    fit(tmp_path)
+    assert same(state_of(tmp_path), state_of(unbroken)) and rows_of(tmp_path) == rows_of(unbroken)
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert f"going on after epoch {cuts[-1]}" in (tmp_path / "train.log").read_text()
+
+
+@pytest.mark.parametrize("change", ["config", "seed", "data"])
+def test_another_runs_state_is_not_gone_on_from(tmp_path, change):
+    other = {
+        "config": {"config": small_config(dropout=0.1)},
+        "seed": {"seed": 5},
+        "data": {"train": dataclasses.replace(TRAIN, labels=np.roll(TRAIN.labels, 1, axis=1))},
+    }[change]
+    fit(tmp_path / "mixed", stop_after=1, **other)
+    fit(tmp_path / "mixed", stop_after=1)
+    fit(tmp_path / "fresh", stop_after=1)
+    mixed, fresh = (load(tmp_path / name / "checkpoint.pt")["model"] for name in ("mixed", "fresh"))
+    assert same(mixed, fresh)
+
+
+def test_a_damaged_state_starts_anew(unbroken, tmp_path):
+    fit(tmp_path, stop_after=1)
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    fit(tmp_path)
+    assert same(state_of(tmp_path), state_of(unbroken))
+
+
+def test_statistics_are_of_the_training_clips_only(tmp_path):
+    train, valid = make_clips(6, 3, asr=True), make_clips(4, 4, asr=True)
+    valid.features[:] += 1000
+    valid.asr[:] += 1000
+    fit(tmp_path, small_config(asr=True, epochs=1), train=train, valid=valid)
+    normalisation = load(tmp_path / "final.pt")["normalisation"]
+    for name, values in (("features", train.features), ("asr", train.asr)):
+        flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        np.testing.assert_allclose(normalisation[name]["shift"], flat.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(normalisation[name]["scale"], 1 / flat.std(axis=0), rtol=1e-5)
+
+
+def test_minmax_normalisation(tmp_path):
+    fit(tmp_path, small_config(normalisation="minmax", epochs=1))
+    stored = load(tmp_path / "final.pt")["normalisation"]["features"]
+    scaled = (TRAIN.features - stored["shift"].numpy()) * stored["scale"].numpy()
+    np.testing.assert_allclose(scaled.min(axis=(0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.max(axis=(0, 1)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_one_batch_can_be_learnt_by_heart(tmp_path, precision):
+    """Events that nothing in the noise tells of: only a network whose every part learns gets them right."""
+    clips = make_clips(4, 5)
+    clips.features[:] = np.random.default_rng(6).normal(size=clips.features.shape)
+    config = small_config(
+        epochs=120, batch_size=4, learning_rate=0.01, schedule="constant", dropout=0.0, time_shift=False, gain_sd=0.0,
+        mask_bins=0, mask_frames=0, mix_share=0.0, shift_bins=0.0, filter_sd=0.0, precision=precision,
+    )  # fmt: skip
+    fit(tmp_path, config, train=clips, valid=clips)
+    # The loss of the best constant answer: p maximises w·share·log p + (1 - share)·log(1 - p)
+    share, weight = float(clips.labels.mean()), config.positive_weight
+    p = weight * share / (weight * share + 1 - share)
+    constant = -(weight * share * math.log(p) + (1 - share) * math.log(1 - p))
+    rows = rows_of(tmp_path)
+    assert float(rows[0]["loss"]) > 0.7 * constant
+    assert float(rows[-1]["loss"]) < 0.1 * constant
+
+
+def test_an_easy_event_is_found_and_the_thresholds_are_those_of_validation(tmp_path):
+    config = small_config(epochs=25, learning_rate=0.01, dropout=0.0)
+    fit(tmp_path, config)
+    final, detector = load(tmp_path / "final.pt"), load_detector(tmp_path)
+    scores = detector.scores_of_clips(VALID.features)
+    expected = tune(scores, VALID.onset_s)
+    assert expected.f_measure > 0.6
+    assert final["validation"] == expected.as_dict()
+    assert (detector.t_base, detector.beta, detector.max_gap_s) == (
+        expected.t_base, expected.beta, expected.max_gap_s,
+    )  # fmt: skip
+    # The epoch kept is the best of metrics.csv: F, then error rate, then loss.
+    rows = rows_of(tmp_path)
+    best = max(rows, key=lambda row: (float(row["f_measure"]), -float(row["error_rate"]), -float(row["valid_loss"])))
+    assert final["epoch"] == int(best["epoch"])
+    # Weighted cross-entropy written out, of the kept weights
+    p, y = scores.astype(np.float64), VALID.labels
+    loss = -(config.positive_weight * y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    assert loss == pytest.approx(float(best["valid_loss"]), abs=2e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_loss_that_is_not_a_number_stops_with_its_cause(tmp_path, precision):
+    config = small_config(learning_rate=1e30, gradient_clip=0.0, warmup_steps=0, precision=precision)
+    with pytest.raises(DataError, match=r"small: .* is not finite in epoch \d+, step \d+; .*lower learning_rate \(1e"):
+        fit(tmp_path, config)
+    assert not (tmp_path / "final.pt").exists()
+
+
+def test_the_first_culprit_is_named():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    fine, nan = torch.tensor(1.0), torch.tensor(math.nan)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    model[1].weight.grad[0, 0] = math.inf
+
+    def message(logits, loss):
+        return engine.what_is_not_finite(small_config(), 2, 6, logits, loss, model)
+
+    assert message(nan, nan).startswith("small: the network's output is not finite in epoch 2, step 7")
+    assert message(fine, nan).startswith("small: the loss is not finite")
+    assert message(fine, fine).startswith("small: the gradient of 1.weight is not finite")
+
+
+def test_training_stops_when_patience_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "merit", lambda row: -row["epoch"])  # the first epoch is the best
+    fit(tmp_path, small_config(epochs=9, patience=2))
+    assert len(rows_of(tmp_path)) == 3 and load(tmp_path / "final.pt")["epoch"] == 1
+
+
+def test_learning_rates():
+    steady = small_config(learning_rate=0.5, warmup_steps=4, schedule="constant")
+    rates = [engine.learning_rate(steady, step, 100, 1) for step in range(6)]
+    assert rates == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
+    cosine = small_config(learning_rate=0.5, warmup_steps=0, schedule="cosine")
+    assert [engine.learning_rate(cosine, step, 100, 1) for step in (0, 50, 100)] == pytest.approx([0.5, 0.25, 0])
+    decay = small_config(learning_rate=0.5, warmup_steps=0, schedule="decay", decay=0.25)
+    assert [engine.learning_rate(decay, 0, 100, epoch) for epoch in (1, 2, 5)] == pytest.approx([0.5, 0.4, 0.25])
+
+
+def test_averaged_weights_follow():
+    model, average = (torch.nn.BatchNorm1d(2) for _ in range(2))
+    with torch.no_grad():
+        model.weight.fill_(2.0)
+        average.weight.fill_(1.0)
+        model.running_mean.fill_(5.0)
+    engine.update_average(average, model, 0.9, 10**6)
+    torch.testing.assert_close(average.weight.data, torch.full((2,), 1.1))
+    assert torch.equal(average.running_mean, model.running_mean)
+    engine.update_average(average, model, 0.9, 0)  # at the start a tenth is kept
+    torch.testing.assert_close(average.weight.data, torch.full((2,), 0.1 * 1.1 + 0.9 * 2))
+
+
+def test_training_from_a_data_directory(unbroken, tmp_path):
+    folder = write_data_dir(tmp_path / "data", TRAIN, VALID)
+    path = engine.train(small_config(), folder, "cry", tmp_path / "out", frontend={"name": "logmel40"})
+    assert same(state_of(path.parent), state_of(unbroken))
+    with pytest.raises(DataError, match="no train clip has the event 'shot'"):
+        engine.train(small_config(), folder, "shot", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_gradual_training_uses_both_streams(tmp_path):
+    train, valid = make_clips(4, 7, asr=True), make_clips(4, 8, asr=True)
+    fit(tmp_path, small_config(asr=True, epochs=1), train=train, valid=valid, asr={"model": "m", "layer": "l"})
+    content = load(tmp_path / "final.pt")
+    assert content["asr"] == {"model": "m", "layer": "l", "dim": ASR_DIM}
+    torch.manual_seed(1)
+    fresh = build_model(small_config(asr=True), 40, ASR_DIM)
+    moved = content["state"]["classifier.weight"] - fresh.classifier.weight
+    assert (moved[0, -ASR_DIM:] != 0).all()
+    assert statistics(train.asr)["shift"].tolist() == content["normalisation"]["asr"]["shift"].tolist()
