@@ -1,0 +1,59 @@
+"""``pysed train``: its files on success, one line and exit code 2 on bad use or bad data."""
+
+import pytest
+from small_clips import make_clips, small_config, write_data_dir
+
+from pysed.cli import main
+from pysed.train.checkpoint import load, load_detector
+
+
+@pytest.fixture
+def folder(tmp_path, root):
+    """A system's YAML beside the front ends, and a data directory."""
+    (tmp_path / "conf/systems").mkdir(parents=True)
+    (tmp_path / "conf/frontends").symlink_to(root / "conf/frontends")
+    values = small_config(epochs=1).as_dict()
+    (tmp_path / "conf/systems/small.yaml").write_text("".join(f"{key}: {value}\n" for key, value in values.items()))
+    write_data_dir(tmp_path / "data", make_clips(6, 1), make_clips(4, 2))
+    return tmp_path
+
+
+def run(folder, *options, event="cry") -> int:
+    system, data, out = (str(folder / name) for name in ("conf/systems/small.yaml", "data", "out"))
+    return main(["train", "--system", system, "--data", data, "--event", event, "--out", out, *options])
+
+
+def test_a_run(folder, capsys):
+    assert run(folder, "--seed", "4", "--epochs", "2", "--set", "batch_size=3") == 0
+    content = load(folder / "out/final.pt")
+    assert (content["seed"], content["config"]["epochs"], content["config"]["batch_size"]) == (4, 2, 3)
+    assert content["frontend"]["num_mel_bins"] == 40
+    assert load_detector(folder / "out").event == "cry"
+    lines = (folder / "out/metrics.csv").read_text().splitlines()
+    assert len(lines) == 3 and lines[0].startswith("epoch,steps,loss,valid_loss,f_measure,error_rate")
+    assert "epoch 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "options,words",
+    [
+        (["--set", "lerning_rate=1"], "unknown key 'lerning_rate'; did you mean 'learning_rate'?"),
+        (["--set", "epochs"], "expected key=value"),
+        (["--set", "model=cbrn"], "model 'cbrn': unknown"),
+        (["--epochs", "0"], "epochs 0; expected at least 1"),
+        (["--epochs", "x"], "argument --epochs: invalid int value: 'x'"),
+        (["--seed", "-1"], "--seed -1; expected 0 or more"),
+        (["--set", "frontend=none"], "none.yaml: cannot be read"),
+        (["--data", "none"], "none: no such folder"),
+        (["--system", "none.yaml"], "none.yaml: cannot be read"),
+        (["--event", "shot"], "no train clip has the event 'shot'"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--set", "learning_rate=1e30", "--set", "gradient_clip=0", "--set", "warmup_steps=0", "--epochs", "5"],
+         "not finite in epoch"),
+    ],
+)  # fmt: skip
+def test_errors(folder, capsys, options, words):
+    assert run(folder, *options) == 2
+    err = capsys.readouterr().err
+    assert words in err and len(err.splitlines()) == 1
+    assert not (folder / "out/final.pt").exists()
