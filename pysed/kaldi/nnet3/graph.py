@@ -114,7 +114,9 @@ def _make_op(nnet: Nnet, name: str, dims: dict[str, int]) -> Op:
         return Op(name, "identity", dims[name], entry.input)
     component = nnet.components[entry.component]
     kind, params = operation_of(component)
-    op = Op(name, kind, dims[name], entry.input, params)
+    # A constant is there at every frame, whatever its node is said to read.
+    needs_input = component.type not in ("ConstantComponent", "DropoutMaskComponent")
+    op = Op(name, kind, dims[name], entry.input if needs_input else NOTHING, params)
     if kind == "linear":
         weights = params.pop("weights")
         if entry.input.op != "Append" or len(weights) > 1:
