@@ -78,6 +78,25 @@ def test_another_seed_gives_others(unbroken, tmp_path):
     assert not any(torch.equal(mine[name], its[name]) for name in mine if name.endswith("weight"))
 
 
+def test_the_seed_decides_first_weights_batches_and_augmentation(tmp_path, monkeypatch):
+    seen = []
+
+    def watched(clips, chosen, *rest, call=engine.make_batch):
+        batch = call(clips, chosen, *rest)
+        seen.append((chosen.tolist(), batch[0]))
+        return batch
+
+    monkeypatch.setattr(engine, "make_batch", watched)
+    still = small_config(epochs=1, learning_rate=1e-30, batch_size=10)
+    for seed in (1, 2):
+        fit(tmp_path / str(seed), still, seed=seed)
+    (first, batch), (second, other) = seen
+    assert first != second and sorted(first) == sorted(second) == list(range(10))
+    assert not np.array_equal(batch[np.argsort(first)], other[np.argsort(second)])
+    # No step of this length moves a weight: what is left is what they started from.
+    assert not torch.equal(*(state_of(tmp_path / str(seed))["conv2.weight"] for seed in (1, 2)))
+
+
 @pytest.mark.parametrize("cuts", [(1,), (1, 2)])
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(unbroken, tmp_path, cuts):
     for epoch in cuts:

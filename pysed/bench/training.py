@@ -1,0 +1,194 @@
+"""Speed of a training step of ``cbrnn`` and ``gradual`` beside what the machine's matrix multiplication reaches."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pysed.models import build_model, native
+from pysed.models.cbrnn import Cbrnn, stack_context
+from pysed.models.layers import FIRST_POOL
+from pysed.train.config import SystemConfig, load_config
+
+_SYSTEMS = Path(__file__).parents[2] / "conf/systems"
+BATCH, FRAMES, BINS, ASR_DIM = 16, 600, 40, 128
+#: Title, path, precision. Each runs in a process of its own: settings of memory and compiled code stay apart.
+VARIANTS = (
+    ("order of the paper, plain torch", "printed", "float32"),
+    ("plain", "plain", "float32"),
+    ("plain", "plain", "bfloat16"),
+    ("compiled", "compiled", "float32"),
+    ("compiled", "compiled", "bfloat16"),
+)
+
+
+def clock() -> float:
+    """Seconds. Of one thread, processor time, which other processes barely disturb; of several, the time of day."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
+class AsPrinted(Cbrnn):
+    """The same network with nothing rearranged: normalisation, activation and dropout before each pooling."""
+
+    def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
+        """features: (B, T, F) -> (B, T/2, C)."""
+        x = stack_context(features, self.context)
+        x = (x if self.spectral is None else self.spectral(x)).transpose(1, 2).unsqueeze(1)  # -> (B, 1, values, T)
+        x = functional.conv2d(x, self.conv1.weight, stride=self.conv1.stride, padding=self.conv1.padding)
+        first = functional.max_pool2d(self.norm1(x), FIRST_POOL)
+        x = self.norm3(self.conv3(self.norm2(self.conv2(first))) + first)
+        second = functional.max_pool2d(x, (FIRST_POOL[0], 1))
+        x = self.norm4(self.conv4(second) + second)
+        return functional.max_pool2d(x, (self.last_pool, 1)).squeeze(2).transpose(1, 2)
+
+
+def multiply_rate(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float:
+    """FLOP/s of a square matrix product with all threads, the best of a few."""
+    a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
+    a @ b
+    seconds = []
+    for _ in range(repeats):
+        start = clock()
+        a @ b
+        seconds.append(clock() - start)
+    return 2 * size**3 / min(seconds)
+
+
+def step_flops(config: SystemConfig, num_frames: int = FRAMES) -> tuple[float, float]:
+    """Floating-point operations of one clip's forward and backward pass: (dense, needed).
+
+    Dense is what torch counts for its convolutions and matrix products. Of the first convolution's backward pass only
+    the one cell of each pooling window that has a gradient is needed, an eighth; rates are given for what is needed.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    asr_dim = ASR_DIM if config.asr else 0
+    model = AsPrinted(config, BINS, asr_dim)
+    asr = torch.zeros(1, num_frames // 2, asr_dim) if asr_dim else None
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, num_frames, BINS), asr).sum().backward()
+    dense = counter.get_total_flops()
+    values = BINS * (2 * config.context_frames + 1)
+    forward = 2 * model.conv1.weight.numel() * (-(-values // 2)) * num_frames
+    passes = 2 if config.spectral_attention else 1  # gradients of weights, and of the input if that is computed
+    return dense, dense - passes * forward * (1 - 1 / (FIRST_POOL[0] * FIRST_POOL[1]))
+
+
+def measure(
+    system: str, path: str, precision: str, batch: int = BATCH, min_s: float = 6.0, size: int = 2048
+) -> dict[str, float]:
+    """In this process: seconds of a training step (the best), and the rates of matrix multiplication around it."""
+    from pysed.train.engine import update_average
+    from pysed.train.precision import keep_freed_memory
+
+    if path != "printed":
+        keep_freed_memory()
+    torch.manual_seed(0)
+    config = load_config(_SYSTEMS / f"{system}.yaml")
+    asr_dim = ASR_DIM if config.asr else 0
+    if path == "printed":
+        model: torch.nn.Module = AsPrinted(config, BINS, asr_dim).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # not in torch's stubs
+    else:
+        model = build_model(config, BINS, asr_dim)
+    setattr(model, "bfloat16", precision == "bfloat16")  # noqa: B010
+    model.train()
+    average = copy.deepcopy(model)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
+    features = torch.randn(batch, FRAMES, BINS)
+    asr = torch.randn(batch, FRAMES // 2, asr_dim) if asr_dim else None
+    labels = (torch.rand(batch, FRAMES // 2) < 0.05).float()
+
+    def step() -> float:
+        start = clock()
+        loss = functional.binary_cross_entropy_with_logits(model(features, asr), labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        update_average(average, model, 0.98, 1000)
+        loss.item()
+        return clock() - start
+
+    rates = [tuple(multiply_rate(dtype, size) for dtype in (torch.float32, torch.bfloat16))]
+    step()
+    seconds = [step(), step()]
+    while sum(seconds) < min_s:
+        seconds.append(step())
+    rates.append(tuple(multiply_rate(dtype, size) for dtype in (torch.float32, torch.bfloat16)))
+    float32, bfloat16 = (max(rate[i] for rate in rates) for i in range(2))
+    return {
+        "seconds": min(seconds), "float32": float32, "bfloat16": bfloat16, "threads": torch.get_num_threads(),
+        "compiled": native.library() is not None,
+    }  # fmt: skip
+
+
+def batch_seconds(system: str) -> float:
+    """Seconds to put a batch together, augmentation included (the best of a few)."""
+    from pysed.train.clips import Clips
+    from pysed.train.data import make_batch
+
+    config = load_config(_SYSTEMS / f"{system}.yaml")
+    random = np.random.default_rng(0)
+    features = random.normal(8, 2, (2 * BATCH, FRAMES, BINS)).astype(np.float32)
+    asr = random.normal(size=(2 * BATCH, FRAMES // 2, ASR_DIM)).astype(np.float32) if config.asr else None
+    labels = np.zeros((2 * BATCH, FRAMES // 2), np.float32)
+    labels[::2, 100:120] = 1
+    onset_s = np.where(labels.any(axis=1), 10.0, np.nan)
+    clips = Clips([f"clip{i}" for i in range(2 * BATCH)], features, asr, labels, onset_s)
+    normalise = {
+        name: {"shift": np.zeros(dim, np.float32), "scale": np.ones(dim, np.float32)}
+        for name, dim in (("features", BINS), ("asr", ASR_DIM))
+    }
+    seconds = []
+    for _ in range(5):
+        start = clock()
+        make_batch(clips, random.permutation(2 * BATCH)[:BATCH], normalise, config, random)
+        seconds.append(clock() - start)
+    return min(seconds)
+
+
+def _measured(system: str, path: str, precision: str) -> dict[str, float]:
+    environment = {**os.environ, "PYSED_NATIVE": "1" if path == "compiled" else "0"}
+    command = [sys.executable, "-m", "pysed.bench.training", system, path, precision]
+    return json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def main() -> None:
+    """Print the tables as Markdown."""
+    threads = torch.get_num_threads()
+    print(f"{threads} threads, time of day\n" if threads > 1 else "1 thread, processor time\n")
+    for system in ("gradual", "cbrnn"):
+        dense, needed = (flops / 1e9 for flops in step_flops(load_config(_SYSTEMS / f"{system}.yaml")))
+        print(
+            f"{system}: a step of {BATCH} clips of 30 s takes {needed:.2f} GFLOP a clip ({dense:.2f} with the first "
+            "convolution's gradient as torch computes it)\n"
+        )
+        print(
+            f"| {system} | convolutions | clips/s | s a clip | GFLOP/s | of the float32 rate | of the bfloat16 rate "
+            "| float32, bfloat16 rate, GFLOP/s |\n|---|---|---|---|---|---|---|---|"
+        )
+        for title, path, precision in VARIANTS:
+            result = _measured(system, path, precision)
+            if path == "compiled" and not result["compiled"]:
+                print(f"| {title} | {precision} | no compiler here |||||| ", flush=True)
+                continue
+            clip_s = result["seconds"] / BATCH
+            rate = needed / clip_s
+            print(
+                f"| {title} | {precision} | {1 / clip_s:.1f} | {clip_s:.3f} | {rate:.0f} "
+                f"| {1e9 * rate / result['float32']:.0%} | {1e9 * rate / result['bfloat16']:.0%} "
+                f"| {result['float32'] / 1e9:.0f}, {result['bfloat16'] / 1e9:.0f} |",
+                flush=True,
+            )
+        print(f"\nputting its batch together: {1000 * batch_seconds(system) / BATCH:.2f} ms a clip\n", flush=True)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(*sys.argv[1:])))  # type: ignore[arg-type]
