@@ -32,7 +32,7 @@ def start(tmp_path, **changes) -> subprocess.Popen:
 
 
 def result(process: subprocess.Popen) -> str:
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     return out.strip()
 

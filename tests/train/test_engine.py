@@ -17,6 +17,10 @@ from pysed.models import build_model
 from pysed.train import engine
 from pysed.train.checkpoint import load, load_detector
 
+UNTOUCHED = {
+    "dropout": 0.0, "time_shift": False, "gain_sd": 0.0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0,
+    "shift_bins": 0.0, "filter_sd": 0.0,
+}  # fmt: skip
 TRAIN, VALID = make_clips(10, 1), make_clips(6, 2)
 
 
@@ -151,15 +155,30 @@ def test_minmax_normalisation(tmp_path):
     np.testing.assert_allclose(scaled.max(axis=(0, 1)), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("positive_weight", [1.0, 4.0])
+def test_the_loss_is_weighted_cross_entropy(tmp_path, positive_weight):
+    config = small_config(epochs=1, batch_size=10, learning_rate=1e-30, positive_weight=positive_weight, **UNTOUCHED)
+    fit(tmp_path, config)
+    content = load(tmp_path / "final.pt")
+    model = build_model(config, 40)
+    model.load_state_dict(content["state"])
+    statistic = content["normalisation"]["features"]
+    with torch.no_grad():  # in training the batch is normalised by itself
+        logits = model.train()((torch.from_numpy(TRAIN.features) - statistic["shift"]) * statistic["scale"])
+    p, y = torch.sigmoid(logits.double()).numpy(), TRAIN.labels
+    expected = -(positive_weight * y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    assert float(rows_of(tmp_path)[0]["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_one_batch_can_be_learnt_by_heart(tmp_path, precision):
     """Events that nothing in the noise tells of: only a network whose every part learns gets them right."""
     clips = make_clips(4, 5)
+    clips = dataclasses.replace(clips, features=clips.features[:, :40], labels=clips.labels[:, :20])
     clips.features[:] = np.random.default_rng(6).normal(size=clips.features.shape)
     config = small_config(
-        epochs=120, batch_size=4, learning_rate=0.01, schedule="constant", dropout=0.0, time_shift=False, gain_sd=0.0,
-        mask_bins=0, mask_frames=0, mix_share=0.0, shift_bins=0.0, filter_sd=0.0, precision=precision,
-    )  # fmt: skip
+        epochs=80, batch_size=4, learning_rate=0.01, schedule="constant", **UNTOUCHED, precision=precision
+    )
     fit(tmp_path, config, train=clips, valid=clips)
     # The loss of the best constant answer: p maximises w·share·log p + (1 - share)·log(1 - p)
     share, weight = float(clips.labels.mean()), config.positive_weight
