@@ -67,16 +67,18 @@ class Path:
 
     @property
     def cost(self) -> float:
-        """Both costs together."""
-        return self.graph + self.acoustic
+        """Both costs together, in single precision."""
+        return float(np.float32(self.graph) + np.float32(self.acoustic))
 
 
 def scale_lattice(lattice: CompactLattice, scale: Sequence[Sequence[float]]) -> CompactLattice:
     """A lattice whose (graph, acoustic) costs are those of ``lattice`` multiplied by the 2 x 2 matrix ``scale``.
 
-    Raises DataError where a scaled cost is not finite.
+    The scales are rounded to single precision, as Kaldi's options are, and applied in double. Raises
+    DataError where a scaled cost is not finite.
     """
-    (gg, ga), (ag, aa) = scale
+    with np.errstate(over="ignore"):
+        (gg, ga), (ag, aa) = np.array(scale, np.float32).astype(float).tolist()
     if (gg, ga, ag, aa) == (1, 0, 0, 1):
         return lattice
 

@@ -176,8 +176,8 @@ def small_graph(arcs, finals=((1, 0.0),)) -> kaldifst.StdVectorFst:
     ("arcs", "message"),
     [
         ([(0, 99, 0, 0.0, 1)], "input label 99; expected transition-ids up to 6"),
-        ([(0, 1, 0, 0.0, 1), (1, 0, 0, -0.5, 2), (2, 0, 0, 0.25, 1)], "a cycle without input labels"),
-        ([(0, 1, 0, 0.0, 1), (1, 0, 0, -0.5, 1)], "a cycle without input labels"),
+        ([(0, 1, 0, 0.0, 1), (1, 0, 0, -0.5, 2), (2, 0, 0, 0.25, 1)], "a cycle of arcs without input"),
+        ([(0, 1, 0, 0.0, 1), (1, 0, 0, -0.5, 1)], "a cycle of arcs without input"),
         ([(0, 1, 0, float("inf"), 1)], "not finite"),
         ([(0, 1, 0, float("nan"), 1)], "not finite"),
     ],
