@@ -13,6 +13,7 @@ from pysed.kaldi.openfst import load_graph
 from pysed.kaldi.transitions import TransitionModel
 
 _INT_MAX = 2**31 - 1
+_MOST_SCORE = 1e30
 _BLOCK_VALUES = 1 << 23  # scores of transition-ids at a time: 32 MiB
 
 
@@ -77,8 +78,8 @@ class Decoder:
 
         options = DecoderOptions() if options is None else options
         options.check()
-        if not np.isfinite(acoustic_scale):
-            raise DataError(f"--acoustic-scale={acoustic_scale:g}: expected a number")
+        if not abs(acoustic_scale) < _MOST_SCORE:
+            raise DataError(f"--acoustic-scale={acoustic_scale:g}: expected a number of usual size")
         self.transitions = transitions
         self.acoustic_scale = acoustic_scale
         self._pdfs = transitions.pdf[1:].astype(np.intp)
@@ -103,8 +104,6 @@ class Decoder:
             raise DataError(
                 f"scores of shape {scores.shape}; expected frames and at least {self.transitions.num_pdfs} columns"
             )
-        if not np.isfinite(scores).all():
-            raise DataError("the network's output is not finite; are features, i-vectors and model sound?")
         decoder = self._decoder
         decoder.init_decoding()
         step = max(1, _BLOCK_VALUES // len(self._pdfs))
@@ -112,6 +111,8 @@ class Decoder:
             block = scores[begin : begin + step].astype(np.float32, copy=False)
             if self.acoustic_scale != 1:
                 block = block * np.float32(self.acoustic_scale)
+            if not max(block.max(), -block.min()) < _MOST_SCORE:  # false for what is no number
+                raise DataError("the network's output is not finite; are features, i-vectors and model sound?")
             # (frames, pdfs) → (frames, transition-ids)
             decoder.advance_decoding(self._decodable(block.take(self._pdfs, axis=1), begin))
         final = decoder.reached_final()

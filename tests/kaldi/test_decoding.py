@@ -195,8 +195,9 @@ def test_harmless_cycles_and_dead_ends(tmp_path):
     decoder = Decoder(str(tmp_path / "graph.fst"), model)
     assert decoder.decode(np.zeros((1, 6), np.float32)).words.tolist() == [7]
     assert decoder.decode(np.zeros((2, 6), np.float32)) is None
-    with pytest.raises(DataError, match="not finite"):
-        decoder.decode(np.full((1, 6), np.nan, np.float32))
+    for value in (np.nan, np.inf, -np.inf, 1e38):
+        with pytest.raises(DataError, match="not finite"):
+            decoder.decode(np.full((1, 6), value, np.float32))
     with pytest.raises(DataError, match=r"shape \(1, 5\)"):
         decoder.decode(np.zeros((1, 5), np.float32))
 
@@ -289,6 +290,7 @@ def test_partial_paths(tmp_path, capfd):
         (["--optimization.optimize=true"], "optimization.optimize"),
         (["--beam=0"], "--beam=0"),
         (["--max-active=1"], "--max-active=1"),
+        (["--acoustic-scale=1e39"], "--acoustic-scale=1e"),
         (["--min-active=9000"], "--min-active=9000"),
         (["--ivectors=ark:x"], "exclude each other"),
         (["--online-ivector-period=0"], "needs --online-ivector-period"),
