@@ -154,7 +154,7 @@ def _batchnorm(line: "ConfigLine", rng: np.random.Generator) -> dict:
         "Epsilon": np.float32(line.real("epsilon", 0.001)),
         "TargetRms": np.float32(line.real("target-rms", 1.0)),
         "TestMode": line.boolean("test-mode", False),
-        "Count": np.float32(0),
+        "Count": np.float64(0),
         "StatsMean": np.zeros(block, np.float32),
         "StatsVar": np.zeros(block, np.float32),
     }

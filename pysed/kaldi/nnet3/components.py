@@ -11,15 +11,15 @@ import numpy as np
 
 from pysed.errors import DataError
 
-# Field kinds: i integer, r real, b boolean, v vector, m matrix, I integers, p pairs of integers,
+# Field kinds: i integer, r real, d real of 8 bytes, b boolean, v vector, m matrix, I integers, p pairs of integers,
 # ii / rr two of a kind under one token, - a token alone.
 _UPDATABLE = "LearningRateFactor:r IsGradient:b MaxChange:r L2Regularize:r LearningRate:r "
 _NONLINEAR = (
-    "Dim:i BlockDim:i ValueAvg:v DerivAvg:v Count:r OderivRms:v OderivCount:r NumDimsSelfRepaired:r "
-    "NumDimsProcessed:r SelfRepairLowerThreshold:r SelfRepairUpperThreshold:r SelfRepairScale:r"
+    "Dim:i BlockDim:i ValueAvg:v DerivAvg:v Count:d OderivRms:v OderivCount:d NumDimsSelfRepaired:d "
+    "NumDimsProcessed:d SelfRepairLowerThreshold:r SelfRepairUpperThreshold:r SelfRepairScale:r"
 )
 _GRU = (
-    "CellDim:i RecurrentDim:i w_h:m ValueAvg:v DerivAvg:v SelfRepairTotal:r Count:r SelfRepairThreshold:r "
+    "CellDim:i RecurrentDim:i w_h:m ValueAvg:v DerivAvg:v SelfRepairTotal:d Count:d SelfRepairThreshold:r "
     "SelfRepairScale:r Alpha:r RankInOut:ii Rank:i UpdatePeriod:i"
 )
 _SPECIFICATIONS = {
@@ -50,7 +50,7 @@ _SPECIFICATIONS = {
     "TanhComponent": _NONLINEAR,
     "SoftmaxComponent": _NONLINEAR,
     "LogSoftmaxComponent": _NONLINEAR,
-    "BatchNormComponent": "Dim:i BlockDim:i Epsilon:r TargetRms:r TestMode:b Count:r StatsMean:v StatsVar:v",
+    "BatchNormComponent": "Dim:i BlockDim:i Epsilon:r TargetRms:r TestMode:b Count:d StatsMean:v StatsVar:v",
     "NormalizeComponent": "InputDim:i Dim:i BlockDim:i TargetRms:r AddLogStddev:b ValueAvg:v DerivAvg:v Count:r",
     "NoOpComponent": "Dim:i ValueAvg:v DerivAvg:v Count:r OderivRms:v OderivCount:r NumDimsSelfRepaired:r "
     "NumDimsProcessed:r BackpropScale:r",
@@ -68,7 +68,7 @@ _SPECIFICATIONS = {
     "SelfRepairTarget:r SelfRepairScale:r NumElementsClipped:i NumElementsProcessed:i NumSelfRepaired:i "
     "NumBackpropped:i",
     "BackpropTruncationComponent": "Dim:i Scale:r ClippingThreshold:r ZeroingThreshold:r ZeroingInterval:i "
-    "RecurrenceInterval:i NumElementsClipped:r NumElementsZeroed:r NumElementsProcessed:r NumZeroingBoundaries:r",
+    "RecurrenceInterval:i NumElementsClipped:d NumElementsZeroed:d NumElementsProcessed:d NumZeroingBoundaries:d",
     "StatisticsExtractionComponent": "InputDim:i InputPeriod:i OutputPeriod:i IncludeVarinance:b",
     "StatisticsPoolingComponent": "InputDim:i InputPeriod:i LeftContext:i RightContext:i NumLogCountFeatures:i "
     "OutputStddevs:b VarianceFloor:r",
@@ -77,7 +77,7 @@ _SPECIFICATIONS = {
     "RequiredTimeOffsets:I /ConvolutionModel:- LinearParams:m BiasParams:v MaxMemoryMb:r UseNaturalGradient:b "
     "NumMinibatchesHistory:r AlphaInOut:rr RankInOut:ii",
     "LstmNonlinearityComponent": _UPDATABLE
-    + "Params:m ValueAvg:m DerivAvg:m SelfRepairConfig:v SelfRepairProb:v UseDropout:b Count:r",
+    + "Params:m ValueAvg:m DerivAvg:m SelfRepairConfig:v SelfRepairProb:v UseDropout:b Count:d",
     "GruNonlinearityComponent": _UPDATABLE + _GRU,
     "OutputGruNonlinearityComponent": _UPDATABLE + _GRU,
 }

@@ -89,8 +89,8 @@ def _read_component(reader: KaldiReader, name: str) -> Component:
 def _read_value(reader: KaldiReader, kind: str) -> Any:
     if kind == "i":
         return reader.int32()
-    if kind == "r":
-        return _read_real(reader)
+    if kind in ("r", "d"):
+        return _read_real(reader, double=kind == "d")
     if kind == "b":
         return reader.boolean()
     if kind == "v":
@@ -120,9 +120,10 @@ def _read_old_columns(reader: KaldiReader) -> np.ndarray:
     return columns
 
 
-def _read_real(reader: KaldiReader) -> np.floating:
-    """A real, kept in the width it is stored in, so that writing gives the same bytes."""
-    double = reader.binary and reader.data[reader.pos : reader.pos + 1] == b"\x08"
+def _read_real(reader: KaldiReader, double: bool = False) -> np.floating:
+    """A real in the width it is stored in, so that writing gives the same bytes; ``double`` says how text is taken."""
+    if reader.binary:
+        double = reader.data[reader.pos : reader.pos + 1] == b"\x08"
     value = reader.real()
     with np.errstate(over="ignore"):
         return np.float64(value) if double else np.float32(value)

@@ -52,8 +52,8 @@ def write_component(component: Component, writer: KaldiWriter) -> None:
 def _write_value(writer: KaldiWriter, kind: str, value: Any) -> None:
     if kind == "i":
         writer.int32(int(value))
-    elif kind == "r":
-        writer.real(value, double=isinstance(value, np.float64) and writer.binary)
+    elif kind in ("r", "d"):
+        writer.real(value, double=isinstance(value, np.float64))
     elif kind == "b":
         writer.boolean(bool(value))
     elif kind == "v":
@@ -73,4 +73,4 @@ def _write_value(writer: KaldiWriter, kind: str, value: Any) -> None:
             writer.int32(int(number))
     elif kind == "rr":
         for number in value:
-            writer.real(number, double=isinstance(number, np.float64) and writer.binary)
+            writer.real(number, double=isinstance(number, np.float64))

@@ -46,7 +46,7 @@ def components(seed: int = 1) -> dict[str, Component]:
         "AlphaInOut": (real(4), real(4)),
         "RankInOut": (2, 3),
     }
-    batchnorm = {"Epsilon": real(0.001), "TargetRms": real(0.5), "TestMode": True, "Count": real(100)}
+    batchnorm = {"Epsilon": real(0.001), "TargetRms": real(0.5), "TestMode": True, "Count": np.float64(100)}
     convolution = {
         "Model": True,
         "NumFiltersIn": 2,
@@ -185,10 +185,10 @@ def components(seed: int = 1) -> dict[str, Component]:
             "Scale": real(0.9),
             **clipping,
             "RecurrenceInterval": 1,
-            "NumElementsClipped": real(0),
-            "NumElementsZeroed": real(0),
-            "NumElementsProcessed": real(0),
-            "NumZeroingBoundaries": real(0),
+            "NumElementsClipped": np.float64(3),
+            "NumElementsZeroed": np.float64(0),
+            "NumElementsProcessed": np.float64(123456789),
+            "NumZeroingBoundaries": np.float64(0),
         },
         "StatisticsExtractionComponent": statistics,
         "StatisticsExtractionComponent/mean": {**statistics, "IncludeVarinance": False, "OutputPeriod": 1},
@@ -261,7 +261,7 @@ def tdnnf_network() -> Nnet:
     rng = np.random.default_rng(3)
     for component in nnet.components.values():
         if component.type == "BatchNormComponent":
-            component.fields["Count"] = np.float32(1000)
+            component.fields["Count"] = np.float64(1000)
             component.fields["StatsMean"] = rng.uniform(0, 1, 8).astype(np.float32)
             component.fields["StatsVar"] = rng.uniform(0.1, 2, 8).astype(np.float32)
     return nnet

@@ -134,7 +134,7 @@ def test_refusals_name_node_and_component():
     with pytest.raises(DataError, match="nodes c and c form a cycle"):
         NnetComputer(network(config))
     nnet, _ = alone("BatchNormComponent")
-    fields = {**CASES["BatchNormComponent"].fields, "Count": np.float32(0)}
+    fields = {**CASES["BatchNormComponent"].fields, "Count": np.float64(0)}
     nnet.components["c"] = Component("BatchNormComponent", fields, "bn3")
     with pytest.raises(DataError, match="bn3: .*no statistics"):
         NnetComputer(nnet)
