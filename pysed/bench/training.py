@@ -82,7 +82,7 @@ def step_flops(config: SystemConfig, num_frames: int = FRAMES) -> tuple[float, f
 
 
 def measure(
-    system: str, path: str, precision: str, batch: int = BATCH, min_s: float = 6.0, size: int = 2048
+    system: str, path: str, precision: str, batch: int = BATCH, min_s: float = 3.0, size: int = 2048
 ) -> dict[str, float]:
     """In this process: seconds of a training step (the best), and the rates of matrix multiplication around it."""
     from pysed.train.engine import update_average

@@ -35,7 +35,13 @@ static inline void store_half(uint16_t *p, vec v)
     *(half16 *)p = __builtin_convertvector(bits >> 16, half16);
 }
 
-static inline vec max_of(vec a, vec b) { ivec m = a > b; return (vec)(((ivec)a & m) | ((ivec)b & ~m)); }
+static inline vec choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
+
+/* Where a takes b's place in a maximum: it is greater, or not a number (which then stays: nothing is greater). */
+static inline ivec beats(vec a, vec b) { return (a > b) | (a != a); }
+
+/* Where a value passes a ReLU: above zero, or not a number. */
+static inline ivec passes(vec v) { return ~(v <= 0); }
 
 /* ---- first convolution, 7x7, stride (2, 1), and max pooling (4, 2) ---------------------------------------------- */
 
@@ -72,11 +78,11 @@ void first_forward(const float *x, const float *weight, uint16_t *out, uint8_t *
                     ivec which0 = {0}, which1 = {0};
                     vec best0 = low[0], best1 = high[0];
                     for (int p = 1; p < CELLS; p++) {
-                        ivec more0 = low[p] > best0, more1 = high[p] > best1;
+                        ivec more0 = beats(low[p], best0), more1 = beats(high[p], best1);
                         which0 = (which0 & ~more0) | (more0 & p);
                         which1 = (which1 & ~more1) | (more1 & p);
-                        best0 = max_of(low[p], best0);
-                        best1 = max_of(high[p], best1);
+                        best0 = choose(more0, low[p], best0);
+                        best1 = choose(more1, high[p], best1);
                     }
                     store_half(out + at + c, best0);
                     store_half(out + at + c + LANES, best1);
@@ -158,9 +164,9 @@ void pool_forward(const uint16_t *x, const uint16_t *residual, uint16_t *out, ui
                 for (long r = 1; r < pool; r++) {
                     vec next = load_half(x + from + r * line + k);
                     if (residual) next += load_half(residual + from + r * line + k);
-                    ivec more = next > best;
+                    ivec more = beats(next, best);
                     which = (which & ~more) | (more & (int32_t)r);
-                    best = max_of(next, best);
+                    best = choose(more, next, best);
                 }
                 store_half(out + to + k, best);
                 *(byte16 *)(index + to + k) = __builtin_convertvector(which, byte16);
@@ -239,7 +245,7 @@ void norm_forward(const uint16_t *x, const float *scale, const float *shift, uin
             for (long c = 0; c < channels; c += LANES) {
                 long at = n * channels + c;
                 vec v = load_half(x + at) * load(scale + c) + load(shift + c);
-                ivec keep = v > 0;
+                ivec keep = passes(v);
                 if (threshold) keep &= (ivec)(hash((uint32_t)at + COUNT + seed) >= threshold);
                 store_half(out + at, (vec)((ivec)(v * keep_scale) & keep));
             }
@@ -259,7 +265,7 @@ void norm_backward_sums(const uint16_t *x, const uint16_t *out, const uint16_t *
             vec total = zero(), products = zero();
             for (long n = count * part / CHUNKS; n < last; n++) {
                 long at = n * channels + c;
-                vec dz = (vec)((ivec)(load_half(grad + at) * keep_scale) & (load_half(out + at) > 0));
+                vec dz = (vec)((ivec)(load_half(grad + at) * keep_scale) & passes(load_half(out + at)));
                 total += dz;
                 products += dz * load_half(x + at);
             }
@@ -279,7 +285,7 @@ void norm_backward(const uint16_t *x, const uint16_t *out, const uint16_t *grad,
         for (long n = count * part / CHUNKS; n < last; n++)
             for (long c = 0; c < channels; c += LANES) {
                 long at = n * channels + c;
-                vec dz = (vec)((ivec)(load_half(grad + at) * keep_scale) & (load_half(out + at) > 0));
+                vec dz = (vec)((ivec)(load_half(grad + at) * keep_scale) & passes(load_half(out + at)));
                 store_half(grad_x + at, dz * load(a + c) + load_half(x + at) * load(b + c) + load(c0 + c));
             }
     }

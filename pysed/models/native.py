@@ -20,7 +20,8 @@ import torch
 from torch.autograd import Function
 
 _SOURCE = Path(__file__).with_name("native.c")
-_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-Wall")
+# -fno-finite-math-only: what is not a number stays so, as in torch, and is noticed by whoever looks at the result.
+_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fPIC", "-Wall")
 _LANES = 16
 _CHUNKS = 64  # as in native.c
 _FIRST_LANES = 32

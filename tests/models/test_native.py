@@ -199,6 +199,30 @@ def test_gru_saturates_without_overflow():
     assert_within(gru(x).detach(), expected.detach().double(), 1e-6)
 
 
+def test_what_is_not_a_number_stays_so():
+    """In any place, through every layer, as in torch: nobody takes the scores of broken features for scores."""
+    nan = float("nan")
+    first, norm, gru = layers.FirstConvolution(32), layers.NormReluDropout(32, 0.0), layers.Gru(32, 4, batch_first=True)
+    for frame in (0, 3, 9):
+        x = torch.randn(1, 40, 10)
+        x[0, 20, frame] = nan
+        out, plain = first(x, compiled=True), first(x)
+        assert torch.equal(out.isnan(), plain.isnan()) and out.isnan().any()
+    for row in range(4):
+        maps = torch.randn(1, 32, 4, 5).bfloat16()
+        maps[0, 7, row, 2] = nan
+        pooled = layers.pool_sum(maps, torch.zeros_like(maps), 4, compiled=True)
+        assert pooled.isnan().nonzero().tolist() == [[0, 7, 0, 2]]
+    assert norm.train()(maps, compiled=True)[:, 7].isnan().all()
+    assert norm(maps, compiled=True).isnan().any(dim=(0, 2, 3)).nonzero().flatten().tolist() == [7]
+    with torch.no_grad():
+        sound = layers.NormReluDropout(32, 0.0).eval()
+        assert torch.equal(sound(maps, compiled=True).isnan(), maps.isnan())
+    steps = torch.randn(2, 6, 32)
+    steps[1, 3, 5] = nan
+    assert gru(steps).isnan().all(dim=-1).tolist() == [[False] * 6, [False] * 3 + [True] * 3]
+
+
 def test_gru_leaves_what_it_does_not_fit():
     assert not native.gru_fits(torch.nn.GRU(3, 513, batch_first=True))
     assert not native.gru_fits(torch.nn.GRU(3, 4, batch_first=True, bias=False))

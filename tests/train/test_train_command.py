@@ -48,7 +48,7 @@ def test_a_run(folder, capsys):
         (["--system", "none.yaml"], "none.yaml: cannot be read"),
         (["--event", "shot"], "no train clip has the event 'shot'"),
         (["--bogus"], "unrecognized arguments: --bogus"),
-        (["--set", "learning_rate=1e30", "--set", "gradient_clip=0", "--set", "warmup_steps=0", "--epochs", "5"],
+        ([f"--set={change}" for change in ("learning_rate=1e30", "gradient_clip=0", "warmup_steps=0", "batch_size=2")],
          "not finite in epoch"),
     ],
 )  # fmt: skip
