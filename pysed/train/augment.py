@@ -68,7 +68,7 @@ def mask(features: np.ndarray, config: SystemConfig, random: np.random.Generator
     features: (B, T, F), normalised.
     """
     _, num_frames, num_bins = features.shape
-    fill = 0.0 if config.normalisation == "standard" else float(features.mean())
+    fill = float(features.mean()) if config.normalisation == "minmax" else 0.0
     for clip in features:
         if config.mask_bins:
             width = int(random.integers(min(config.mask_bins, num_bins) + 1))

@@ -10,9 +10,9 @@ import torch
 
 from pysed.atomic import atomic_path
 from pysed.errors import DataError
+from pysed.features.normalise import apply_normalisation
 from pysed.models import build_model
 from pysed.train.config import SystemConfig, config_from_dict
-from pysed.train.data import apply_normalisation
 
 FORMAT = 1
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from pysed.errors import DataError
+from pysed.features.normalise import KINDS
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class SystemConfig:
 
     # Network
     context_frames: int = 2
-    normalisation: str = "standard"
+    normalisation: str = "clip"
+    asr_normalisation: str = "standard"
     spectral_attention: bool = True
     spectral_hidden: int = 32
     channels: int = 64
@@ -68,7 +70,8 @@ class SystemConfig:
 
 
 _CHOICES = {
-    "normalisation": ("standard", "minmax"),
+    "normalisation": KINDS,
+    "asr_normalisation": KINDS,
     "schedule": ("cosine", "decay", "constant"),
     "asr_entry": ("classifier", "gru"),
     "precision": ("auto", "float32", "bfloat16"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.features.normalise import apply_normalisation
 from pysed.train.augment import augment, mask
 from pysed.train.clips import FRAMES_PER_LABEL, HOP_S, Clips
 from pysed.train.config import SystemConfig
@@ -123,8 +124,3 @@ def make_batch(
     features = apply_normalisation(features, normalise["features"])
     mask(features, config, random)
     return features, asr, labels
-
-
-def apply_normalisation(values: np.ndarray, statistics: dict) -> np.ndarray:
-    """(values - shift) * scale, float32; values: (..., F)."""
-    return (values - np.asarray(statistics["shift"])) * np.asarray(statistics["scale"])

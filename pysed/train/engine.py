@@ -21,12 +21,12 @@ from pysed.atomic import atomic_open
 from pysed.detect.postprocess import detect_batch
 from pysed.detect.tuning import Tuning, tune
 from pysed.errors import DataError
-from pysed.features.normalise import statistics
+from pysed.features.normalise import apply_normalisation, statistics
 from pysed.models import build_model
 from pysed.train import checkpoint
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
-from pysed.train.data import apply_normalisation, load_clips, make_batch, read_split
+from pysed.train.data import load_clips, make_batch, read_split
 from pysed.train.precision import keep_freed_memory, use_bfloat16
 
 METRICS = (
@@ -88,7 +88,7 @@ def fit(
     seed_everything(seed)
     normalise = {"features": statistics(clips.features, config.normalisation)}
     if clips.asr is not None:
-        normalise["asr"] = statistics(clips.asr, "standard")
+        normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
     model = build_model(config, clips.features.shape[2], 0 if clips.asr is None else clips.asr.shape[2]).to(device)
     model.bfloat16 = use_bfloat16(config.precision, device)
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights

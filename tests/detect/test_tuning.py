@@ -10,8 +10,7 @@ from pysed.detect.tuning import (
     PRIOR,
     Tuning,
     count_onsets,
-    neighbourhood_mean,
-    plateau_depth,
+    distance_to_prior,
     rates,
     reference_onsets,
     sweep,
@@ -68,11 +67,12 @@ def test_counter_on_the_collars_edge_equals_sed_eval():
     assert 0 < hits == expected["num_reference"] - deletions
 
 
-def test_tuning_is_the_best_of_the_grid_and_deterministic():
+def test_tuning_is_near_the_best_of_the_grid_and_deterministic():
     scores, onsets = random_clips(11)
     best = tune(scores, onsets)
     f_measure, _ = rates(sweep(scores, onsets))
-    assert best.f_measure == f_measure.max()
+    top, num_events = f_measure.max(), (~np.isnan(onsets)).sum()
+    assert top - np.sqrt(top * (1 - top) / num_events) <= best.f_measure <= top
     assert tune(scores, onsets) == best == tune(scores.copy(), onsets.copy())
     onset, _ = detect_batch(scores, best.t_base, best.beta, max_gap_s=best.max_gap_s)
     counts = (best.true_positives, best.insertions, best.deletions)
@@ -80,15 +80,19 @@ def test_tuning_is_the_best_of_the_grid_and_deterministic():
     assert best.as_dict()["t_base"] == best.t_base
 
 
-def test_the_plateaus_centre_is_chosen():
-    # The event scores 0.8, a distractor 0.4: any threshold of 0.4 to below 0.8 is perfect.
-    scores = np.zeros((2, 60))
-    scores[0, 10:20], scores[1, 30:40] = 0.8, 0.4
-    onsets = np.array([1.0, np.nan])
-    best = tune(scores, onsets, t_bases=tuple(np.round(np.arange(0.05, 1, 0.05), 2)), betas=(0.0,))
-    assert best.f_measure == 1 and best.error_rate == 0
-    assert best.t_base == pytest.approx(0.55, abs=0.051)
-    assert best.max_gap_s == PRIOR[2] and best.beta == 0
+def test_one_standard_error_rule_by_hand():
+    # Of five events, four score 0.9 and one 0.3; three distractors score 0.2. Thresholds from 0.2 to below 0.3 are
+    # perfect (F 1, no margin) whatever lies nearer to 0.5.
+    scores = np.zeros((8, 60))
+    scores[:4, 10:20], scores[4, 10:20], scores[5:, 30:40] = 0.9, 0.3, 0.2
+    onsets = np.array([1.0] * 5 + [np.nan] * 3)
+    assert tune(scores, onsets).t_base == 0.25
+    # One of the distractors at 0.35: at 0.2, F = 10 / 11, at 0.5, F = 8 / 9, less by 0.02 where the standard error is
+    # sqrt(10/11 * 1/11 / 5) = 0.13: the prior it is.
+    scores[5, 30:40] = 0.35
+    best = tune(scores, onsets)
+    assert (best.t_base, best.beta, best.max_gap_s) == PRIOR
+    assert best.f_measure == pytest.approx(8 / 9)
 
 
 def test_all_settings_alike_give_the_prior():
@@ -122,17 +126,12 @@ def test_bad_input():
     np.testing.assert_array_equal(reference_onsets([[(1.5, 2.0)], []]), [1.5, np.nan])
 
 
-def test_plateau_depth():
-    best = np.array([0, 1, 1, 1, 1, 1, 0, 1, 1], dtype=bool)[:, None]
-    assert plateau_depth(best)[:, 0].tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 1]
-
-
-def test_neighbourhood_mean_by_loops():
-    values = np.random.default_rng(2).random((4, 3, 2))
-    for i in range(4):
-        for j in range(3):
-            window = values[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
-            np.testing.assert_allclose(neighbourhood_mean(values)[i, j], window.mean(axis=(0, 1)))
+def test_distance_to_prior_by_hand():
+    distance = distance_to_prior((0.5, 0.9), (0.0, 2.0), (1.0, 0.5, None))
+    assert distance[0, 0, 0] == 0
+    assert distance[1, 0, 0] == pytest.approx(np.log(9))
+    assert distance[0, 1, 1] == pytest.approx(2 + 1)
+    assert distance[0, 0, 2] == pytest.approx(1), "twice the longest gap, 1 s"
 
 
 def test_a_validation_sets_sweep_is_fast():
