@@ -143,8 +143,11 @@ def batch_seconds(system: str) -> float:
     onset_s = np.where(labels.any(axis=1), 10.0, np.nan)
     clips = Clips([f"clip{i}" for i in range(2 * BATCH)], features, asr, labels, onset_s)
     normalise = {
-        name: {"shift": np.zeros(dim, np.float32), "scale": np.ones(dim, np.float32)}
-        for name, dim in (("features", BINS), ("asr", ASR_DIM))
+        name: {"kind": kind, "shift": np.zeros(dim, np.float32), "scale": np.ones(dim, np.float32)}
+        for name, kind, dim in (
+            ("features", config.normalisation, BINS),
+            ("asr", config.asr_normalisation, ASR_DIM),
+        )
     }
     seconds = []
     for _ in range(5):

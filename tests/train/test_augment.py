@@ -18,8 +18,8 @@ CHANGES = {
     "filter_sd": 1.0,
 }  # fmt: skip
 IDENTITY = {
-    "features": {"shift": np.zeros(40, np.float32), "scale": np.ones(40, np.float32)},
-    "asr": {"shift": np.zeros(5, np.float32), "scale": np.ones(5, np.float32)},
+    "features": {"kind": "standard", "shift": np.zeros(40, np.float32), "scale": np.ones(40, np.float32)},
+    "asr": {"kind": "standard", "shift": np.zeros(5, np.float32), "scale": np.ones(5, np.float32)},
 }
 
 
@@ -119,13 +119,13 @@ def test_mel_shift_moves_the_whole_clip_alike():
     assert 0.1 < np.abs(middle[:, 0, 0]).max() <= 3.0 and len(np.unique(middle[:, 0, 0].round(3))) == 6
 
 
-@pytest.mark.parametrize("normalisation", ["standard", "minmax"])
+@pytest.mark.parametrize("normalisation", ["standard", "minmax", "clip"])
 def test_mask_hides_one_band_and_one_stretch(normalisation):
     original = np.random.default_rng(3).uniform(0.2, 1, (60, 50, 40)).astype(np.float32)
     features = original.copy()
     config = small_config(**{**NONE, "mask_bins": 8, "mask_frames": 6, "normalisation": normalisation})
     mask(features, config, np.random.default_rng(0))
-    fill = 0.0 if normalisation == "standard" else original.mean(dtype=np.float64)
+    fill = original.mean(dtype=np.float64) if normalisation == "minmax" else 0.0
     widths = set()
     for before, after in zip(original, features, strict=True):
         hidden = before != after
@@ -165,7 +165,8 @@ def test_batches_repeat_by_seed():
 
 def test_normalisation_comes_before_masking_and_after_the_rest():
     clips = make_clips(4)
-    normalise = {"features": {"shift": np.full(40, 8.0, np.float32), "scale": np.full(40, 0.5, np.float32)}}
+    statistics = {"kind": "standard", "shift": np.full(40, 8.0, np.float32), "scale": np.full(40, 0.5, np.float32)}
+    normalise = {"features": statistics}
     plain, _, _ = make_batch(clips, np.arange(4), normalise, small_config(**NONE), np.random.default_rng(0))
     np.testing.assert_allclose(plain, (clips.features - 8) / 2, atol=1e-6)
     masked, _, _ = make_batch(

@@ -147,6 +147,19 @@ def test_statistics_are_of_the_training_clips_only(tmp_path):
         np.testing.assert_allclose(normalisation[name]["scale"], 1 / flat.std(axis=0), rtol=1e-5)
 
 
+def test_normalisation_by_the_clips_own_mean(tmp_path):
+    """A recording's level and colour are taken out of it, and nothing of another clip gets in."""
+    fit(tmp_path, small_config(normalisation="clip", epochs=1))
+    detector = load_detector(tmp_path)
+    colour = np.linspace(-20, 20, 40, dtype=np.float32)
+    scores = detector.scores_of_clips(VALID.features)
+    np.testing.assert_allclose(detector.scores_of_clips(VALID.features + colour), scores, atol=1e-4)
+    centred = TRAIN.features - TRAIN.features.mean(axis=1, keepdims=True, dtype=np.float64)
+    stored = load(tmp_path / "final.pt")["normalisation"]["features"]
+    np.testing.assert_allclose(stored["scale"], 1 / centred.reshape(-1, 40).std(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(stored["shift"], 0, atol=1e-5)
+
+
 def test_minmax_normalisation(tmp_path):
     fit(tmp_path, small_config(normalisation="minmax", epochs=1))
     stored = load(tmp_path / "final.pt")["normalisation"]["features"]
