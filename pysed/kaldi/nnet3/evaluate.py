@@ -17,7 +17,7 @@ from pysed.kaldi.nnet3.indexes import graph_context
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.plan import BATCH, Plan, Weights
 
-_ROWS_AT_ONCE = 2048
+_ROWS_AT_ONCE = 1024
 _VALUES_AT_ONCE = 1 << 25
 _PLANS_KEPT = 16
 
@@ -64,6 +64,13 @@ class NnetComputer:
                 for i, first in enumerate(firsts):
                     result[first : first + shape.num_outputs] = values[:, i].numpy()
         return result
+
+    def num_products(self, num_frames: int) -> int:
+        """Multiplications in the matrix products of an utterance of that many frames, for benchmarks."""
+        counts: dict[_Chunk, int] = {}
+        for shape, firsts in self._batches(-(-num_frames // self.options.frame_subsampling_factor)):
+            counts[shape] = counts.get(shape, 0) + len(firsts)
+        return sum(count * self._plan(shape).num_products() for shape, count in counts.items())
 
     def _check(self, feats: np.ndarray, ivectors: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         feats = np.require(feats, np.float32, ["C", "W"])

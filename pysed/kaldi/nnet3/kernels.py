@@ -41,10 +41,10 @@ def _normalize(x: torch.Tensor, params: dict) -> torch.Tensor:
     shape = x.shape
     x = x.reshape(*shape[:2], shape[2] // block, block)
     # Kaldi floors the mean square at 2^-66.
-    mean_square = x.square().mean(dim=3, keepdim=True).div_(target * target).clamp_min_(2.0**-66)
+    mean_square = x.square().mean(dim=3, keepdim=True).div(target * target).clamp_min(2.0**-66)
     y = x * mean_square.rsqrt()
     if params["log_stddev"]:
-        y = torch.cat([y, mean_square.sqrt().mul_(target).log_()], dim=3)
+        y = torch.cat([y, (mean_square.sqrt() * target).log()], dim=3)
     return y.reshape(shape[0], shape[1], -1)
 
 
@@ -170,7 +170,7 @@ KERNELS = {
     "relu": _simple(lambda x, _: x.relu()),
     "sigmoid": _simple(lambda x, _: x.sigmoid()),
     "tanh": _simple(lambda x, _: x.tanh()),
-    "softmax": _simple(lambda x, _: x.softmax(dim=2).clamp_min_(1e-20)),
+    "softmax": _simple(lambda x, _: x.softmax(dim=2).clamp_min(1e-20)),
     "log_softmax": _simple(lambda x, _: x.log_softmax(dim=2)),
     "scale_offset": _scale_offset,
     "normalize": _simple(_normalize),

@@ -3,7 +3,7 @@
 Values are (T, B, D): frames first, so that a run of frames of a batch of chunks is one matrix.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -20,17 +20,20 @@ BATCH = ""  # no node has this name: a value that is there for its size only
 
 
 class Weights:
-    """The constants of a graph's operations as float32 tensors, shared by all its plans."""
+    """The constants of a graph's operations as float32 tensors, shared by all its plans.
 
-    def __init__(self, graph: Graph):
+    ``without`` names operations whose weights are kept elsewhere.
+    """
+
+    def __init__(self, graph: Graph, without: Collection[str] = ()):
         self.linear: dict[str, list[torch.Tensor]] = {}
         self.bias: dict[str, torch.Tensor] = {}
         self.added: dict[str, torch.Tensor] = {}
         with np.errstate(all="ignore"):  # a damaged model may hold any number
-            self._convert(graph)
+            self._convert([op for op in graph.ops.values() if op.name not in without])
 
-    def _convert(self, graph: Graph) -> None:
-        for op in graph.ops.values():
+    def _convert(self, ops: list[Op]) -> None:
+        for op in ops:
             if op.kind == "linear":
                 matrices = [torch.from_numpy(w.T.astype(np.float32)).contiguous() for _, w in op.params["blocks"]]
                 if joins(op):
@@ -71,6 +74,11 @@ class Plan:
             for old in dead:
                 values.pop(old, None)
         return values[self.output]
+
+    def num_products(self) -> int:
+        """Multiplications in the matrix products of one chunk."""
+        linear = (op for op in self.graph.ops.values() if op.kind == "linear" and op.name in self.frames)
+        return sum(len(self.frames[op.name]) * sum(w.size for _, w in op.params["blocks"]) for op in linear)
 
     def _step(self, op: Op) -> Step:
         ts = self.frames[op.name]
