@@ -204,6 +204,25 @@ def test_commands(tmp_path, capfd):
     assert lattice_best_path.main(["ark:/dev/null"]) == 1 and lattice_scale.main(["ark:/dev/null"] * 2) == 1
 
 
+def test_kaldis_lattices(tmp_path):
+    """Branching lattices from Kaldi's latgen-faster-mapped; the paths are those of its own lattice-best-path."""
+    golden, scaled = ROOT / "tests/golden/demo", tmp_path / "scaled"
+    assert all(sum(map(len, lattice.arcs)) >= 40 for _, lattice in lattices(f"ark:{golden}/lattices.ark"))
+    for scale, expected in (("1", "ali_best.txt"), ("0.1", "lattices_ali_0.1.txt")):
+        paths = dict(int_vectors(f"ark:{golden}/{expected}"))
+        assert (
+            lattice_best_path.main(
+                [f"--acoustic-scale={scale}", f"ark:{golden}/lattices.ark", "ark:/dev/null", f"ark:{tmp_path}/ali"]
+            )
+            == 0
+        )
+        found = dict(int_vectors(f"ark:{tmp_path}/ali"))
+        assert list(found) == ["espeak_digits", "noise_burst"]
+        assert all(np.array_equal(paths[key], ids) for key, ids in found.items())
+    assert lattice_scale.main([f"--acoustic-scale={scale}", f"ark:{golden}/lattices.ark", f"ark:{scaled}"]) == 0
+    assert all(np.array_equal(best_path(lattice).ids, found[key]) for key, lattice in lattices(f"ark:{scaled}"))
+
+
 def test_refusals(tmp_path):
     lattice = CompactLattice(0, [[Arc(1, 1, weight(0, 0))], [Arc(0, 1, weight(0, 0))]], [None, weight(1, 1)])
     with TableWriter(f"ark:{tmp_path}/cycle", COMPACT) as table:
