@@ -17,7 +17,7 @@ from pysed.kaldi.nnet3.indexes import graph_context
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.plan import BATCH, Plan, Weights
 
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 512
 _VALUES_AT_ONCE = 1 << 25
 _PLANS_KEPT = 16
 
