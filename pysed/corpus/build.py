@@ -98,7 +98,7 @@ def make_mixtures(
             events: tuple[tuple[float, float, str], ...] = ()
             if recipe.event is not None:
                 assert recipe.offset_s is not None, recipe.name
-                events = ((recipe.offset_s, min(recipe.offset_s + recipe.event.length_s, durations[index]), label),)
+                events = ((recipe.offset_s, min(recipe.offset_s + recipe.event_length_s, durations[index]), label),)
             wav = Path(out) / "audio" / f"{recipe.name}.wav"
             scene, split = recipe.background.scene, recipe.split if subset.endswith("train") else ""
             utterances.append(Utterance(recipe.name, str(wav), durations[index], events, scene, split))

@@ -12,6 +12,7 @@ import numpy as np
 from pysed.audio import read_audio, resample
 from pysed.corpus.recipes import Recipe
 from pysed.corpus.sources import EventClip
+from pysed.corpus.variation import change_speed, filter_response, vary_background
 
 ANTICLIPPING = 0.2
 
@@ -59,10 +60,16 @@ def mix(background: np.ndarray, event: np.ndarray | None, offset: int, ebr_db: f
 
 def render(recipe: Recipe, rate_hz: int, duration_s: float) -> np.ndarray:
     """The mixture of a recipe: (duration_s · rate_hz,) float64 in [-1, 1]."""
-    background = _background(recipe.background.path, rate_hz, duration_s)
+    background, variation = _background(recipe.background.path, rate_hz, duration_s), recipe.variation
+    if variation is not None:
+        second = None if variation.second is None else _background(variation.second.path, rate_hz, duration_s)
+        background = vary_background(background, second, variation, rate_hz)
     if recipe.event is None:
         return mix(background, None, 0, 0.0)
     assert recipe.offset_s is not None and recipe.ebr_db is not None, recipe.name
     event = event_samples(recipe.event, rate_hz)
+    if variation is not None:
+        event = change_speed(event, variation.event_speed, rate_hz)
+        event = filter_response(event, variation.event_response, rate_hz)
     offset = min(int(recipe.offset_s * rate_hz), max(0, len(background) - len(event)))
     return mix(background, event, offset, recipe.ebr_db)

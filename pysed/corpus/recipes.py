@@ -6,14 +6,17 @@ drawn twice, it keeps the offset written last in all its mixtures. Equality with
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from pysed.corpus.sources import Background, EventClip, Sources
+from pysed.corpus.variation import Variation, draw_variation, redraw_place
 from pysed.errors import DataError
+
+_RANGES = {"presence": (0, 1), "validation_fraction": (0, 0.5), "variation": (0, 1), "duration_s": (0.1, 3600)}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class CorpusSettings:
     duration_s: float = 30.0
     rate_hz: int | None = None
     validation_fraction: float = 0.1
+    variation: float = 0.0  # share of the training mixtures that are varied
 
     @classmethod
     def load(cls, path: str | Path) -> "CorpusSettings":
@@ -46,7 +50,7 @@ class CorpusSettings:
         settings = cls(**{**content, "ebrs": tuple(content.get("ebrs", (-6, 0, 6)))})
         if not (isinstance(settings.mixtures, dict) and all(_positive(n) for n in settings.mixtures.values())):
             raise DataError(f"{path}: mixtures: {settings.mixtures!r}; expected subset: number")
-        for key, low, high in (("presence", 0, 1), ("validation_fraction", 0, 0.5), ("duration_s", 0.1, 3600)):
+        for key, (low, high) in _RANGES.items():
             value = getattr(settings, key)
             if not isinstance(value, int | float) or not low <= value <= high:
                 raise DataError(f"{path}: {key}: {value!r}; expected a number in [{low}, {high}]")
@@ -68,6 +72,14 @@ class Recipe:
     offset_s: float | None
     ebr_db: float | None
     split: str = "train"
+    variation: Variation | None = None
+
+    @property
+    def event_length_s(self) -> float:
+        """Length of the event as it is mixed, 0 without one."""
+        if self.event is None:
+            return 0.0
+        return self.event.length_s / (self.variation.event_speed if self.variation else 1.0)
 
     def as_dict(self) -> dict:
         """Plain values, for recipes.yaml."""
@@ -83,7 +95,8 @@ class Recipe:
             "scene": self.background.scene,
             "recording": self.background.recording,
         }
-        return {"name": self.name, "split": self.split, "background": background, "event": event}
+        content = {"name": self.name, "split": self.split, "background": background, "event": event}
+        return content if self.variation is None else {**content, "variation": self.variation.as_dict()}
 
 
 class _Shared:
@@ -170,14 +183,30 @@ def subset_recipes(
             draws = draw_class(random, events, part_sources.backgrounds, count, settings) if events else []
             if name != label:
                 continue
-            for draw in draws:
-                recipes.append(_named(len(recipes), sources.subset, label, draw, split))
+            found = [Recipe("", label, *draw, split) for draw in draws]
+            if split == "train" and settings.variation > 0:
+                found = _vary(found, part_sources.backgrounds, settings)
+            recipes += [_named(recipe, len(recipes) + i, sources.subset) for i, recipe in enumerate(found)]
             break
     return recipes
 
 
-def _named(index: int, subset: str, label: str, draw: tuple, split: str) -> Recipe:
-    background, event, offset_s, ebr_db = draw
-    recipe = Recipe("", label, background, event, offset_s, ebr_db, split)
+def _vary(recipes: list[Recipe], backgrounds: list[Background], settings: CorpusSettings) -> list[Recipe]:
+    """The recipes with the settings' share of them varied, by a random stream of its own."""
+    random = np.random.RandomState(settings.seed + 2)
+    result = []
+    for recipe in recipes:
+        variation, chosen = draw_variation(random, backgrounds), random.random_sample() < settings.variation
+        if chosen:
+            recipe = replace(recipe, variation=variation)
+            if recipe.event is not None:
+                assert recipe.ebr_db is not None, "an event has a ratio"
+                place = redraw_place(random, recipe.event, recipe.ebr_db, settings.duration_s, variation)
+                recipe = replace(recipe, offset_s=place[0], ebr_db=place[1])
+        result.append(recipe)
+    return result
+
+
+def _named(recipe: Recipe, index: int, subset: str) -> Recipe:
     digest = hashlib.md5(yaml.dump(recipe.as_dict()).encode()).hexdigest()
-    return Recipe(f"mixture_{subset}_{label}_{index:03d}_{digest}", label, background, event, offset_s, ebr_db, split)
+    return replace(recipe, name=f"mixture_{subset}_{recipe.label}_{index:03d}_{digest}")
