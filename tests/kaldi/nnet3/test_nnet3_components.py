@@ -109,6 +109,35 @@ def test_tdnnf_network(step, context):
         check(nnet, features(num_frames, 4), features(-(-num_frames // 10), 3), options, tolerance=1e-5)
 
 
+@pytest.mark.parametrize("output", ["n", "Append(n, a)", "Sum(n, Offset(a, 1))", "Append(n, Scale(2, n))", "Sum(n, n)"])
+@pytest.mark.parametrize("total", ["Sum(Scale(-0.5, input), a)", "Sum(a, input)", "Sum(a, a)", "Sum(a, Offset(a, -2))"])
+def test_sums_that_a_layer_may_take_over(total, output):
+    """A bypass is added by the layer itself only where nobody else reads that layer."""
+    config = (
+        "input-node name=input dim=4\ncomponent name=a type=TdnnComponent input-dim=4 output-dim=4 time-offsets=-1,1\n"
+    )
+    config += f"component-node name=a component=a input=input\ncomponent-node name=n component=n input={total}\n"
+    noop = Component("NoOpComponent", {"Dim": 4, "BackpropScale": np.float32(1)})
+    check(network(f"{config}output-node name=output input={output}", {"n": noop}), features(9, 4), tolerance=1e-5)
+
+
+def test_pooled_statistics_only_at_multiples_of_the_period():
+    found = {"s": CASES["StatisticsExtractionComponent"], "c": CASES["StatisticsPoolingComponent"]}
+    config = "input-node name=input dim=3\ncomponent-node name=s component=s input=input\n"
+    config += "component-node name=c component=c input=s\noutput-node name=output input=Failover(c, Const(9, 8))"
+    result = check(network(config, found), features(13, 3))
+    assert np.all(result == 9, axis=1).tolist() == [bool(t % 3) for t in range(13)]
+
+
+def test_variance_below_zero_counts_as_zero():
+    """Rounding in the stored statistics: epsilon is what is left, 0.5 / √0.001."""
+    nnet, _ = alone("BatchNormComponent")
+    fields = {"StatsVar": np.full(6, -1e-4, np.float32), "StatsMean": np.zeros(6, np.float32)}
+    nnet.components["c"] = Component("BatchNormComponent", {**CASES["BatchNormComponent"].fields, **fields})
+    result = NnetComputer(nnet).compute(np.ones((1, 6), np.float32))
+    np.testing.assert_allclose(result, 0.5 / np.sqrt(0.001), rtol=1e-5)
+
+
 def test_folding_keeps_the_values_and_saves_operations():
     nnet = tdnnf_network()
     whole, folded = (build_graph(nnet, "output", fold) for fold in (False, True))

@@ -123,6 +123,7 @@ def test_values_by_hand():
     assert run("Sum(Offset(input, -1), Scale(10, input))", ramp) == [0, 10, 21, 32, 43, 54]
     assert run("Round(input, 3)", ramp) == [0, 0, 0, 3, 3, 3]
     assert run("Switch(input, Scale(-1, input), Const(9, 1))", ramp) == [0, -1, 9, 3, -4, 9]
+    assert run("Offset(Switch(input, Scale(-1, input)), -1)", [5, 6, 7]) == [-5, 5, -6]  # frame -1 is odd
     assert run("Sum(input, IfDefined(Offset(input, -100)))", ramp) == ramp
     assert run("Failover(Offset(input, 200), Scale(2, input))", ramp) == [0, 2, 4, 6, 8, 10]
 

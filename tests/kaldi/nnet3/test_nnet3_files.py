@@ -194,6 +194,7 @@ def test_transition_model_with_triples(tmp_path):
     [
         (b"<Triples> 3", b"<Triples> 2", "expected </Triples>"),
         (b"3 0 2", b"4 0 2", "phone 4 has no topology"),
+        (b"3 0 2", b"1 0 2", "phone 1 has no topology"),
         (b"3 0 2", b"3 5 2", "HMM state"),
         (b"3 0 2", b"3 0 -2", "pdf -2"),
         (b"<Transition> 3 1", b"<Transition> 4 1", "a transition to a state that is not there"),
