@@ -15,6 +15,7 @@ if (($# < 2)); then
   echo "Usage: $0 [JOB=1:N] LOG COMMAND [ARG...]" >&2
   exit 2
 fi
+threads=$(($(nproc) / (last - first + 1)))
 log=$1
 shift
 command=
@@ -25,6 +26,10 @@ for argument; do
     *) command+="$argument " ;;
   esac
 done
+
+# Jobs side by side share the cores: each process takes its part, not all of them.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-$OMP_NUM_THREADS}
 
 declare -A logs=()
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT

@@ -1,9 +1,9 @@
 """T_base, beta and the bridged gap, chosen on validation scores (paper 2.4: tuned on the validation part only).
 
-The event-based F of sed_eval is computed over a grid. Validation sets are small (30 to 200 clips of few recordings), and
-the setting that happens to do best on one is often extreme. So the one-standard-error rule (Breiman et al. 1984) applies:
-of all settings whose F is within one standard error of the best, the one nearest to the prior is taken: T_base 0.5,
-beta 0, a gap of one second.
+The event-based F of sed_eval is computed over a grid. Validation sets are small (30 to 200 clips of few recordings),
+and the setting that happens to do best on one is often extreme. So the one-standard-error rule (Breiman et al. 1984)
+applies: of all settings whose F is within one standard error of the best, the one nearest to the prior is taken:
+T_base 0.5, beta 0, a gap of one second.
 """
 
 from dataclasses import asdict, dataclass
@@ -139,6 +139,19 @@ def distance_to_prior(
     odds = np.log(t / (1 - t)) - np.log(PRIOR[0] / (1 - PRIOR[0]))
     parts = np.abs(odds), np.abs(np.asarray(betas) - PRIOR[1]), np.abs(np.log2(gaps / PRIOR[2]))
     return parts[0][:, None, None] + parts[1][None, :, None] + parts[2][None, None, :]
+
+
+def average_f(scores: np.ndarray, reference_onset_s: np.ndarray) -> float | None:
+    """Event-based F, the mean over thresholds from 0.1 to 0.9, without tuning: (N, T) scores, (N,) onsets.
+
+    Where the best F of a small set jumps from epoch to epoch with the threshold that suits it, this does not.
+    None without a reference event.
+    """
+    if not len(reference_onset_s) or np.isnan(reference_onset_s).all():
+        return None
+    thresholds = tuple(t for t in T_BASES if 0.1 <= t <= 0.9)
+    f_measure, _ = rates(sweep(scores, reference_onset_s, thresholds, (PRIOR[1],), (PRIOR[2],)))
+    return float(f_measure.mean())
 
 
 def tune(

@@ -43,13 +43,13 @@ class Cbrnn(nn.Module):
     """Spectral attention, four convolutions with two residuals, temporal attention, bidirectional GRU, dense layer."""
 
     #: Whether the convolutions run in bfloat16; set by whoever runs the network, no part of its state.
-    bfloat16: bool  # type: ignore[assignment]  # nn.Module's method of this name, a cast of all weights, is of no use here
+    bfloat16_maps: bool
 
     def __init__(self, config: "SystemConfig", num_features: int, asr_dim: int = 0):
         super().__init__()
         self.context = config.context_frames
         self.asr_entry = config.asr_entry
-        self.bfloat16 = False
+        self.bfloat16_maps = False
         num_values = num_features * (2 * config.context_frames + 1)
         channels = config.channels
         self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
@@ -109,8 +109,8 @@ class Cbrnn(nn.Module):
         if self.spectral is not None:
             x = self.spectral(x)
         x = x.transpose(1, 2)  # (B, T, values) -> (B, values, T)
-        fast = self.bfloat16 and native.usable(x) and native.first_fits(self.conv1.out_channels)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16):
+        fast = self.bfloat16_maps and native.usable(x) and native.first_fits(self.conv1.out_channels)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
             first = self.norm1(self.conv1(x, fast), fast)  # (B, C, 25, T/2)
             x = self.norm2(self.conv2(first), fast)

@@ -91,6 +91,8 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
     path = Path(path)
     path = path / "final.pt" if path.is_dir() else path
     content = load(path)
+    if "normalisation" not in content:
+        raise DataError(f"{path}: the state of an unfinished run; finish its training, then use final.pt")
     config = config_from_dict(content["config"], str(path))
     normalisation = {
         name: {key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in statistics.items()}

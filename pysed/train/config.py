@@ -83,7 +83,7 @@ _AT_LEAST = {
     "average_decay": 0, "patience": 0, "gain_sd": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
     "mix_below": 0, "shift_bins": 0, "filter_sd": 0,
 }  # fmt: skip
-_BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay")
+_BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay", "mix_share")
 _ABOVE_ZERO = ("learning_rate", "positive_weight")
 
 
@@ -105,7 +105,11 @@ def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:
             raise DataError(f"{place}: {key} {getattr(config, key)!r}; expected one of {', '.join(choices)}")
     for key, least in _AT_LEAST.items():
         value = getattr(config, key)
-        if not value >= least or (key in _BELOW_ONE and value >= 1) or (key in _ABOVE_ZERO and value == 0):
+        if (
+            not least <= value < float("inf")
+            or (key in _BELOW_ONE and value >= 1)
+            or (key in _ABOVE_ZERO and value == 0)
+        ):
             expected = f"more than {least}" if key in _ABOVE_ZERO else f"at least {least}"
             raise DataError(f"{place}: {key} {value}; expected {expected}{' and below 1' * (key in _BELOW_ONE)}")
     return config

@@ -60,7 +60,7 @@ def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarr
     if event is not None:
         start = np.arange(num_frames) * HOP_S
         covered = np.minimum(event[1], start + HOP_S) - np.maximum(event[0], start)
-        labels[covered >= HOP_S / 2] = 1
+        labels[covered >= HOP_S / 2 - 1e-9] = 1  # half a frame is half a frame, however it is rounded
         if not labels.any():
             labels[covered.argmax()] = 1
     return labels

@@ -19,7 +19,7 @@ from torch.nn import functional
 from pysed import __version__
 from pysed.atomic import atomic_open
 from pysed.detect.postprocess import detect_batch
-from pysed.detect.tuning import Tuning, tune
+from pysed.detect.tuning import Tuning, average_f, tune
 from pysed.errors import DataError
 from pysed.features.normalise import apply_normalisation, statistics
 from pysed.models import build_model
@@ -34,6 +34,7 @@ METRICS = (
     "steps",
     "loss",
     "valid_loss",
+    "average_f",
     "f_measure",
     "error_rate",
     "onset_delay_s",
@@ -90,7 +91,7 @@ def fit(
     if clips.asr is not None:
         normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
     model = build_model(config, clips.features.shape[2], 0 if clips.asr is None else clips.asr.shape[2]).to(device)
-    model.bfloat16 = use_bfloat16(config.precision, device)
+    model.bfloat16_maps = use_bfloat16(config.precision, device)  # type: ignore[assignment]
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     positive_weight = torch.tensor(config.positive_weight, device=device)
@@ -111,10 +112,8 @@ def fit(
     with open(out / "train.log", "a" if resumed else "w", encoding="utf-8") as log:
         note = f"{config.system}, {event}, seed {seed}: {len(clips.names)} clips, {len(valid.names)} for validation"
         count = sum(parameter.numel() for parameter in model.parameters())
-        say(
-            log,
-            f"{note}; {count} parameters; {device.type}, {'bfloat16' if model.bfloat16 else 'float32'} convolutions",
-        )
+        precision = "bfloat16" if model.bfloat16_maps else "float32"
+        say(log, f"{note}; {count} parameters; {device.type}, {precision} convolutions")
         if history:
             say(log, f"going on after epoch {history[-1]['epoch']}")
         for epoch in range(len(history) + 1, epochs + 1):
@@ -145,10 +144,13 @@ def fit(
                 total += loss.item()
 
             scores, valid_loss = validate(average, valid, normalise, positive_weight)
+            if not math.isfinite(valid_loss):
+                raise DataError(not_finite(config, "a score of validation", epoch, step))
             tuning = tune(scores, valid.onset_s)
             row = {
                 "epoch": epoch, "steps": epoch * steps_per_epoch, "loss": round(total / steps_per_epoch, 6),
-                "valid_loss": round(valid_loss, 6), "f_measure": tuning.f_measure, "error_rate": tuning.error_rate,
+                "valid_loss": round(valid_loss, 6), "average_f": average_f(scores, valid.onset_s),
+                "f_measure": tuning.f_measure, "error_rate": tuning.error_rate,
                 "onset_delay_s": onset_delay(scores, valid.onset_s, tuning), "learning_rate": rate,
                 "seconds": round(time.monotonic() - started, 2),
             }  # fmt: skip
@@ -156,13 +158,16 @@ def fit(
             say(log, " ".join(f"{key} {value:.4g}" for key, value in row.items() if value is not None))
             if not best or merit(row) > merit(best["row"]):
                 state = {name: value.detach().cpu().clone() for name, value in average.state_dict().items()}
-                best = {"epoch": epoch, "row": row, "state": state, "tuning": tuning.as_dict()}
+                best = {"epoch": epoch, "row": row, "state": state}
             write_metrics(out / "metrics.csv", history)
             save_state(out / "checkpoint.pt", identity, model, average, optimiser, random, history, best)
             if stop_after is not None and epoch >= stop_after:
                 return None
 
-        tuning_of_best = best["tuning"]
+        # Thresholds are for the scores that detection will give: in float32.
+        average.load_state_dict(best["state"])
+        average.bfloat16_maps = False  # type: ignore[assignment]
+        tuned = tune(validate(average, valid, normalise, positive_weight)[0], valid.onset_s)
         final = {
             "format": checkpoint.FORMAT,
             "code_version": __version__,
@@ -178,14 +183,16 @@ def fit(
                 }
                 for name, s in normalise.items()
             },
-            "t_base": tuning_of_best["t_base"],
-            "beta": tuning_of_best["beta"],
-            "max_gap_s": tuning_of_best["max_gap_s"],
-            "validation": tuning_of_best,
+            "t_base": tuned.t_base,
+            "beta": tuned.beta,
+            "max_gap_s": tuned.max_gap_s,
+            "validation": tuned.as_dict(),
             "asr": {**(asr or {}), "dim": clips.asr.shape[2]} if clips.asr is not None else None,
         }
         checkpoint.save(out / "final.pt", final)
-        say(log, f"best epoch {best['epoch']}: " + ", ".join(f"{key} {value}" for key, value in tuning_of_best.items()))
+        say(
+            log, f"best epoch {best['epoch']}: " + ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
+        )
     (out / "checkpoint.pt").unlink(missing_ok=True)
     return out / "final.pt"
 
@@ -235,9 +242,9 @@ def onset_delay(scores: np.ndarray, onset_s: np.ndarray, tuning: Tuning) -> floa
     return round(float(np.median(delay)), 4) if len(delay) else None
 
 
-def merit(row: dict[str, Any]) -> tuple[float, float, float]:
-    """Order of epochs: event-based F, then error rate, then loss, all on validation."""
-    return (row["f_measure"] or 0.0, -(row["error_rate"] if row["error_rate"] is not None else 9.0), -row["valid_loss"])
+def merit(row: dict[str, Any]) -> tuple[float, float]:
+    """Order of epochs: event-based F over many thresholds, then loss, both on validation."""
+    return row["average_f"] or 0.0, -row["valid_loss"]
 
 
 def check_events(clips: Clips, data: Path, event: str, part: str) -> None:
@@ -259,6 +266,11 @@ def what_is_not_finite(
             name for name, p in model.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()
         )
         cause = f"the gradient of {next(named, 'the weights')}"
+    return not_finite(config, cause, epoch, step)
+
+
+def not_finite(config: SystemConfig, cause: str, epoch: int, step: int) -> str:
+    """The message that names the cause, the place and what helps."""
     return (
         f"{config.system}: {cause} is not finite in epoch {epoch}, step {step + 1}; expected numbers; "
         f"lower learning_rate ({config.learning_rate:g}) or gradient_clip ({config.gradient_clip:g}), "

@@ -8,7 +8,9 @@ import pytest
 from pysed.detect.postprocess import detect_batch
 from pysed.detect.tuning import (
     PRIOR,
+    T_BASES,
     Tuning,
+    average_f,
     count_onsets,
     distance_to_prior,
     rates,
@@ -139,3 +141,13 @@ def test_a_validation_sets_sweep_is_fast():
     begin = time.perf_counter()
     tune(scores, onsets)
     assert time.perf_counter() - begin < 5
+
+
+def test_average_f_by_hand():
+    # The event scores 0.95, a distractor of half as many clips 0.55: F is 1 above it, 2/3 below.
+    scores = np.zeros((2, 60))
+    scores[0, 10:20], scores[1, 30:40] = 0.95, 0.55
+    onsets = np.array([1.0, np.nan])
+    inside = [t for t in T_BASES if 0.1 <= t <= 0.9]
+    assert average_f(scores, onsets) == pytest.approx(np.mean([1.0 if t >= 0.55 else 2 / 3 for t in inside]))
+    assert average_f(scores, np.full(2, np.nan)) is None

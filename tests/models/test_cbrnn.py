@@ -117,7 +117,7 @@ def pass_through(model: torch.nn.Module) -> torch.nn.Module:
 def test_an_impulse_stays_in_its_100_ms(precision):
     """Input frame t, [0.05·t, 0.05·(t + 1)) s, moves score frame t // 2, [0.1·(t // 2), ...) s, and no other."""
     model = pass_through(network(context_frames=0))
-    model.bfloat16 = precision == "bfloat16"
+    model.bfloat16_maps = precision == "bfloat16"
     silence = torch.zeros(1, 20, 40)
     with torch.no_grad():
         before = model.frame_vectors(silence)
@@ -146,7 +146,7 @@ def test_receptive_field(context):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_evaluation_is_the_same_in_any_batch(precision):
     model = network().eval()
-    model.bfloat16 = precision == "bfloat16"
+    model.bfloat16_maps = precision == "bfloat16"
     x = torch.randn(4, 20, 40)
     with torch.no_grad():
         alone = torch.cat([model(clip[None]) for clip in x])
@@ -209,7 +209,7 @@ def test_compiled_and_plain_path_agree(compiled_library, monkeypatch, training, 
     x = torch.randn(3, 40, num_features)
     monkeypatch.setattr(native, "library", lambda: None)
     exact = run(copy.deepcopy(model).double(), x.double(), training)
-    model.bfloat16 = True
+    model.bfloat16_maps = True
     plain = run(model, x, training)
     monkeypatch.setattr(native, "library", lambda: compiled_library)
     calls = []
@@ -236,7 +236,7 @@ def test_float32_paths_agree_closely(compiled, monkeypatch):
 def test_weights_move_between_the_paths(compiled, monkeypatch):
     model = network()
     x = torch.randn(2, 20, 40)
-    model.bfloat16 = True
+    model.bfloat16_maps = True
     model.train()(x).sum().backward()  # running statistics of the compiled path
     with torch.no_grad():
         first = model.eval()(x)
@@ -248,5 +248,5 @@ def test_weights_move_between_the_paths(compiled, monkeypatch):
     assert set(state) == set(network().state_dict())
     with torch.no_grad():
         second = other.eval()(x)
-    assert other.bfloat16 is False  # no part of the state
+    assert other.bfloat16_maps is False  # no part of the state
     torch.testing.assert_close(first, second, rtol=0.02, atol=0.02)

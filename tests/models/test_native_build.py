@@ -18,7 +18,7 @@ from pysed.models import build_model, native
 from pysed.train.config import SystemConfig
 torch.manual_seed(0)
 model = build_model(SystemConfig(system="s", channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0), 40)
-model.bfloat16 = True
+model.bfloat16_maps = True
 model(torch.randn(1, 8, 40)).sum().backward()
 print(native.library() is not None, float(model.conv1.weight.grad.abs().sum()) > 0)
 """

@@ -30,7 +30,7 @@ def test_a_run(folder, capsys):
     assert content["frontend"]["num_mel_bins"] == 40
     assert load_detector(folder / "out").event == "cry"
     lines = (folder / "out/metrics.csv").read_text().splitlines()
-    assert len(lines) == 3 and lines[0].startswith("epoch,steps,loss,valid_loss,f_measure,error_rate")
+    assert len(lines) == 3 and lines[0].startswith("epoch,steps,loss,valid_loss,average_f,f_measure,error_rate")
     assert "epoch 2" in capsys.readouterr().out
 
 
