@@ -1,4 +1,6 @@
-"""Augmentation of training clips: log-mel features as another room, level, microphone and voice might have made them.
+"""Augmentation of training clips: log-mel features as another place and voice might have made them.
+
+Level and colour of a whole clip are not varied: normalisation by the clip's own mean takes them out anyway.
 
 Every change keeps the labels true. Recogniser features, where there are any, are turned in time with their clip and
 otherwise left as they are: they cannot be computed anew here.
@@ -21,8 +23,7 @@ def augment(
     """Change a batch in place. features: (B, T, F) log energies, asr: (B, T/2, A) or None, labels: (B, T/2).
 
     As far as the configuration asks: the clip is turned in time (what leaves at the end enters at the start), another
-    clip without an event is added to it in power, its spectrum is shifted along the mel axis, filtered by a random
-    smooth response, made louder or softer.
+    clip without an event is added to it in power, its spectrum is shifted along the mel axis.
     """
     num_clips, _, num_bins = features.shape
     quiet = np.flatnonzero(~clips.labels.any(axis=1))
@@ -39,10 +40,6 @@ def augment(
             features[index] = np.logaddexp(features[index], other - np.float32(random.uniform(0, config.mix_below)))
         if config.shift_bins:
             features[index] = features[index] @ shift_matrix(random.uniform(-1, 1) * config.shift_bins, num_bins)
-        if config.filter_sd:
-            features[index] += smooth_response(num_bins, config.filter_sd, random)
-    if config.gain_sd:
-        features += random.normal(0, config.gain_sd, (num_clips, 1, 1)).astype(np.float32)
 
 
 def shift_matrix(bins: float, num_bins: int) -> np.ndarray:
@@ -53,13 +50,6 @@ def shift_matrix(bins: float, num_bins: int) -> np.ndarray:
     matrix[low, np.arange(num_bins)] = 1 - (source - low)
     matrix[low + 1, np.arange(num_bins)] += source - low
     return matrix
-
-
-def smooth_response(num_bins: int, deviation: float, random: np.random.Generator) -> np.ndarray:
-    """(F,) float32 log gains: straight lines between 3 to 6 bins whose gains are normal with the given deviation."""
-    num_points = int(random.integers(3, 7))
-    points = np.sort(random.uniform(0, num_bins - 1, num_points))
-    return np.interp(np.arange(num_bins), points, random.normal(0, deviation, num_points)).astype(np.float32)
 
 
 def mask(features: np.ndarray, config: SystemConfig, random: np.random.Generator) -> None:

@@ -26,7 +26,7 @@ class SystemConfig:
     # Network
     context_frames: int = 2
     normalisation: str = "clip"
-    asr_normalisation: str = "standard"
+    asr_normalisation: str = "clip"
     spectral_attention: bool = True
     spectral_hidden: int = 32
     channels: int = 64
@@ -35,14 +35,14 @@ class SystemConfig:
     gru_hidden: int = 32
     gru_layers: int = 2
     dropout: float = 0.25
-    asr_dropout: float = 0.0
+    asr_dropout: float = 0.3
     asr_entry: str = "classifier"
     classifier_hidden: int = 0
 
     # Optimisation
-    epochs: int = 15
+    epochs: int = 30
     min_steps: int = 0
-    batch_size: int = 16
+    batch_size: int = 8
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     decay: float = 0.01
@@ -56,13 +56,11 @@ class SystemConfig:
 
     # Augmentation of training clips
     time_shift: bool = True
-    gain_sd: float = 1.0
     mask_bins: int = 8
-    mask_frames: int = 0
-    mix_share: float = 0.0
+    mask_frames: int = 10
+    mix_share: float = 0.5
     mix_below: float = 3.0
-    shift_bins: float = 0.0
-    filter_sd: float = 0.0
+    shift_bins: float = 2.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for config.yaml and checkpoints; config_from_dict() takes them back."""
@@ -80,8 +78,8 @@ _AT_LEAST = {
     "context_frames": 0, "spectral_hidden": 1, "channels": 1, "temporal_hidden": 1, "gru_hidden": 1, "gru_layers": 1,
     "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
     "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
-    "average_decay": 0, "patience": 0, "gain_sd": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
-    "mix_below": 0, "shift_bins": 0, "filter_sd": 0,
+    "average_decay": 0, "patience": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
+    "mix_below": 0, "shift_bins": 0,
 }  # fmt: skip
 _BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay", "mix_share")
 _ABOVE_ZERO = ("learning_rate", "positive_weight")

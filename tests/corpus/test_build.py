@@ -1,5 +1,7 @@
 """Mixtures as audio: ratio, anticlipping, annotation; and data directories, written and validated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -15,9 +17,9 @@ from pysed.errors import DataError
 
 @pytest.fixture(scope="module")
 def mixed(tiny_corpus, tmp_path_factory):
-    """Ten training mixtures of the tiny corpus."""
+    """Ten training mixtures of the tiny corpus, none varied."""
     out = tmp_path_factory.mktemp("mixed") / "devtrain"
-    settings = CorpusSettings.load(tiny_corpus / "corpus.yaml")
+    settings = replace(CorpusSettings.load(tiny_corpus / "corpus.yaml"), variation=0.0)
     make_mixtures(tiny_corpus, "babycry", "devtrain", settings, out)
     return out
 

@@ -1,12 +1,14 @@
 """Variation of training mixtures: pitch and length, responses and levels measured on tones and noise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pysed.corpus.mixing import render
 from pysed.corpus.recipes import CorpusSettings, subset_recipes
-from pysed.corpus.sources import Background, EventClip, Sources
+from pysed.corpus.sources import Background, EventClip, Sources, load_sources
 from pysed.corpus.variation import (
     RESPONSE_HZ,
     SECOND_SHARE,
@@ -89,3 +91,20 @@ def test_only_training_mixtures_are_varied_and_the_official_draws_stay():
             assert 0 <= recipe.offset_s <= 30 - recipe.event_length_s
             assert abs(recipe.ebr_db) <= 9
     assert len({r.name for r in varied}) == 100
+
+
+def test_varied_mixtures_measure_what_their_recipes_say(tiny_corpus):
+    """The varied background alone, rendered by itself, is taken off: what is left is the event, in place and ratio."""
+    sources = load_sources(tiny_corpus, "devtrain")
+    recipes = subset_recipes(sources, "babycry", CorpusSettings({}, variation=1.0), 12, held_out=True)
+    varied = [recipe for recipe in recipes if recipe.variation is not None and recipe.event is not None]
+    assert len(varied) >= 3
+    for recipe in varied:
+        mixture = render(recipe, RATE_HZ, 30.0)
+        background = render(replace(recipe, event=None, offset_s=None, ebr_db=None), RATE_HZ, 30.0)
+        first = int(recipe.offset_s * RATE_HZ)
+        last = first + round(recipe.event_length_s * RATE_HZ)
+        left = mixture - background
+        assert np.abs(left).max() > 1e-3 and np.abs(np.r_[left[: first - 1], left[last + 1 :]]).max() < 1e-9
+        ratio = np.sum(left[first:last] ** 2) / np.sum(background[first:last] ** 2)
+        assert 10 * np.log10(ratio) == pytest.approx(recipe.ebr_db, abs=0.01)

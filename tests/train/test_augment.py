@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 from small_clips import make_clips, small_config
 
-from pysed.train.augment import augment, mask, shift_matrix, smooth_response
+from pysed.train.augment import augment, mask, shift_matrix
 from pysed.train.data import make_batch
 
 NONE = {
-    "time_shift": False, "gain_sd": 0.0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0, "shift_bins": 0.0,
-    "filter_sd": 0.0,
+    "time_shift": False, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0, "shift_bins": 0.0,
 }  # fmt: skip
 CHANGES = {
-    "time_shift": True, "gain_sd": 1.0, "mask_bins": 8, "mask_frames": 6, "mix_share": 1.0, "shift_bins": 2.0,
-    "filter_sd": 1.0,
+    "time_shift": True, "mask_bins": 8, "mask_frames": 6, "mix_share": 1.0, "shift_bins": 2.0,
 }  # fmt: skip
 IDENTITY = {
     "features": {"kind": "standard", "shift": np.zeros(40, np.float32), "scale": np.ones(40, np.float32)},
@@ -68,29 +66,6 @@ def test_mixing_without_quiet_clips_is_left_out():
     clips = make_clips(4)
     clips.labels[:, 3] = 1
     np.testing.assert_array_equal(augmented(clips, mix_share=1.0)[0], clips.features)
-
-
-def test_gain_is_one_number_a_clip():
-    clips = make_clips(300)
-    gain = augmented(clips, gain_sd=1.5)[0] - clips.features
-    np.testing.assert_allclose(gain, np.broadcast_to(gain[:, :1, :1], gain.shape), atol=1e-5)
-    assert 1.2 < gain[:, 0, 0].std() < 1.8 and abs(gain[:, 0, 0].mean()) < 0.4
-
-
-def test_filter_is_one_response_a_clip():
-    clips = make_clips(50)
-    response = augmented(clips, filter_sd=1.0)[0] - clips.features
-    np.testing.assert_allclose(response, np.broadcast_to(response[:, :1], response.shape), atol=1e-5)
-    assert response[:, 0].std(axis=1).min() > 0.01 and len(np.unique(response[:, 0, 0].round(3))) > 40
-    # Straight lines between at most 6 points: the slope changes at few bins.
-    bends = np.abs(np.diff(response[:, 0], n=2)) > 1e-4
-    assert bends.sum(axis=1).max() <= 12
-
-
-def test_smooth_response_has_its_deviation():
-    rng = np.random.default_rng(1)
-    ends = np.array([smooth_response(40, 2.0, rng)[[0, -1]] for _ in range(2000)])
-    assert 1.8 < ends.std() < 2.2  # beyond the outer points the response is constant: a plain normal value
 
 
 def test_shift_matrix_worked_by_hand():

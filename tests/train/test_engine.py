@@ -18,8 +18,8 @@ from pysed.train import engine
 from pysed.train.checkpoint import load, load_detector
 
 UNTOUCHED = {
-    "dropout": 0.0, "time_shift": False, "gain_sd": 0.0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0,
-    "shift_bins": 0.0, "filter_sd": 0.0,
+    "dropout": 0.0, "time_shift": False, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0,
+    "shift_bins": 0.0,
 }  # fmt: skip
 TRAIN, VALID = make_clips(10, 1), make_clips(6, 2)
 

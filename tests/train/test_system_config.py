@@ -48,9 +48,9 @@ def test_a_system_needs_its_name():
 
 
 def test_values_keep_their_meaning():
-    config = config_from_dict({"system": "x", "learning_rate": "1e-4", "dropout": 0, "gain_sd": 2}, "x")
-    assert (config.learning_rate, config.dropout, config.gain_sd) == (0.0001, 0.0, 2.0)
-    assert all(type(getattr(config, key)) is float for key in ("learning_rate", "dropout", "gain_sd"))
+    config = config_from_dict({"system": "x", "learning_rate": "1e-4", "dropout": 0, "shift_bins": 2}, "x")
+    assert (config.learning_rate, config.dropout, config.shift_bins) == (0.0001, 0.0, 2.0)
+    assert all(type(getattr(config, key)) is float for key in ("learning_rate", "dropout", "shift_bins"))
     assert config.epochs == SystemConfig(system="x").epochs
     assert config_from_dict(config.as_dict(), "x") == config
     with pytest.raises(dataclasses.FrozenInstanceError):
