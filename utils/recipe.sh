@@ -2,6 +2,8 @@
 # run.sh's own plumbing: parses its options and derives every name from them, so that any stage works alone.
 . ./path.sh
 . ./cmd.sh
+PYSED_COMMAND=$(printf ' %q' "$0" "$@") # noted beside every model that this run trains
+export PYSED_COMMAND=${PYSED_COMMAND# }
 . utils/parse_options.sh
 (($# == 0)) || die "$0: $1: unexpected argument; see $0 --help"
 need_integer stage "$stage"

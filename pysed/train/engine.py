@@ -51,13 +51,15 @@ def train(
     seed: int = 1,
     asr: dict[str, str] | None = None,
     frontend: dict[str, Any] | None = None,
+    command: str | None = None,
     stop_after: int | None = None,
 ) -> Path | None:
     """Train on the training split of ``data``, choose epoch and thresholds on its validation split.
 
     Writes ``config.yaml``, ``metrics.csv`` (a row an epoch), ``train.log`` and ``final.pt`` into ``out``, returns the
     last one's path. A run that was cut off goes on from ``checkpoint.pt`` and ends with the very weights of an unbroken
-    one. asr: {"model", "layer"} of the recogniser features, frontend: FrontEnd.as_dict(); both noted in the checkpoint.
+    one. asr: {"model", "layer"} of the recogniser features, frontend: FrontEnd.as_dict(); both noted in the checkpoint,
+    ``command``, what to type to get the model, in the configuration.
     ``stop_after``: end after that many epochs as if cut off (returns None).
 
     Raises DataError for bad data, and when the loss stops being a number, naming the cause.
@@ -68,7 +70,7 @@ def train(
     valid = load_clips(data, split["valid"], event, config)
     check_events(clips, data, event, "train")
     check_events(valid, data, event, "valid")
-    return fit(config, clips, valid, event, Path(out), seed, asr, frontend, stop_after)
+    return fit(config, clips, valid, event, Path(out), seed, asr, frontend, command, stop_after)
 
 
 def fit(
@@ -80,6 +82,7 @@ def fit(
     seed: int,
     asr: dict[str, str] | None = None,
     frontend: dict[str, Any] | None = None,
+    command: str | None = None,
     stop_after: int | None = None,
 ) -> Path | None:
     """train() on clips in memory."""
@@ -107,7 +110,8 @@ def fit(
     if resumed:
         history, best = resumed["history"], resumed["best"]
     with atomic_open(out / "config.yaml") as stream:
-        yaml.safe_dump({**config.as_dict(), "event": event, "seed": seed}, stream, sort_keys=False)
+        resolved = {**config.as_dict(), "event": event, "seed": seed, **({"command": command} if command else {})}
+        yaml.safe_dump(resolved, stream, sort_keys=False)
 
     with open(out / "train.log", "a" if resumed else "w", encoding="utf-8") as log:
         note = f"{config.system}, {event}, seed {seed}: {len(clips.names)} clips, {len(valid.names)} for validation"

@@ -1,6 +1,8 @@
 """``pysed train``: one system, one event class, one seed."""
 
 import argparse
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -51,7 +53,8 @@ def main(argv: list[str]) -> int:
     from pysed.train.engine import train
 
     try:
-        train(config, options.data, options.event, options.out, options.seed, asr, frontend)
+        command = os.environ.get("PYSED_COMMAND") or shlex.join(["pysed", "train", *argv])
+        train(config, options.data, options.event, options.out, options.seed, asr, frontend, command)
     except BrokenPipeError:
         sys.stderr.close()
         return 1

@@ -1,6 +1,9 @@
 """``pysed train``: its files on success, one line and exit code 2 on bad use or bad data."""
 
+import shlex
+
 import pytest
+import yaml
 from small_clips import make_clips, small_config, write_data_dir
 
 from pysed.cli import main
@@ -32,6 +35,16 @@ def test_a_run(folder, capsys):
     lines = (folder / "out/metrics.csv").read_text().splitlines()
     assert len(lines) == 3 and lines[0].startswith("epoch,steps,loss,valid_loss,average_f,f_measure,error_rate")
     assert "epoch 2" in capsys.readouterr().out
+
+
+def test_the_command_is_noted(folder, monkeypatch):
+    monkeypatch.delenv("PYSED_COMMAND", raising=False)
+    run(folder, "--seed", "4")
+    noted = yaml.safe_load((folder / "out/config.yaml").read_text())["command"]
+    assert shlex.split(noted)[:2] == ["pysed", "train"] and noted.endswith("--seed 4")
+    monkeypatch.setenv("PYSED_COMMAND", "./run.sh --stage 5")
+    run(folder, "--seed", "5")
+    assert yaml.safe_load((folder / "out/config.yaml").read_text())["command"] == "./run.sh --stage 5"
 
 
 @pytest.mark.parametrize(
