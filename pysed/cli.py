@@ -13,6 +13,7 @@ COMMANDS = {
     "detect": ("pysed.detect.main", "events in any audio file or folder"),
     "score": ("pysed.score.main", "the task's metric for any system's output"),
     "results": ("pysed.score.results", "the table of all results of a corpus"),
+    "phones": ("pysed.phones.main", "what each event class is heard as: tables and figure"),
     "kaldi": ("pysed.kaldi.__main__", "Kaldi's commands without Kaldi"),
 }
 
