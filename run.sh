@@ -37,7 +37,8 @@ Stages
   3  audio -> ASR features: hires MFCC, i-vectors, pre-final layer
   4  ASR features -> phone alignments
   5  train
-  6  detect and score; ends with the results table"
+  6  detect and score; ends with the results table
+  7  phones of each event class: tables and figure"
 . utils/recipe.sh
 
 if active 0; then
@@ -75,5 +76,14 @@ fi
 
 if active 6; then
   for_each_model steps/score.sh
+fi
+
+if active 7; then
+  log "stage 7: phone analysis: $data/*/{devtrain,isolated_devtrain}/phones.ctm -> $exp/$corpus_name/phones/"
+  read -ra classes <<<"$events"
+  steps/analyse_phones.sh "$data" "$source_dir" "$asr_dir" "$exp/$corpus_name/phones" "${classes[@]}"
+fi
+
+if active 6; then # last, so that it is what stands on the screen
   pysed results "$exp/$corpus_name"
 fi
