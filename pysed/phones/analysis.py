@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.errors import DataError
 from pysed.phones.alignment import read_inventory
 from pysed.phones.names import FORMS, is_speech
 from pysed.phones.regions import Region, load_regions
@@ -153,21 +152,21 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value, error, value - half, value + half, sources)
 
 
-def phone_tables(part: Part, background: Part, pooled: Tally) -> list[PhoneTable]:
+def phone_tables(part: Part, background: Part | None, pooled: Tally) -> list[PhoneTable]:
     """Counts, shares and log-odds of a part in every form, by count and by time.
 
     ``pooled``: the prior's proportions, all parts together (one source or more). Its mass is one phone for each phone
     ever seen; times are weighed in phones of mean duration. An interval's standard error is the spread over resampled
     sources of event and background, and never less than if single phones were independent: resampling cannot say how
-    sure a phone's absence is. The background is not compared with itself.
+    sure a phone's absence is. There are no log-odds without a background, nor of the background itself.
     """
     return [
         _phone_table(part, background, pooled, form, by) for form in FORMS for by in ("count", "time")
     ]  # fmt: skip
 
 
-def _phone_table(part: Part, background: Part, pooled: Tally, form: str, by: str) -> PhoneTable:
-    mine, theirs, everything = (each.in_form(form) for each in (part.tally, background.tally, pooled))
+def _phone_table(part: Part, background: Part | None, pooled: Tally, form: str, by: str) -> PhoneTable:
+    mine, everything = part.tally.in_form(form), pooled.in_form(form)
     sources = len(mine.sources)
 
     def matrix(each: Tally) -> np.ndarray:
@@ -185,7 +184,8 @@ def _phone_table(part: Part, background: Part, pooled: Tally, form: str, by: str
             share_error = _spread(samples / samples.sum(1, keepdims=True))
     half = t_quantile(sources) * share_error if sources > 1 else nothing
     odds, odds_error, adjusted, fewest = nothing, nothing, nothing, sources
-    if part is not background and all_amounts.sum() > 0:
+    if background is not None and part is not background and all_amounts.sum() > 0:
+        theirs = background.tally.in_form(form)
         prior = prior_counts(all_amounts, float((all_amounts > 0).sum()))
         odds, variance = log_odds(total / unit, matrix(theirs).sum(0) / unit, prior)
         if part.weights is not None and background.weights is not None:
@@ -233,7 +233,8 @@ def analyse(
     """Analyse ``data/<event>/{isolated_<subset>,<subset>}`` of every class; the background is pooled over classes.
 
     ``phones_txt``: the model's phones (else those that occur); ``corpus``: source folder in the TUT layout, for the
-    recordings that bare events come from; ``samples``: how often sources are resampled. Raises DataError for bad data.
+    recordings that bare events come from; ``samples``: how often sources are resampled. Where every recording has an
+    event there is no background, and nothing is compared with it. Raises DataError for bad data.
     """
     inventory = read_inventory(phones_txt) if phones_txt is not None else None
     found: list[tuple[str, str, list[Region]]] = []
@@ -244,18 +245,16 @@ def analyse(
             progress(f"{data / event / name}: {len(inside)} with {event}, {len(free)} without an event")
             found.append((event, place, inside))
             without += free
-    if not without:
-        raise DataError(f"{data}: no recording without an event in {subset}; expected some as the reference")
     regions_everywhere = [*without, *(region for *_, inside in found for region in inside)]
     phones = inventory or tuple(sorted({span.phone for region in regions_everywhere for span in region.spans}))
     parts = [_part(event, place, regions, phones, samples, seed) for event, place, regions in found]
-    background = _part(BACKGROUND, BACKGROUND, without, phones, samples, seed)
-    parts.append(background)
+    background = _part(BACKGROUND, BACKGROUND, without, phones, samples, seed) if without else None
+    parts += [background] if background else []
     pooled = _pooled(parts)
     measures = {(part.event, part.place): measure(part) for part in parts}
     comparisons = []
     for place in PLACES:
-        pairs = [*combinations(events, 2), *((event, BACKGROUND) for event in events)]
+        pairs = [*combinations(events, 2), *((event, BACKGROUND) for event in events if background)]
         for first, second in pairs:
             one = measures[first, place]
             other = measures[second, BACKGROUND if second == BACKGROUND else place]

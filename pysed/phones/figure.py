@@ -32,8 +32,10 @@ def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     tables = [analysis.table(event, place, "phone") for event in analysis.events]
-    background = analysis.table(BACKGROUND, BACKGROUND, "phone")
-    names = by_class(background.phones)
+    background = None
+    if (BACKGROUND, BACKGROUND) in analysis.measures:
+        background = analysis.table(BACKGROUND, BACKGROUND, "phone")
+    names = by_class(tables[0].phones)
     groups = [[name for name in names if not is_speech(name)], [name for name in names if is_speech(name)]]
     groups = [group for group in groups if group]
     heights = [_positions(group)[-1] + 1.0 for group in groups]
@@ -44,13 +46,13 @@ def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(groups), len(tables), squeeze=False, sharey="row", height_ratios=heights)
         for row, group in zip(axes, groups, strict=True):
-            limit = max(_limit(table, group) for table in [*tables, background])
+            limit = max(_limit(table, group) for table in [*tables, background] if table)
             for panel, table in zip(row, tables, strict=True):
                 _draw_panel(panel, table, background, group, limit)
         for panel, table in zip(axes[0], tables, strict=True):
             panel.set_title(f"{table.event}\n{int(table.amount.sum())} phones", fontsize=7)
         figure.supxlabel("share of phones (%)", fontsize=6.5)
-        _add_legend(figure, {class_of(name) for name in names})
+        _add_legend(figure, {class_of(name) for name in names}, background is not None)
         options = {"format": "pdf", "metadata": {"CreationDate": None}} if path.suffix == ".pdf" else {"format": "png"}
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=400, **options)
@@ -73,15 +75,16 @@ def _limit(table: PhoneTable, group: list[str]) -> float:
     return 105 * float(min(max(np.nanmax(table.share_high[columns], initial=0), longest), 1.5 * longest, 1)) or 1.0
 
 
-def _draw_panel(panel, table: PhoneTable, background: PhoneTable, group: list[str], limit: float) -> None:
+def _draw_panel(panel, table: PhoneTable, background: PhoneTable | None, group: list[str], limit: float) -> None:
     columns, rows = _columns(table, group), _positions(group)
     shares = 100 * np.nan_to_num(table.share[columns])
     panel.barh(rows, shares, height=0.78, color=[COLOURS[class_of(name)] for name in group], linewidth=0)
     panel.hlines(
         rows, 100 * table.share_low[columns], 100 * table.share_high[columns], color="#222222", linewidth=0.5, zorder=3
     )
-    reference = 100 * background.share[_columns(background, group)]
-    panel.vlines(reference, rows - 0.5, rows + 0.5, color="black", linewidth=1.1, zorder=4)
+    if background is not None:
+        reference = 100 * background.share[_columns(background, group)]
+        panel.vlines(reference, rows - 0.5, rows + 0.5, color="black", linewidth=1.1, zorder=4)
     panel.set(xlim=(0, limit), ylim=(rows[-1] + 0.6, -0.6))
     panel.set_yticks(rows, group)
     panel.locator_params(axis="x", nbins=4)
@@ -92,12 +95,13 @@ def _draw_panel(panel, table: PhoneTable, background: PhoneTable, group: list[st
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _add_legend(figure, classes: set[str]) -> None:
+def _add_legend(figure, classes: set[str], background: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list = [Patch(color=colour, label=label) for label, colour in COLOURS.items() if label in classes]
-    handles.append(Line2D([], [], color="black", linewidth=1.1, marker="|", linestyle="", label="no event"))
+    if background:
+        handles.append(Line2D([], [], color="black", linewidth=1.1, marker="|", linestyle="", label="no event"))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=3 if len(handles) > 4 else 2, frameon=False, fontsize=6,
         handlelength=1.0, columnspacing=1.0, labelspacing=0.25, borderpad=0.1,

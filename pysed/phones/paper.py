@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-SOURCE = "Table 2 of the paper, TUT rare sound events 2017, LibriSpeech model"
+SOURCE = "TUT rare sound events 2017, LibriSpeech model"
 
 
 class Row(NamedTuple):

@@ -141,7 +141,7 @@ def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str,
     lines += _markdown_table(head, rows)
     lines += ["## Differences", "", f"a − b, {interval} intervals; **bold** where the interval leaves 0 out.", ""]
     lines += _markdown_table(["", "a", "b", *PLACES], _difference_rows(analysis))
-    lines += [f"## Table 2 (paper: {paper.SOURCE})", ""]
+    lines += [f"## Table 2 (the paper's rows: {paper.SOURCE})", ""]
     lines += ["Most frequent phones by count, with their share in %; **bold**: the paper names it too.", ""]
     lines += _markdown_table(["event", "", "median, s", "phones"], _table2_lines(analysis))
     lines += ["## Figures", ""]
@@ -152,8 +152,11 @@ def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str,
         f"Log-odds ratio (natural logarithm: +0.69 is twice the odds) with {interval} interval, by count, without "
         "position and stress; those whose p, adjusted for all phones (Holm), is below 0.05.", "",
     ]  # fmt: skip
-    lines += _markdown_table(["event", "", "more than in the background", "less"], _odds_lines(analysis))
-    return lines[:-1] if lines[-1] == "" else lines
+    if (BACKGROUND, BACKGROUND) in analysis.measures:
+        lines += _markdown_table(["event", "", "more than in the background", "less"], _odds_lines(analysis))
+    else:
+        lines += ["Every recording has an event: there is no background to compare with.", ""]
+    return lines[:-1]
 
 
 def _difference_rows(analysis: Analysis) -> Iterable[list[str]]:

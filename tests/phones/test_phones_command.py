@@ -94,6 +94,16 @@ def test_what_all_sources_agree_on_has_no_interval(corpus):
     assert silence.value == 0 and np.isnan([silence.error, silence.low, silence.high]).all()
 
 
+def test_without_recordings_free_of_events_there_is_no_reference(corpus):
+    for event in ("cry", "knock"):
+        lines = [f"mix_{i}\t2.0\t4.0\t{event}\n" for i in range(4)]
+        (corpus / "data" / event / "devtrain/events.tsv").write_text("".join(lines))
+    assert run(corpus) == 0
+    assert "no background" in (corpus / "out/phones.md").read_text()
+    rows = rows_of(corpus / "out/phones.csv")
+    assert all(row["log_odds"] == "" for row in rows) and {row["event"] for row in rows} == {"cry", "knock"}
+
+
 def test_one_event_alone_has_no_interval(corpus):
     folder = corpus / "data/cry/isolated_devtrain"
     for name in ("wav.scp", "utt2spk", "spk2utt", "reco2dur", "events.tsv", "utt2scene", "phones.ctm"):
