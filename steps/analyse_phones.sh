@@ -7,7 +7,7 @@ help_message="Usage: $0 [--subset NAME] DATA SOURCE_DIR ASR_DIR OUT_DIR EVENT...
 Example: $0 data/demo data/demo models/demo exp/demo/phones babycry glassbreak gunshot
   --subset NAME   whose events ($subset)
 Reads:  DATA/EVENT/{NAME,isolated_NAME}/{phones.ctm,events.tsv,...}, ASR_DIR/phones.txt, SOURCE_DIR/source_data's lists
-Writes: OUT_DIR/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,figure2*.png,figure2*.pdf};
+Writes: OUT_DIR/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,words.csv,figure2*.png,figure2*.pdf};
         nothing where the model has no graph"
 . ./path.sh
 . utils/resume.sh
@@ -36,7 +36,7 @@ rm -f "$out/.done"
 events=$*
 pysed phones --data "$data" --events "${events// /,}" --phones "$asr/phones.txt" --source "$source_dir" \
   --subset "$subset" --out "$out"
-need_files "$0" "$out"/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv} \
+need_files "$0" "$out"/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,words.csv} \
   "$out"/figure2{,_mixtures}.{png,pdf}
 mark_done "$out/.done" "$key"
 log "  $out/phones.md: $# classes"

@@ -22,6 +22,7 @@ from pysed.phones.statistics import (
     weighted_medians,
 )
 from pysed.phones.tally import Tally, tally
+from pysed.phones.words import count_words
 
 BACKGROUND = "background"
 PLACES = ("isolated", "mixtures")
@@ -47,6 +48,7 @@ class Part:
     num_recordings: int
     tally: Tally
     weights: np.ndarray | None
+    words: list[tuple[str, int, int]]  # phones, count, number of sources
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ def _phone_table(part: Part, background: Part | None, pooled: Tally, form: str, 
         if part.weights is not None:
             samples = part.weights @ amounts
             share_error = _spread(samples / samples.sum(1, keepdims=True))
+            share_error = np.where(share_error > 1e-12, share_error, np.nan)  # as for measures
     half = t_quantile(sources) * share_error if sources > 1 else nothing
     odds, odds_error, adjusted, fewest = nothing, nothing, nothing, sources
     if background is not None and part is not background and all_amounts.sum() > 0:
@@ -209,7 +212,7 @@ def _part(event: str, place: str, regions: list[Region], phones: Sequence[str], 
     # Seeded by name: a part's intervals do not depend on which others are analysed with it.
     rng = np.random.default_rng([seed, zlib.crc32(f"{event} {place}".encode())])
     weights = resampled_weights(len(counted.sources), samples, rng) if len(counted.sources) > 1 else None
-    return Part(event, place, len(regions), counted, weights)
+    return Part(event, place, len(regions), counted, weights, count_words(regions))
 
 
 def _pooled(parts: Sequence[Part]) -> Tally:

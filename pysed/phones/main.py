@@ -68,5 +68,5 @@ def main(argv: list[str]) -> int:
         "What the numbers are and how they are made: `docs/phones.md`."
     ]
     write_tables(analysis, options.out, about, figures)
-    print(f"{options.out}: phones.md, phones.csv, summary.csv, comparisons.csv, table2.csv, {len(figures)} figures")
+    print(f"{options.out}: phones.md, five tables as CSV, {len(figures)} figures as PNG and PDF")
     return 0

@@ -28,19 +28,22 @@ MEASURES = {
 
 
 def write_tables(analysis: Analysis, out: Path, about: Sequence[str], figures: Sequence[tuple[str, str]]) -> list[Path]:
-    """Write phones.csv, summary.csv, comparisons.csv, table2.csv and phones.md into ``out``; returns the paths.
+    """Write summary, comparisons, phones, table2, words (.csv) and phones.md into ``out``; returns the paths.
 
     ``about``: lines on where the numbers come from; ``figures``: (file name, caption), for phones.md. CSVs are tidy,
     one value or phone a row; a value that is undefined is an empty field.
     """
-    paths = [out / name for name in ("summary.csv", "comparisons.csv", "phones.csv", "table2.csv", "phones.md")]
+    paths = [
+        out / name for name in ("summary.csv", "comparisons.csv", "phones.csv", "table2.csv", "words.csv", "phones.md")
+    ]
     _write_csv(paths[0], ["event", "place", "measure", *_FIELDS], _summary_rows(analysis))
     _write_csv(paths[1], ["measure", "place", "a", "b", *_FIELDS], _comparison_rows(analysis))
     head = "event place form measure phone class amount share share_low share_high num_sources log_odds log_odds_low"
     _write_csv(paths[2], [*head.split(), "log_odds_high", "p_adjusted"], _phone_rows(analysis.tables))
     head = "event place median_duration_s paper_median_duration_s rank phone share paper_names_it paper_phone"
     _write_csv(paths[3], head.split(), _table2_rows(analysis))
-    with atomic_open(paths[4]) as stream:
+    _write_csv(paths[4], ["event", "place", "phones", "count", "share", "num_sources"], _word_rows(analysis))
+    with atomic_open(paths[5]) as stream:
         stream.write("\n".join(_page(analysis, about, figures)) + "\n")
     return paths
 
@@ -109,6 +112,20 @@ def _table2_rows(analysis: Analysis) -> Iterable[list[object]]:
                 yield [event, place, median, printed.median_s if printed else "", rank + 1, phone, share, named, theirs]
 
 
+def _word_rows(analysis: Analysis) -> Iterable[list[object]]:
+    for part in analysis.parts:
+        total = sum(count for _, count, _ in part.words)
+        for phones, count, sources in part.words:
+            yield [part.event, part.place, phones, count, count / total, sources]
+
+
+def _word_lines(analysis: Analysis) -> Iterable[list[str]]:
+    for part in analysis.parts:
+        total = sum(count for _, count, _ in part.words)
+        cells = [f"{phones} {100 * count / total:.1f}" for phones, count, _ in part.words[:6]]
+        yield [part.event, part.place, str(total), ", ".join(cells) or "none"]
+
+
 def _shown(estimate: Estimate, factor: float, decimals: int, sign: str = "") -> str:
     """``1.23 (1.01 to 1.45)``, or the value alone where there is no interval, or n/a."""
     form = f"{sign}.{decimals}f"
@@ -144,6 +161,8 @@ def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str,
     lines += [f"## Table 2 (the paper's rows: {paper.SOURCE})", ""]
     lines += ["Most frequent phones by count, with their share in %; **bold**: the paper names it too.", ""]
     lines += _markdown_table(["event", "", "median, s", "phones"], _table2_lines(analysis))
+    lines += ["## Words", "", "Most frequent words of the recogniser's graph, as phones, with their share in %.", ""]
+    lines += _markdown_table(["event", "", "words", "most frequent"], _word_lines(analysis))
     lines += ["## Figures", ""]
     for name, caption in figures:
         lines += [f"![{caption}]({name})", "", caption, ""]

@@ -9,6 +9,7 @@ from pysed.phones.alignment import Span, read_ctm, read_inventory
 from pysed.phones.names import by_class, class_of, in_form, is_speech
 from pysed.phones.regions import Region, disjoint, load_regions
 from pysed.phones.tally import tally
+from pysed.phones.words import count_words, split_words
 
 S = 1_000_000
 
@@ -121,6 +122,16 @@ def test_bare_events_take_their_recording_from_the_corpus(corpus):
     (lists / "bgs_devtrain.yaml").write_text(yaml.safe_dump([{"filepath": "b.wav", "classname": "park"}]))
     inside, _ = load_regions(corpus / "data/cry/isolated_devtrain", "cry", None, corpus)
     assert [region.source for region in inside] == ["same", "same"]
+
+
+def test_words_run_from_begin_to_end_and_count_where_their_centre_is():
+    row = spans(
+        (0, 0.1, "SIL"), (0.1, 0.1, "F_B"), (0.2, 0.1, "AO1_I"), (0.3, 0.1, "R_E"), (0.4, 0.1, "AH0_S"),
+        (0.5, 0.1, "SPN_S"), (0.6, 0.1, "T_B"), (0.7, 0.1, "SIL"), (0.8, 0.1, "T_E"), (0.9, 0.1, "AH0_S"),
+    )  # fmt: skip
+    assert [word for word, *_ in split_words(row)] == ["F_B AO1_I R_E", "AH0_S", "AH0_S"]
+    regions = [Region("a", "x", ((250_000, S),), row), Region("b", "y", ((0, 250_000), (900_000, S)), row)]
+    assert count_words(regions) == [("AH0_S", 3, 2), ("F_B AO1_I R_E", 1, 1)]
 
 
 def test_inventory_leaves_out_what_is_no_phone(corpus):

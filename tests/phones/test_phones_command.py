@@ -76,7 +76,7 @@ def test_all_files_are_there_and_the_same_again(corpus):
     assert run(corpus) == run(corpus, out="again") == 0
     names = sorted(path.name for path in (corpus / "out").iterdir())
     assert names == sorted(
-        ["phones.md", "phones.csv", "summary.csv", "comparisons.csv", "table2.csv"]
+        ["phones.md", "phones.csv", "summary.csv", "comparisons.csv", "table2.csv", "words.csv"]
         + [f"figure2{where}.{kind}" for where in ("", "_mixtures") for kind in ("png", "pdf")]
     )
     for name in names:
