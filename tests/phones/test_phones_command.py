@@ -1,6 +1,7 @@
 """``pysed phones``: its files, and what it says to bad data."""
 
 import csv
+import math
 import shutil
 
 import numpy as np
@@ -70,6 +71,34 @@ def test_log_odds_point_the_right_way_and_the_background_has_none(corpus):
     assert found["SPN"] > 0 > found["SIL"]
     assert (table.log_odds_low < table.log_odds).all() and (table.log_odds < table.log_odds_high).all()
     assert np.isnan(analysis.table("background", "background", "phone").log_odds).all()
+
+
+def test_log_odds_of_the_analysis_are_those_of_the_ctm(corpus):
+    analysis = analyse(corpus / "data", ["cry", "knock"])
+    # By hand, in events of each place and class, then in the background.
+    parts = {
+        ("cry", "isolated"): {"SIL": 2, "EH": 2, "T": 2},
+        ("cry", "mixtures"): {"M": 2, "EH": 2},
+        ("knock", "isolated"): {"SIL": 2, "SPN": 2, "T": 2},
+        ("knock", "mixtures"): {"M": 2, "SPN": 2},
+        ("background", "background"): {"SIL": 8, "M": 4, "EH": 2, "SPN": 2},
+    }
+    names = ["EH", "M", "SIL", "SPN", "T"]
+    pooled = {name: sum(part.get(name, 0) for part in parts.values()) for name in names}
+    mass = len(names)
+    for key, counts in parts.items():
+        table = analysis.table(*key, "phone")
+        assert dict(zip(table.phones, table.amount.tolist(), strict=True)) == {n: counts.get(n, 0) for n in names}
+        if key[0] == "background":
+            continue
+        odds = dict(zip(table.phones, table.log_odds, strict=True))
+        for name in names:
+            alpha = mass * pooled[name] / sum(pooled.values())
+            sides = []
+            for part in (counts, parts["background", "background"]):
+                mine = part.get(name, 0) + alpha
+                sides.append(math.log(mine / (sum(part.values()) + mass - mine)))
+            assert odds[name] == pytest.approx(sides[0] - sides[1], rel=1e-12)
 
 
 def test_all_files_are_there_and_the_same_again(corpus):
