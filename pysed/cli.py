@@ -7,6 +7,7 @@ from pysed.errors import DataError
 
 COMMANDS = {
     "corpus": ("pysed.corpus.main", "mixtures and data directories from a corpus folder"),
+    "fetch": ("pysed.fetch.main", "a corpus or a recogniser's model from the network or a folder"),
     "feats": ("pysed.features.main", "front ends and feature archives"),
     "train": ("pysed.train.main", "train a detector on a data directory"),
     "infer": ("pysed.detect.infer", "scores and events of a data directory"),

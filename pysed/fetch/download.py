@@ -1,0 +1,197 @@
+"""Files over HTTP: resumed where they broke off, checked by size and md5, present under their name only when whole.
+
+A file grows as ``<name>.part``, is asked for from where it stands (RFC 9110 range requests; a server without ranges
+sends it from the start), and is renamed when size and checksum are right. A part outlives every interruption.
+"""
+
+import errno
+import fcntl
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pysed.errors import DataError
+from pysed.fetch.manifest import RemoteFile
+
+CHUNK = 1 << 20
+ATTEMPTS = 5  # in a row without a single new byte
+TIMEOUT_S = 60.0
+Progress = Callable[[int], object]
+
+
+class _Absent(Exception):
+    """This address does not have the file, or has another: the next one is asked."""
+
+
+def file_md5(path: Path, progress: Progress | None = None) -> str:
+    """md5 of a file as hex digits; ``progress`` is told the bytes read."""
+    digest = hashlib.md5()
+    with open(path, "rb") as stream:
+        while block := stream.read(CHUNK):
+            digest.update(block)
+            if progress:
+                progress(len(block))
+    return digest.hexdigest()
+
+
+def check_present(path: Path, remote: RemoteFile) -> None:
+    """Raise DataError where a file that is already there has not the published size or md5."""
+    size = path.stat().st_size
+    if remote.size is not None and size != remote.size:
+        raise DataError(f"{path}: {size} bytes; expected {remote.size}; remove it to fetch it anew")
+    if remote.md5 is not None and (found := file_md5(path)) != remote.md5:
+        raise DataError(f"{path}: md5 {found}; expected {remote.md5}; remove it to fetch it anew")
+
+
+def fetch_file(
+    remote: RemoteFile,
+    folder: Path,
+    mirrors: tuple[str, ...] = (),
+    progress: Progress | None = None,
+    wait_s: float = 2.0,
+    attempts: int = ATTEMPTS,
+) -> Path:
+    """Fetch one file into ``folder``, going on from ``<name>.part``; returns its path.
+
+    Addresses are tried in order: each mirror with the file's name, then the file's own. ``progress`` is told bytes
+    gained (negative: thrown away). Waits ``wait_s`` seconds, doubled each time, between attempts that bring nothing.
+    Raises DataError, the part kept, when no address has the file or it cannot be finished; a part whose checksum is
+    wrong is of no use and removed.
+    """
+    path, part = folder / remote.name, folder / f"{remote.name}.part"
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        check_present(path, remote)
+        return path
+    urls = [f"{mirror.rstrip('/')}/{remote.name}" for mirror in mirrors] + [remote.url]
+    reasons = []
+    with _locked(part) as stream:
+        for url in urls:
+            try:
+                _complete(remote, url, stream, part, progress or (lambda _: None), wait_s, attempts)
+            except _Absent as reason:
+                reasons.append(f"{url}: {reason}")
+                continue
+            os.fsync(stream.fileno())
+            os.replace(part, path)
+            return path
+        stream.seek(0, os.SEEK_END)
+        empty = stream.tell() == 0
+    if empty:
+        part.unlink(missing_ok=True)
+    kept = "" if empty else f"; {part} is kept and run again goes on from there"
+    raise DataError(
+        f"{'; '.join(reasons)}{kept}; a mirror can be named with PYSED_MIRROR, a folder with --download-dir"
+    )
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[BinaryIO]:
+    with open(part, "a+b", buffering=0) as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"{part}: another process is fetching it; wait for it or end it") from None
+        yield stream
+
+
+def _complete(
+    remote: RemoteFile, url: str, stream: BinaryIO, part: Path, progress: Progress, wait_s: float, attempts: int
+) -> None:
+    """Bring the part to its full size and see to its checksum, from one address."""
+    restarted = False
+    failures, delay_s = 0, wait_s
+    while True:
+        stream.seek(0, os.SEEK_END)
+        start = stream.tell()
+        try:
+            whole = remote.size is not None and start == remote.size and start > 0
+            if not whole:
+                _transfer(remote, url, stream, start, progress)
+        except (OSError, http.client.HTTPException) as error:
+            stream.seek(0, os.SEEK_END)
+            gained = stream.tell() > start
+            failures, delay_s = (1, wait_s) if gained else (failures + 1, delay_s * 2)
+            if failures >= attempts:
+                raise _Absent(f"{_reason(error)}, {failures} times in a row") from None
+            time.sleep(min(delay_s, 60))
+            continue
+        found = file_md5(part) if remote.md5 is not None else None
+        if found == remote.md5:
+            return
+        progress(-stream.seek(0, os.SEEK_END))
+        stream.truncate(0)
+        if start == 0 or restarted:  # all of it came from this address, and is wrong
+            raise _Absent(f"md5 {found}; expected {remote.md5}")
+        restarted = True  # the old beginning may be at fault: once more from the start
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+    return " ".join(str(reason).split())
+
+
+def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, start: int, progress: Progress) -> None:
+    """One request: append to the stream from ``start``; raises ConnectionError when it ends too early."""
+    request = urllib.request.Request(url, headers={"User-Agent": "pysed", "Accept-Encoding": "identity"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and start:  # the part is as long as the file, or longer
+            length = error.headers.get("Content-Range", "").rpartition("/")[2]
+            if remote.size is None and length == str(start):
+                return
+            progress(-start)
+            stream.truncate(0)
+            raise ConnectionError("the server's file is shorter than the part; from the start") from None
+        if error.code in (408, 425, 429) or error.code >= 500:
+            raise ConnectionError(f"HTTP {error.code} {error.reason}") from None
+        raise _Absent(f"HTTP {error.code} {error.reason}") from None
+    with response:
+        begin, total = _extent(response, start)
+        if begin != start:
+            progress(begin - start)
+            stream.truncate(begin)
+        if remote.size is not None and total is not None and total != remote.size:
+            raise _Absent(f"{total} bytes; expected {remote.size}")
+        wanted = remote.size if remote.size is not None else total
+        position = begin
+        while block := response.read(CHUNK):
+            if wanted is not None and position + len(block) > wanted:
+                raise _Absent(f"more than the expected {wanted} bytes")
+            _write(stream, block, remote.name)
+            position += len(block)
+            progress(len(block))
+        if wanted is not None and position < wanted:
+            raise ConnectionError(f"cut at {position} of {wanted} bytes")
+
+
+def _write(stream: BinaryIO, block: bytes, name: str) -> None:
+    try:
+        while block:
+            block = block[stream.write(block) :]
+    except OSError as error:
+        reason = "disk full; free some" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"{error.strerror}; mend it"
+        raise DataError(f"{name}.part: {reason} and run again: it goes on from there") from None
+
+
+def _extent(response: http.client.HTTPResponse, start: int) -> tuple[int, int | None]:
+    """Where the answer begins (``start``, or 0 without ranges) and the whole file's size, None if not said."""
+    if response.status == 206:
+        unit, _, spec = response.headers.get("Content-Range", "").partition(" ")
+        first, _, rest = spec.partition("-")
+        if unit != "bytes" or first != str(start):
+            raise _Absent(f"answered with range {spec!r}; asked from {start}")
+        length = rest.rpartition("/")[2]
+        return start, int(length) if length.isdigit() else None
+    length = response.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdigit() else None

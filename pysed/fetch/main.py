@@ -1,0 +1,45 @@
+"""``pysed fetch``: the archives of a corpus or of a recogniser's model, from the network or a folder."""
+
+import argparse
+import os
+from pathlib import Path
+
+from pysed.fetch.collect import accept_licence, collect, mirrors_from
+from pysed.fetch.manifest import load_manifest
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pysed fetch", description=__doc__, epilog="PYSED_MIRROR: addresses to try first, joined by spaces"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    corpus = commands.add_parser("corpus", help="fetch, check and unpack a corpus in the TUT layout")
+    model = commands.add_parser("model", help="fetch a Kaldi chain model and arrange its folder")
+    for command in (corpus, model):
+        command.add_argument("--manifest", type=Path, required=True, help="conf/downloads/<name>.yaml")
+        command.add_argument("--download-dir", type=Path, default=Path("downloads"))
+        command.add_argument("--accept-licence", action="store_true")
+        command.add_argument("--remove-archives", action="store_true", help="delete each archive once it is unpacked")
+        command.add_argument("out", type=Path)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed fetch``; returns the exit code."""
+    options = _parser().parse_args(argv)
+    manifest = load_manifest(options.manifest)
+    mirrors = mirrors_from(os.environ)
+    if options.command == "corpus":
+        from pysed.fetch import tut
+
+        accept_licence(manifest, options.out / ".licence", options.accept_licence)
+        collect(manifest, options.download_dir, options.out, tut.place_member, mirrors, options.remove_archives)
+        tut.verify_corpus(options.out)
+    else:
+        from pysed.fetch import chain_model
+
+        source = options.out.with_name(f".{options.out.name}.unpacked")
+        accept_licence(manifest, source / ".licence", options.accept_licence)
+        collect(manifest, options.download_dir, source, chain_model.place_member, mirrors, options.remove_archives)
+        chain_model.arrange_model(source, options.out)
+    return 0
