@@ -21,6 +21,13 @@ def _parser() -> argparse.ArgumentParser:
     mix.add_argument("--nj", type=int, default=1)
     mix.add_argument("--out", type=Path, required=True)
 
+    ready = commands.add_parser("ready", help="a ready-made set of mixture_data/ as a Kaldi data directory")
+    for option in ("--source", "--out"):
+        ready.add_argument(option, type=Path, required=True)
+    for option in ("--event", "--subset"):
+        ready.add_argument(option, required=True)
+    ready.add_argument("--nj", type=int, default=1)
+
     isolate = commands.add_parser("isolate", help="cut the bare events of a class into a Kaldi data directory")
     for option in ("--source", "--out"):
         isolate.add_argument(option, type=Path, required=True)
@@ -61,6 +68,10 @@ def main(argv: list[str]) -> int:
         from pysed.corpus.datadir import validate_data_dir
 
         validate_data_dir(options.folder)
+    elif options.command == "ready":
+        from pysed.corpus.official_build import make_ready
+
+        make_ready(options.source, options.event, options.subset, options.out, max(1, options.nj))
     else:
         from pysed.corpus.build import make_isolated, make_mixtures
         from pysed.corpus.recipes import CorpusSettings
@@ -71,6 +82,8 @@ def main(argv: list[str]) -> int:
             if options.nj < 1 or (options.num_mixtures is not None and options.num_mixtures < 1):
                 raise DataError("pysed corpus mix: --nj and --num-mixtures: expected a number of at least 1")
             settings = CorpusSettings.load(options.config)
+            if settings.official:
+                from pysed.corpus.official_build import make_official as make_mixtures
             make_mixtures(
                 options.source, options.event, options.subset, settings, options.out, options.num_mixtures, options.nj
             )

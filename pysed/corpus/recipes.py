@@ -31,6 +31,7 @@ class CorpusSettings:
     rate_hz: int | None = None
     validation_fraction: float = 0.1
     variation: float = 0.0  # share of the training mixtures that are varied
+    official: bool = False  # mixtures exactly as the official synthesizer's (pysed.corpus.official)
 
     @classmethod
     def load(cls, path: str | Path) -> "CorpusSettings":
@@ -50,6 +51,8 @@ class CorpusSettings:
         settings = cls(**{**content, "ebrs": tuple(content.get("ebrs", (-6, 0, 6)))})
         if not (isinstance(settings.mixtures, dict) and all(_positive(n) for n in settings.mixtures.values())):
             raise DataError(f"{path}: mixtures: {settings.mixtures!r}; expected subset: number")
+        if not isinstance(settings.official, bool):
+            raise DataError(f"{path}: official: {settings.official!r}; expected true or false")
         for key, (low, high) in _RANGES.items():
             value = getattr(settings, key)
             if not isinstance(value, int | float) or not low <= value <= high:
