@@ -15,20 +15,24 @@ num_mixtures=
 epochs=
 nj=2
 seeds=1
+accept_licence=false
+download_dir=downloads
 help_message="Usage: $0 [options]
 Trains and scores rare sound event detectors; every stage can be run alone once the earlier ones have run.
 
   --stage N, --stop-stage N   first and last stage, inclusive (0, 8)
   --event NAME|all            event class (all)
   --system NAME[,NAME...]|all systems of conf/systems/ (cbrnn,gradual)
-  --corpus NAME|DIR           demo, or a folder in the TUT layout, holding source_data/ (demo)
-  --asr NAME|DIR              demo, or a folder with a Kaldi chain model (demo)
+  --corpus NAME|DIR           demo, tut2017, or a folder in the TUT layout, holding source_data/ (demo)
+  --asr NAME|DIR              demo, librispeech, or a folder with a Kaldi chain model (demo)
   --layer NODE                nnet3 node of the ASR features (prefinal-l)
   --exp DIR                   where results go (exp)
   --num-mixtures N            training mixtures per class (the corpus's configuration)
   --epochs N                  training epochs (the system's configuration)
   --nj N                      parallel jobs (2)
   --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
+  --accept-licence            accept a corpus's licence without being asked
+  --download-dir DIR          where archives are kept, or are already (downloads)
 
 Stages
   0  set-up: environment, corpus, ASR model
@@ -43,7 +47,8 @@ Stages
 
 if active 0; then
   log "stage 0: set-up: corpus $corpus -> $source_dir; ASR model $asr_dir"
-  local/prepare_corpus.sh --nj "$nj" "$source_dir" "$data"
+  local/prepare_corpus.sh --nj "$nj" "${fetch_options[@]}" "$source_dir" "$data"
+  local/prepare_model.sh "${model_options[@]}" "$asr_dir"
 fi
 resolve_events
 

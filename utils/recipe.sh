@@ -17,10 +17,10 @@ active() { ((stage <= $1 && $1 <= stop_stage)); }
 
 # The corpus: its name, folder and settings.
 case $corpus in
-  demo) corpus_name=demo source_dir=data/demo ;;
+  demo | tut2017) corpus_name=$corpus source_dir=data/$corpus ;;
   *)
     [[ -d $corpus/source_data ]] ||
-      die "$0: --corpus $corpus: neither a known corpus (demo) nor a folder holding source_data/"
+      die "$0: --corpus $corpus: neither a known corpus (demo, tut2017) nor a folder holding source_data/"
     source_dir=$(realpath "$corpus")
     corpus_name=$(basename "$source_dir")
     [[ $corpus_name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ && $corpus_name != demo ]] ||
@@ -33,10 +33,22 @@ for corpus_config in "$source_dir/corpus.yaml" "conf/corpora/$corpus_name.yaml" 
   if [[ -f $corpus_config ]]; then break; fi
 done
 
+[[ $corpus != tut2017 || -d $source_dir/source_data ]] || active 0 ||
+  die "$0: --corpus tut2017: no $source_dir/source_data; run stage 0"
+fetch_options=(--accept-licence "$accept_licence" --download-dir "$download_dir")
+
 # The ASR model: a folder of models/, or any folder of that layout.
 asr_dir=$asr
+model_options=("${fetch_options[@]}")
 [[ $asr == */* ]] || asr_dir=models/$asr
-[[ -s $asr_dir/final.mdl ]] || die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo or a Kaldi chain model's folder"
+if [[ $asr == librispeech ]]; then
+  # shellcheck disable=SC2034 # of run.sh
+  model_options+=(--manifest conf/downloads/librispeech.yaml)
+  [[ -s $asr_dir/final.mdl ]] || active 0 || die "$0: --asr librispeech: no final.mdl in $asr_dir; run stage 0"
+else
+  [[ -s $asr_dir/final.mdl ]] ||
+    die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech or a Kaldi chain model's folder"
+fi
 [[ $layer =~ ^[A-Za-z0-9_.-]+$ ]] || die "$0: --layer $layer: expected the name of an nnet3 node"
 
 # Systems, their front ends, and seeds.
