@@ -24,7 +24,7 @@ _BATCH = 16
 
 
 def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
-    """(utterance, features (T, F), recogniser features (ceil(T / 2), A) or None) of a data directory, in its order.
+    """(utterance, features (T, F), recogniser features (T100, A) or None) of a data directory, in its order.
 
     Raises DataError for missing archives or utterances, widths that are not the model's, values that are not finite.
     """
@@ -51,7 +51,8 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
                 if not np.isfinite(matrix).all():
                     raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
                 streams.append(matrix)
-            asr = to_grid(streams[1], hop_s=HOP_S, num_frames=-(-len(streams[0]) // 2)) if len(streams) > 1 else None
+            num_scores = -(-len(streams[0]) // detector.frames_per_label)
+            asr = to_grid(streams[1], hop_s=HOP_S, num_frames=num_scores) if len(streams) > 1 else None
             yield name, streams[0], asr
     finally:
         for table in tables:
@@ -96,7 +97,13 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
     subset = data.resolve().name
     detected: EventLists = {}
     for name, file in names.items():
-        event = detect_event(scores[name], detector.t_base, detector.beta, max_gap_s=detector.max_gap_s)
+        event = detect_event(
+            scores[name],
+            detector.t_base,
+            detector.beta,
+            max_gap_s=detector.max_gap_s,
+            median_frames=detector.config.median_frames,
+        )
         detected[file] = [] if event is None else [Event(*event, detector.event)]
     judged = evaluate(reference, detected, detector.event)
     out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pysed.audio import duration_of, read_audio, resample
-from pysed.detect.postprocess import HOP_S, bridge, detect_event, find_runs, frame_time, gap_frames, median_filter
+from pysed.detect.postprocess import (
+    HOP_S,
+    MEDIAN_FRAMES,
+    bridge,
+    detect_event,
+    find_runs,
+    frame_time,
+    gap_frames,
+    median_filter,
+)
 from pysed.detect.streams import RATE_HZ, AsrFeatures, as_int16_values, find_asr_model, sed_features
 from pysed.features.alignment import to_grid
 from pysed.features.frontend import FrontEnd
@@ -82,7 +91,8 @@ def score_samples(samples: np.ndarray, models: list[LoadedModel]) -> list[np.nda
         if model.asr is not None:
             if id(model.asr) not in rows:
                 rows[id(model.asr)] = model.asr.compute(samples)
-            grid = to_grid(rows[id(model.asr)], hop_s=HOP_S, num_frames=-(-len(feats) // 2))
+            num_scores = -(-len(feats) // model.frontend.frames_per_label)
+            grid = to_grid(rows[id(model.asr)], hop_s=HOP_S, num_frames=num_scores)
         scores.append(model.detector.scores(feats, grid))
     return scores
 
@@ -137,21 +147,23 @@ def detect_recording(path: str | Path, models: list[LoadedModel]) -> list[list[D
     duration_s = duration_of(path)
     found = []
     for model, (scores, mean) in zip(models, score_recording(path, models), strict=True):
-        detector = model.detector
+        detector, median = model.detector, model.detector.config.median_frames
         if duration_s <= WINDOW_S:
             threshold = detector.t_base + detector.beta * float(mean[0])
-            event = detect_event(scores, threshold, max_gap_s=detector.max_gap_s)
+            event = detect_event(scores, threshold, max_gap_s=detector.max_gap_s, median_frames=median)
             spans = [] if event is None else [event]
         else:
-            spans = all_events(scores, detector.t_base + detector.beta * mean, detector.max_gap_s)
+            spans = all_events(scores, detector.t_base + detector.beta * mean, detector.max_gap_s, median)
         found.append([_detection(span, scores, detector.event, duration_s) for span in spans])
     return found
 
 
-def all_events(scores: np.ndarray, threshold: np.ndarray, max_gap_s: float | None) -> list[tuple[float, float]]:
+def all_events(
+    scores: np.ndarray, threshold: np.ndarray, max_gap_s: float | None, median_frames: int = MEDIAN_FRAMES
+) -> list[tuple[float, float]]:
     """Every run above a threshold, both (T,): median filter, gaps closed, (onset, offset) in seconds."""
     gap = gap_frames(LONG_GAP_S if max_gap_s is None else max_gap_s)
-    runs = bridge(find_runs(median_filter((scores > threshold)[None])), gap)
+    runs = bridge(find_runs(median_filter((scores > threshold)[None], median_frames)), gap)
     return [(float(frame_time(a)), float(frame_time(b))) for a, b in zip(runs.start, runs.end, strict=True)]
 
 

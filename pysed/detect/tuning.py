@@ -141,8 +141,9 @@ def distance_to_prior(
     return parts[0][:, None, None] + parts[1][None, :, None] + parts[2][None, None, :]
 
 
-def average_f(scores: np.ndarray, reference_onset_s: np.ndarray) -> float | None:
-    """Event-based F, the mean over thresholds from 0.1 to 0.9, without tuning: (N, T) scores, (N,) onsets.
+def average_f(scores: np.ndarray, reference_onset_s: np.ndarray, **settings) -> float | None:
+    """Event-based F, the mean over thresholds from 0.1 to 0.9, without tuning: (N, T) scores, (N,) onsets, ``settings``
+    as for sweep().
 
     Where the best F of a small set jumps from epoch to epoch with the threshold that suits it, this does not.
     None without a reference event.
@@ -150,7 +151,7 @@ def average_f(scores: np.ndarray, reference_onset_s: np.ndarray) -> float | None
     if not len(reference_onset_s) or np.isnan(reference_onset_s).all():
         return None
     thresholds = tuple(t for t in T_BASES if 0.1 <= t <= 0.9)
-    f_measure, _ = rates(sweep(scores, reference_onset_s, thresholds, (PRIOR[1],), (PRIOR[2],)))
+    f_measure, _ = rates(sweep(scores, reference_onset_s, thresholds, (PRIOR[1],), (PRIOR[2],), **settings))
     return float(f_measure.mean())
 
 

@@ -14,6 +14,9 @@ import yaml
 
 from pysed.errors import DataError
 
+#: What a frame of labels and scores covers; stored frames have to fit it a whole number of times.
+SCORE_MS = 100.0
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -38,6 +41,11 @@ class FrontEnd:
     def hop_s(self) -> float:
         """Seconds a stored frame covers: frame t is [t·hop_s, (t+1)·hop_s)."""
         return self.frame_shift_ms * self.average_frames / 1000
+
+    @property
+    def frames_per_label(self) -> int:
+        """Stored frames to a 100 ms frame of labels and scores: 2 of logmel40's 50 ms."""
+        return round(SCORE_MS / (self.frame_shift_ms * self.average_frames))
 
     @property
     def feature_dim(self) -> int:
@@ -100,12 +108,26 @@ class FrontEnd:
             ("preemphasis", 0 <= self.preemphasis <= 1, "0 to 1"),
             ("dither", self.dither >= 0, "0 or more"),
             ("average_frames", self.average_frames >= 1, "1 or more"),
+            (
+                "average_frames",
+                _divides(self.frame_shift_ms * self.average_frames, SCORE_MS),
+                f"frame_shift_ms {self.frame_shift_ms:g} times it to divide the {SCORE_MS:g} ms of a score",
+            ),
             ("context_frames", self.context_frames >= 0, "0 or more"),
             ("window_type", self.window_type in WINDOWS, f"one of {', '.join(WINDOWS)}"),
         ]
         for key, holds, expected in rules:
             if not holds:
                 raise DataError(f"{place}: {key} {getattr(self, key)}; expected {expected}")
+
+
+def _divides(part: float, whole: float) -> bool:
+    return part > 0 and round(whole / part) >= 1 and abs(part * round(whole / part) - whole) < 1e-6
+
+
+def frames_per_label(frontend: dict[str, Any] | None) -> int:
+    """Stored frames to a score frame by a front end's as_dict(); of none, the paper's two."""
+    return 2 if frontend is None else FrontEnd.from_dict(frontend).frames_per_label
 
 
 WINDOWS = ("hamming", "hanning", "povey", "rectangular", "sine", "blackman")

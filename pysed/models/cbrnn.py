@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from pysed.errors import DataError
 from pysed.models import native
 from pysed.models.attention import SpectralAttention, TemporalAttention
-from pysed.models.layers import FIRST_POOL, FirstConvolution, Gru, NormReluDropout, pool_sum
+from pysed.models.layers import FIRST_POOL, FirstConvolution, Gru, NormReluDropout, pool_sum, stack_context
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
@@ -20,23 +19,17 @@ if TYPE_CHECKING:
 _SECOND_POOL = 4
 
 
-def build(config: "SystemConfig", num_features: int, asr_dim: int) -> "Cbrnn":
-    """The network of a configuration; ``asr_dim`` > 0 makes it the gradual network."""
-    return Cbrnn(config, num_features, asr_dim)
+def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Cbrnn":
+    """The network of a configuration; ``asr_dim`` > 0 makes it the gradual network.
 
-
-def stack_context(x: torch.Tensor, context: int) -> torch.Tensor:
-    """Each frame with its neighbours; edge frames repeat. x: (B, T, F) -> (B, T, F·(2·context + 1)).
-
-    Value f·(2c+1) + k is bin f of frame t + k - c: bins stay in order, so the axis is one frequency axis for the
-    convolutions, not five spectra one above the other.
+    Raises DataError for a front end of other than two frames to a score, which is what the first pool makes one.
     """
-    if not context:
-        return x
-    batch, num_frames, _ = x.shape
-    padded = functional.pad(x.transpose(1, 2), (context, context), mode="replicate")  # (B, T, F) -> (B, F, T + 2c)
-    windows = padded.unfold(2, num_frames, 1)  # (B, F, 2c + 1, T)
-    return windows.permute(0, 3, 1, 2).reshape(batch, num_frames, -1)  # -> (B, T, F, 2c + 1) -> (B, T, F·(2c + 1))
+    if frames_per_label != FIRST_POOL[1]:
+        raise DataError(
+            f"{config.frontend}: {frames_per_label} frames to a 100 ms score; model {config.model} expects "
+            f"{FIRST_POOL[1]} of 50 ms; choose another front end"
+        )
+    return Cbrnn(config, num_features, asr_dim)
 
 
 class Cbrnn(nn.Module):
@@ -75,10 +68,11 @@ class Cbrnn(nn.Module):
             config.gru_hidden,
             config.gru_layers,
             batch_first=True,
-            bidirectional=True,
+            bidirectional=config.bidirectional,
             dropout=config.dropout if config.gru_layers > 1 else 0.0,
         )
-        into_classifier = 2 * config.gru_hidden + (asr_dim if self.asr_entry == "classifier" else 0)
+        into_classifier = config.gru_hidden * (2 if config.bidirectional else 1)
+        into_classifier += asr_dim if self.asr_entry == "classifier" else 0
         if config.classifier_hidden:
             self.classifier: nn.Module = nn.Sequential(
                 nn.Linear(into_classifier, config.classifier_hidden),
@@ -98,7 +92,7 @@ class Cbrnn(nn.Module):
             asr = self.asr_dropout(asr)
         if asr is not None and self.asr_entry == "gru":
             x = torch.cat((x, asr), dim=-1)
-        x = self.gru(x)  # (B, T/2, 2H)
+        x = self.gru(x)  # (B, T/2, H · directions)
         if asr is not None and self.asr_entry == "classifier":
             x = torch.cat((x, asr), dim=-1)
         return self.classifier(x).squeeze(-1)

@@ -1,12 +1,55 @@
-"""Layers of the convolutional recurrent networks, each with a compiled form for CPUs and a plain one for the rest."""
+"""Layers that the networks share; the costly ones have a compiled form for CPUs and a plain one for the rest."""
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from pysed.errors import DataError
 from pysed.models import native
 
+if TYPE_CHECKING:
+    from pysed.train.config import SystemConfig
+
 FIRST_POOL = (4, 2)
+
+
+def stack_context(x: torch.Tensor, context: int) -> torch.Tensor:
+    """Each frame with its neighbours; edge frames repeat. x: (B, T, F) -> (B, T, F·(2·context + 1)).
+
+    Value f·(2c+1) + k is bin f of frame t + k - c: bins stay in order, so the axis is one frequency axis for the
+    convolutions, not five spectra one above the other.
+    """
+    if not context:
+        return x
+    batch, num_frames, _ = x.shape
+    padded = functional.pad(x.transpose(1, 2), (context, context), mode="replicate")  # (B, T, F) -> (B, F, T + 2c)
+    windows = padded.unfold(2, num_frames, 1)  # (B, F, 2c + 1, T)
+    return windows.permute(0, 3, 1, 2).reshape(batch, num_frames, -1)  # -> (B, T, F, 2c + 1) -> (B, T, F·(2c + 1))
+
+
+def to_score_frames(logits: torch.Tensor, frames_per_label: int) -> torch.Tensor:
+    """The mean logit of each score frame's feature frames. logits: (B, T), T a multiple -> (B, T / frames_per_label).
+
+    A frame's odds are then the geometric mean of its parts', and every part has a gradient.
+    """
+    return logits.unflatten(-1, (-1, frames_per_label)).mean(dim=-1)
+
+
+def dense_layers(num_values: int, hidden: int, num_hidden: int, dropout: float) -> nn.Sequential:
+    """``num_hidden`` times dense, ReLU, dropout; then one logit. (..., num_values) -> (..., 1)."""
+    layers: list[nn.Module] = []
+    for _ in range(num_hidden):
+        layers += [nn.Linear(num_values, hidden), nn.ReLU(), nn.Dropout(dropout)]
+        num_values = hidden
+    return nn.Sequential(*layers, nn.Linear(num_values, 1))
+
+
+def refuse_recogniser(config: "SystemConfig", asr_dim: int) -> None:
+    """DataError for a system of a one-stream model whose configuration asks for recogniser features."""
+    if asr_dim:
+        raise DataError(f"{config.system}: model {config.model} takes no recogniser features; set asr: false")
 
 
 class FirstConvolution(nn.Conv2d):

@@ -8,7 +8,7 @@ otherwise left as they are: they cannot be computed anew here.
 
 import numpy as np
 
-from pysed.train.clips import FRAMES_PER_LABEL, Clips
+from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 
 
@@ -20,7 +20,7 @@ def augment(
     config: SystemConfig,
     random: np.random.Generator,
 ) -> None:
-    """Change a batch in place. features: (B, T, F) log energies, asr: (B, T/2, A) or None, labels: (B, T/2).
+    """Change a batch in place. features: (B, T, F) log energies, asr: (B, T100, A) or None, labels: (B, T100).
 
     As far as the configuration asks: the clip is turned in time (what leaves at the end enters at the start), another
     clip without an event is added to it in power, its spectrum is shifted along the mel axis.
@@ -30,7 +30,7 @@ def augment(
     for index in range(num_clips):
         if config.time_shift:
             turn = int(random.integers(labels.shape[1]))
-            features[index] = np.roll(features[index], turn * FRAMES_PER_LABEL, axis=0)
+            features[index] = np.roll(features[index], turn * clips.frames_per_label, axis=0)
             labels[index] = np.roll(labels[index], turn)
             if asr is not None:
                 asr[index] = np.roll(asr[index], turn, axis=0)

@@ -10,6 +10,7 @@ import torch
 
 from pysed.atomic import atomic_path
 from pysed.errors import DataError
+from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import apply_normalisation
 from pysed.models import build_model
 from pysed.train.config import SystemConfig, config_from_dict
@@ -51,21 +52,27 @@ class Detector:
     max_gap_s: float | None
     seed: int
 
+    @property
+    def frames_per_label(self) -> int:
+        """Feature frames to a score, by the front end."""
+        return frames_per_label(self.frontend)
+
     def scores(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
         """Event probability of each 100 ms frame.
 
-        features: (T, F) unnormalised 50 ms frames, asr: (ceil(T / 2), A) unnormalised on the 100 ms grid or None
-        -> (ceil(T / 2),) float32. An odd last frame is repeated.
+        features: (T, F) unnormalised, n = frames_per_label frames to a score; asr: (ceil(T / n), A) unnormalised on the
+        100 ms grid or None -> (ceil(T / n),) float32. The last frame is repeated to fill a score's.
         """
         return self.scores_of_clips(features[None], None if asr is None else asr[None])[0]
 
     def scores_of_clips(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
-        """As scores(), of clips of equal length: (N, T, F), (N, ceil(T / 2), A) or None -> (N, ceil(T / 2))."""
+        """As scores(), of clips of equal length: (N, T, F), (N, ceil(T / n), A) or None -> (N, ceil(T / n))."""
         if (asr is not None) != self.config.asr:
             raise ValueError(f"system {self.config.system} takes {'two streams' if self.config.asr else 'one stream'}")
         x = np.asarray(features, dtype=np.float32)
-        if x.shape[1] % 2:
-            x = np.concatenate((x, x[:, -1:]), axis=1)
+        missing = -x.shape[1] % self.frames_per_label
+        if missing:
+            x = np.concatenate((x, np.repeat(x[:, -1:], missing, axis=1)), axis=1)
         x = apply_normalisation(x, self.normalisation["features"])
         if asr is not None:
             asr = apply_normalisation(np.asarray(asr, dtype=np.float32), self.normalisation["asr"])
@@ -73,7 +80,7 @@ class Detector:
 
 
 def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None, batch_size: int = 16) -> np.ndarray:
-    """Scores (N, T/2) of normalised clips (N, T, F), (N, T/2, A) or None. The model is left in evaluation mode."""
+    """Scores (N, T100) of normalised clips (N, T, F), (N, T100, A) or None. The model is left in evaluation mode."""
     model.eval()
     device = next(model.parameters()).device
     scores = []
@@ -100,7 +107,7 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
     }
     num_features = len(normalisation["features"]["shift"])
     asr_dim = len(normalisation["asr"]["shift"]) if config.asr else 0
-    model = build_model(config, num_features, asr_dim)
+    model = build_model(config, num_features, asr_dim, frames_per_label(content["frontend"]))
     model.load_state_dict(content["state"])
     return Detector(
         config,

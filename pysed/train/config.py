@@ -38,6 +38,12 @@ class SystemConfig:
     asr_dropout: float = 0.3
     asr_entry: str = "classifier"
     classifier_hidden: int = 0
+    bidirectional: bool = True  # the GRU
+    dense_hidden: int = 50  # of systems that are dense layers: width and number of the hidden ones
+    dense_layers: int = 2
+
+    # Decisions
+    median_frames: int = 3  # of 100 ms, odd
 
     # Optimisation
     epochs: int = 30
@@ -76,6 +82,7 @@ _CHOICES = {
 }
 _AT_LEAST = {
     "context_frames": 0, "spectral_hidden": 1, "channels": 1, "temporal_hidden": 1, "gru_hidden": 1, "gru_layers": 1,
+    "dense_hidden": 1, "dense_layers": 0, "median_frames": 1,
     "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
     "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
     "average_decay": 0, "patience": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
@@ -110,6 +117,8 @@ def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:
         ):
             expected = f"more than {least}" if key in _ABOVE_ZERO else f"at least {least}"
             raise DataError(f"{place}: {key} {value}; expected {expected}{' and below 1' * (key in _BELOW_ONE)}")
+    if config.median_frames % 2 == 0:
+        raise DataError(f"{place}: median_frames {config.median_frames}; expected an odd number")
     return config
 
 

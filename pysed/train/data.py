@@ -8,7 +8,7 @@ import numpy as np
 from pysed.errors import DataError
 from pysed.features.normalise import apply_normalisation
 from pysed.train.augment import augment, mask
-from pysed.train.clips import FRAMES_PER_LABEL, HOP_S, Clips
+from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 
 
@@ -66,8 +66,11 @@ def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarr
     return labels
 
 
-def load_clips(folder: str | os.PathLike, names: list[str], event: str, config: SystemConfig) -> Clips:
-    """Features and labels of the named utterances of a data directory.
+def load_clips(
+    folder: str | os.PathLike, names: list[str], event: str, config: SystemConfig, frames_per_label: int = 2
+) -> Clips:
+    """Features and labels of the named utterances of a data directory, ``frames_per_label`` of the front end's frames
+    to a label.
 
     Reads ``feats_<frontend>.scp``, ``prefinal.scp`` if the system takes recogniser features, and ``events.tsv``.
     Raises DataError for missing utterances, clips of unequal length or features that are not finite.
@@ -76,12 +79,14 @@ def load_clips(folder: str | os.PathLike, names: list[str], event: str, config: 
     path = folder / f"feats_{config.frontend}.scp"
     features = _read_archive(path, names)
     shape = features[0].shape
-    num_frames = shape[0] // FRAMES_PER_LABEL
+    num_frames = shape[0] // frames_per_label
     for name, matrix in zip(names, features, strict=True):
         if matrix.shape != shape:
             raise DataError(f"{path}: {name}: {matrix.shape} frames x bins, others {shape}; expected equal clips")
-    if num_frames < 1 or shape[0] % FRAMES_PER_LABEL:
-        raise DataError(f"{path}: {shape[0]} frames a clip; expected an even number, two to a score")
+    if num_frames < 1 or shape[0] % frames_per_label:
+        raise DataError(
+            f"{path}: {shape[0]} frames a clip; expected a multiple of {frames_per_label}, the frames to a score"
+        )
     asr = None
     if config.asr:
         from pysed.features.alignment import to_grid
@@ -117,7 +122,7 @@ def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
 def make_batch(
     clips: Clips, chosen: np.ndarray, normalise: dict[str, dict], config: SystemConfig, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Normalised and augmented features (B, T, F), recogniser features (B, T/2, A) or None, labels (B, T/2)."""
+    """Normalised and augmented features (B, T, F), recogniser features (B, T100, A) or None, labels (B, T100)."""
     features, labels = clips.features[chosen], clips.labels[chosen]
     asr = None if clips.asr is None else apply_normalisation(clips.asr[chosen], normalise["asr"])
     augment(features, asr, labels, clips, config, random)

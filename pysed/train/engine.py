@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from pysed import __version__
 from pysed.atomic import atomic_open
-from pysed.detect.postprocess import detect_batch
+from pysed.detect.postprocess import MEDIAN_FRAMES, detect_batch
 from pysed.detect.tuning import Tuning, average_f, tune
 from pysed.errors import DataError
+from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import apply_normalisation, statistics
 from pysed.models import build_model
 from pysed.train import checkpoint
@@ -66,8 +67,8 @@ def train(
     """
     data = Path(data)
     split = read_split(data)
-    clips = load_clips(data, split["train"], event, config)
-    valid = load_clips(data, split["valid"], event, config)
+    clips = load_clips(data, split["train"], event, config, frames_per_label(frontend))
+    valid = load_clips(data, split["valid"], event, config, frames_per_label(frontend))
     check_events(clips, data, event, "train")
     check_events(valid, data, event, "valid")
     return fit(config, clips, valid, event, Path(out), seed, asr, frontend, command, stop_after)
@@ -93,7 +94,9 @@ def fit(
     normalise = {"features": statistics(clips.features, config.normalisation)}
     if clips.asr is not None:
         normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
-    model = build_model(config, clips.features.shape[2], 0 if clips.asr is None else clips.asr.shape[2]).to(device)
+    assert clips.frames_per_label == frames_per_label(frontend), "the front end is not the clips'"
+    asr_dim = 0 if clips.asr is None else clips.asr.shape[2]
+    model = build_model(config, clips.features.shape[2], asr_dim, clips.frames_per_label).to(device)
     model.bfloat16_maps = use_bfloat16(config.precision, device)  # type: ignore[assignment]
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -101,6 +104,7 @@ def fit(
     steps_per_epoch = max(1, len(clips.names) // config.batch_size)
     epochs = max(config.epochs, math.ceil(config.min_steps / steps_per_epoch))
     num_steps = epochs * steps_per_epoch
+    median = config.median_frames
 
     random = np.random.default_rng(seed)  # of batches and augmentation
     history: list[dict[str, Any]] = []
@@ -150,13 +154,13 @@ def fit(
             scores, valid_loss = validate(average, valid, normalise, positive_weight)
             if not math.isfinite(valid_loss):
                 raise DataError(not_finite(config, "a score of validation", epoch, step))
-            tuning = tune(scores, valid.onset_s)
+            tuning = tune(scores, valid.onset_s, median_frames=median)
             row = {
                 "epoch": epoch, "steps": epoch * steps_per_epoch, "loss": round(total / steps_per_epoch, 6),
-                "valid_loss": round(valid_loss, 6), "average_f": average_f(scores, valid.onset_s),
+                "valid_loss": round(valid_loss, 6), "average_f": average_f(scores, valid.onset_s, median_frames=median),
                 "f_measure": tuning.f_measure, "error_rate": tuning.error_rate,
-                "onset_delay_s": onset_delay(scores, valid.onset_s, tuning), "learning_rate": rate,
-                "seconds": round(time.monotonic() - started, 2),
+                "onset_delay_s": onset_delay(scores, valid.onset_s, tuning, median),
+                "learning_rate": rate, "seconds": round(time.monotonic() - started, 2),
             }  # fmt: skip
             history.append(row)
             say(log, " ".join(f"{key} {value:.4g}" for key, value in row.items() if value is not None))
@@ -171,7 +175,7 @@ def fit(
         # Thresholds are for the scores that detection will give: in float32.
         average.load_state_dict(best["state"])
         average.bfloat16_maps = False  # type: ignore[assignment]
-        tuned = tune(validate(average, valid, normalise, positive_weight)[0], valid.onset_s)
+        tuned = tune(validate(average, valid, normalise, positive_weight)[0], valid.onset_s, median_frames=median)
         final = {
             "format": checkpoint.FORMAT,
             "code_version": __version__,
@@ -238,9 +242,13 @@ def validate(
     return scores, float(loss)
 
 
-def onset_delay(scores: np.ndarray, onset_s: np.ndarray, tuning: Tuning) -> float | None:
+def onset_delay(
+    scores: np.ndarray, onset_s: np.ndarray, tuning: Tuning, median_frames: int = MEDIAN_FRAMES
+) -> float | None:
     """Median of detected minus true onset in seconds, of detections at most 3 s off; None without any."""
-    detected, _ = detect_batch(scores, tuning.t_base, tuning.beta, max_gap_s=tuning.max_gap_s)
+    detected, _ = detect_batch(
+        scores, tuning.t_base, tuning.beta, max_gap_s=tuning.max_gap_s, median_frames=median_frames
+    )
     delay = detected - onset_s
     delay = delay[np.abs(delay) <= 3]  # NaN compares as False
     return round(float(np.median(delay)), 4) if len(delay) else None

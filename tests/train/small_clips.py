@@ -20,28 +20,28 @@ def small_config(**changes) -> SystemConfig:
     return SystemConfig(system="small", **{**small, **changes})
 
 
-def make_clips(num_clips: int, seed: int = 0, asr: bool = False) -> Clips:
-    """Every second clip has an event of half a second or more: bins 10 to 20 are louder by 3."""
+def make_clips(num_clips: int, seed: int = 0, asr: bool = False, num_bins: int = 40, frames: int = 2) -> Clips:
+    """Every second clip has an event of half a second or more: bins 10 to 20 are louder by 3; ``frames`` to a label."""
     rng = np.random.default_rng(seed)
-    features = rng.normal(8, 1, (num_clips, 2 * NUM_LABELS, 40)).astype(np.float32)
+    features = rng.normal(8, 1, (num_clips, frames * NUM_LABELS, num_bins)).astype(np.float32)
     labels = np.zeros((num_clips, NUM_LABELS), np.float32)
     onset_s = np.full(num_clips, np.nan)
     for index in range(0, num_clips, 2):
         first, length = int(rng.integers(2, 18)), int(rng.integers(5, 10))
         labels[index, first : first + length] = 1
-        features[index, 2 * first : 2 * (first + length), 10:20] += 3
+        features[index, frames * first : frames * (first + length), 10:20] += 3
         onset_s[index] = first / 10
     second = rng.normal(2, 3, (num_clips, NUM_LABELS, ASR_DIM)).astype(np.float32) if asr else None
     return Clips([f"clip{seed}_{index:02d}" for index in range(num_clips)], features, second, labels, onset_s)
 
 
-def write_data_dir(folder: Path, train: Clips, valid: Clips, event: str = "cry") -> Path:
+def write_data_dir(folder: Path, train: Clips, valid: Clips, event: str = "cry", frontend: str = "logmel40") -> Path:
     """The clips as a data directory: the archives, events.tsv and utt2split that training reads."""
     from pysed.kaldi.tables import TableWriter
 
     folder.mkdir(parents=True)
     split, events = [], []
-    with TableWriter(f"ark,scp:{folder}/f.ark,{folder}/feats_logmel40.scp", "matrix") as table:
+    with TableWriter(f"ark,scp:{folder}/f.ark,{folder}/feats_{frontend}.scp", "matrix") as table:
         for part, clips in (("train", train), ("valid", valid)):
             for name, features, labels in zip(clips.names, clips.features, clips.labels, strict=True):
                 table.write(name, features)

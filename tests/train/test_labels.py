@@ -74,7 +74,7 @@ def test_damaged_data_directories(tmp_path):
         read_split(folder)
     for matrices, words in (
         ([np.zeros((4, 40)), np.zeros((6, 40))], "expected equal clips"),
-        ([np.zeros((5, 40)), np.zeros((5, 40))], "5 frames a clip; expected an even number"),
+        ([np.zeros((5, 40)), np.zeros((5, 40))], "5 frames a clip; expected a multiple of 2"),
         ([np.zeros((4, 40)), np.full((4, 40), np.nan)], f"{names[1]}: values that are not finite"),
     ):
         with TableWriter(f"ark,scp:{folder}/g.ark,{folder}/feats_logmel40.scp", "matrix") as table:
