@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import run_in
+from tiny_recipe import run_in
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from conftest import run_in, write_corpus
+from tiny_recipe import run_in, write_corpus
 
 from pysed.corpus.build import make_isolated, make_mixtures
 from pysed.corpus.datadir import load_data_dir, validate_data_dir
