@@ -114,7 +114,7 @@ def _complete(
         try:
             whole = remote.size is not None and start == remote.size and start > 0
             if not whole:
-                _transfer(remote, url, stream, start, progress)
+                _transfer(remote, url, stream, part, start, progress)
         except (OSError, http.client.HTTPException) as error:
             stream.seek(0, os.SEEK_END)
             gained = stream.tell() > start
@@ -138,7 +138,7 @@ def _reason(error: Exception) -> str:
     return " ".join(str(reason).split())
 
 
-def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, start: int, progress: Progress) -> None:
+def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start: int, progress: Progress) -> None:
     """One request: append to the stream from ``start``; raises ConnectionError when it ends too early."""
     request = urllib.request.Request(url, headers={"User-Agent": "pysed", "Accept-Encoding": "identity"})
     if start:
@@ -168,20 +168,20 @@ def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, start: int, progre
         while block := response.read(CHUNK):
             if wanted is not None and position + len(block) > wanted:
                 raise _Absent(f"more than the expected {wanted} bytes")
-            _write(stream, block, remote.name)
+            _write(stream, block, part)
             position += len(block)
             progress(len(block))
         if wanted is not None and position < wanted:
             raise ConnectionError(f"cut at {position} of {wanted} bytes")
 
 
-def _write(stream: BinaryIO, block: bytes, name: str) -> None:
+def _write(stream: BinaryIO, block: bytes, part: Path) -> None:
     try:
         while block:
             block = block[stream.write(block) :]
     except OSError as error:
         reason = "disk full; free some" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"{error.strerror}; mend it"
-        raise DataError(f"{name}.part: {reason} and run again: it goes on from there") from None
+        raise DataError(f"{part}: {reason} and run again: it goes on from there") from None
 
 
 def _extent(response: http.client.HTTPResponse, start: int) -> tuple[int, int | None]:

@@ -1,10 +1,13 @@
 """A small HTTP server on this machine that can cut connections, lack ranges, lack files and send other bytes."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+os.environ["no_proxy"] = "127.0.0.1"  # whatever proxy this machine uses otherwise
 
 
 class Server:

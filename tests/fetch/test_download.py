@@ -1,6 +1,7 @@
 """Downloads that break off, arrive wrong or are not there, against a server on this machine."""
 
 import fcntl
+import resource
 
 import numpy as np
 import pytest
@@ -130,3 +131,16 @@ def test_two_processes_do_not_write_one_part(server, tmp_path):
         fcntl.flock(stream, fcntl.LOCK_EX)
         with pytest.raises(DataError, match="another process is fetching it"):
             fetch(remote_of(server), tmp_path)
+
+
+def test_a_disk_that_takes_no_more_keeps_what_it_has(server, tmp_path):
+    """A limit on the size of files stands for the full disk: the write stops short in the same way."""
+    remote, (soft, hard) = remote_of(server), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))
+    try:
+        with pytest.raises(DataError, match=r"a\.zip\.part: .*run again: it goes on from there"):
+            fetch(remote, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "a.zip.part").stat().st_size == 1_500_000
+    assert fetch(remote, tmp_path).read_bytes() == BODY and server.requests[-1][1] == "bytes=1500000-"
