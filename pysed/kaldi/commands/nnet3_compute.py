@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
     computer = NnetComputer(nnet, "output", chunks)
     if computer.frames_per_chunk != chunks.frames_per_chunk:
         log(f"Increasing --frames-per-chunk from {chunks.frames_per_chunk} to {computer.frames_per_chunk}")
-    ivectors = _Ivectors(options)
+    ivectors = IvectorTable(options)
     started, frames, done, failed = time.monotonic(), 0, 0, 0
     with TableWriter(target, "matrix") as table:
         for key, feats in matrices(features):
@@ -90,7 +90,7 @@ def main(argv: list[str]) -> int:
     return 0 if done else 1
 
 
-class _Ivectors:
+class IvectorTable:
     """The i-vectors of an utterance by its key: (P, I), (I,), or None where no table was given."""
 
     def __init__(self, options: Any):

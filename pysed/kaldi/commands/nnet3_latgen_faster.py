@@ -11,7 +11,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi.commands.lattice_best_path import spoken_words
-from pysed.kaldi.commands.nnet3_compute import _Ivectors as Ivectors
+from pysed.kaldi.commands.nnet3_compute import IvectorTable as Ivectors
 from pysed.kaldi.decode import Decoded, Decoder, DecoderOptions
 from pysed.kaldi.lattice_tables import COMPACT, PLAIN
 from pysed.kaldi.messages import log, verbose_log, warn
