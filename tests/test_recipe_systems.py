@@ -1,7 +1,7 @@
 """``--system all`` is every YAML of conf/systems, each with its front end."""
 
 import yaml
-from conftest import run_in
+from tiny_recipe import run_in
 
 SYSTEMS = {"cbrnn", "gradual", "finetune", "crnn", "crnn_ta", "crnn_ta_fa", "cnn1d_rnn", "mlp"}
 
