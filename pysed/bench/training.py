@@ -97,7 +97,8 @@ def measure(
         model: torch.nn.Module = AsPrinted(config, BINS, asr_dim).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # not in torch's stubs
     else:
         model = build_model(config, BINS, asr_dim)
-    setattr(model, "bfloat16", precision == "bfloat16")  # noqa: B010
+    assert hasattr(model, "bfloat16_maps"), "the switch that the network reads"
+    model.bfloat16_maps = precision == "bfloat16"  # type: ignore[assignment]
     model.train()
     average = copy.deepcopy(model)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
