@@ -32,7 +32,7 @@ from pysed.corpus.official import (
     screened_backgrounds,
 )
 from pysed.corpus.official import RATE_HZ as OFFICIAL_HZ
-from pysed.corpus.recipes import CorpusSettings, split_recordings
+from pysed.corpus.recipes import CorpusSettings, Recipe, split_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.errors import DataError
 
@@ -114,9 +114,9 @@ def make_official(
 ) -> int:
     """Mix one class of a subset as the official synthesizer does; returns the number of mixtures in ``out``.
 
-    Writes a data directory, and beside it ``recipes.yaml`` (the official recipes of all mixtures, with the part each
-    belongs to) and ``event_list.csv`` (the official annotations without those that the patch drops). Raises DataError
-    for what is wrong in the corpus; ``out`` is then as it was before.
+    Writes a data directory with ``recipes.yaml`` as for other corpora, ``official_recipes.yaml`` (the official recipes
+    of all mixtures, with the part each belongs to) and ``event_list.csv`` (the official annotations without those that
+    the patch drops). Raises DataError for what is wrong in the corpus; ``out`` is then as it was before.
     """
     check_official(settings)
     check_class(corpus, label, subset)
@@ -147,7 +147,14 @@ def make_official(
             split = part if subset.endswith("train") else ""
             utterances.append(Utterance(wav.stem, str(wav), duration_s, events, mixture.background.scene, split))
         write_data_dir(folder, utterances)
-        with atomic_open(folder / "recipes.yaml") as stream:
+        kept = [
+            Recipe(made[index]["mixture_audio_filename"][:-4], label, m.background, m.event, m.start_s, m.ebr_db, part)
+            for index, (m, part) in enumerate(chosen)
+            if part in ("train", "valid", "test")
+        ]
+        with atomic_open(folder / "recipes.yaml") as stream:  # as for every other corpus
+            yaml.safe_dump([recipe.as_dict() for recipe in kept], stream, sort_keys=False)
+        with atomic_open(folder / "official_recipes.yaml") as stream:
             yaml.safe_dump(
                 {"parameter_hash": parameter_hash(settings, count), "mixtures": recipes}, stream, sort_keys=False
             )

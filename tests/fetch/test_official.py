@@ -79,7 +79,9 @@ def test_the_patch_drops_what_is_screened_and_validation_shares_no_recording(cor
     settings = CorpusSettings({"devtrain": 30}, validation_fraction=0.1, official=True)
     for label in ("babycry", "gunshot"):
         count = official_build.make_official(corpus, label, "devtrain", settings, out, nj=1)
-        recipes = yaml.safe_load((out / "recipes.yaml").read_text())["mixtures"]
+        recipes = yaml.safe_load((out / "official_recipes.yaml").read_text())["mixtures"]
+        plain = yaml.safe_load((out / "recipes.yaml").read_text())
+        assert len(plain) == count and {"name", "split", "background", "event"} <= set(plain[0])
         parts: dict[str, list[dict]] = {}
         for recipe in recipes:
             parts.setdefault(recipe["part"], []).append(recipe)
