@@ -13,8 +13,9 @@ Example: $0 --seed 1 data/demo/babycry babycry conf/systems/gradual.yaml exp/dem
   --asr DIR      ASR model that made the features; noted in the checkpoint ($asr)
   --layer NODE   its node ($layer)
 Reads:  DATA_DIR/devtrain/{feats_<frontend>,prefinal}.scp
-Writes: MODEL_DIR/{final.pt,config.yaml,metrics.csv,train.log}"
+Writes: MODEL_DIR/{final.pt,config.yaml,metrics.csv,train.log,events.out.tfevents.0.pysed}"
 . ./path.sh
+. ./cmd.sh
 . utils/resume.sh
 . utils/parse_options.sh
 (($# == 4)) || die "$help_message"
@@ -34,11 +35,11 @@ if up_to_date "$dir/.done_train" "$key"; then
   exit
 fi
 if ! up_to_date "$dir/.train_key" "$key"; then # other inputs or options: nothing to resume
-  rm -rf "$dir"/{checkpoint*,.done_*,final.pt,metrics.csv,train.log}
+  rm -rf "$dir"/{checkpoint*,.done_*,final.pt,metrics.csv,events.out.*,train.log}
   mkdir -p "$dir" && mark_done "$dir/.train_key" "$key"
 fi
 log "stage 5: train: $data -> $dir"
-pysed train --system "$system" --data "$data" --event "$event" --seed "$seed" ${epochs:+--epochs "$epochs"} \
+$train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" ${epochs:+--epochs "$epochs"} \
   "${asr_options[@]}" --out "$dir"
 need_files "$0" "$dir/final.pt" "$dir/metrics.csv"
 mark_done "$dir/.done_train" "$key"

@@ -11,7 +11,7 @@ from torch import nn
 from pysed.errors import DataError
 from pysed.models import native
 from pysed.models.attention import SpectralAttention, TemporalAttention
-from pysed.models.layers import FIRST_POOL, FirstConvolution, Gru, NormReluDropout, pool_sum, stack_context
+from pysed.models.layers import FIRST_POOL, Dropout, FirstConvolution, Gru, NormReluDropout, pool_sum, stack_context
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
@@ -20,16 +20,18 @@ _SECOND_POOL = 4
 
 
 def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Cbrnn":
-    """The network of a configuration; ``asr_dim`` > 0 makes it the gradual network.
+    """The network of a configuration; ``asr_dim`` > 0 makes it the gradual network."""
+    check_frames_per_label(config, frames_per_label)
+    return Cbrnn(config, num_features, asr_dim)
 
-    Raises DataError for a front end of other than two frames to a score, which is what the first pool makes one.
-    """
+
+def check_frames_per_label(config: "SystemConfig", frames_per_label: int) -> None:
+    """DataError for a front end of other than two frames to a score, which is what the first pool makes one."""
     if frames_per_label != FIRST_POOL[1]:
         raise DataError(
             f"{config.frontend}: {frames_per_label} frames to a 100 ms score; model {config.model} expects "
             f"{FIRST_POOL[1]} of 50 ms; choose another front end"
         )
-    return Cbrnn(config, num_features, asr_dim)
 
 
 class Cbrnn(nn.Module):
@@ -62,7 +64,7 @@ class Cbrnn(nn.Module):
             self.temporal: nn.Module = TemporalAttention(channels, config.temporal_hidden)
         else:
             self.temporal = nn.Linear(channels, config.temporal_hidden)
-        self.asr_dropout = nn.Dropout(config.asr_dropout)
+        self.asr_dropout = Dropout(config.asr_dropout)
         self.gru = Gru(
             config.temporal_hidden + (asr_dim if self.asr_entry == "gru" else 0),
             config.gru_hidden,
@@ -71,22 +73,26 @@ class Cbrnn(nn.Module):
             bidirectional=config.bidirectional,
             dropout=config.dropout if config.gru_layers > 1 else 0.0,
         )
-        into_classifier = config.gru_hidden * (2 if config.bidirectional else 1)
-        into_classifier += asr_dim if self.asr_entry == "classifier" else 0
+        self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
+        self.hidden_dim += asr_dim if self.asr_entry == "classifier" else 0
         if config.classifier_hidden:
             self.classifier: nn.Module = nn.Sequential(
-                nn.Linear(into_classifier, config.classifier_hidden),
+                nn.Linear(self.hidden_dim, config.classifier_hidden),
                 nn.ReLU(),
-                nn.Dropout(config.dropout),
+                Dropout(config.dropout),
                 nn.Linear(config.classifier_hidden, 1),
             )
         else:
-            self.classifier = nn.Linear(into_classifier, 1)
+            self.classifier = nn.Linear(self.hidden_dim, 1)
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T even; asr: (B, T/2, A) normalised or None -> logits (B, T/2)."""
+        return self.classifier(self.hidden(features, asr)).squeeze(-1)
+
+    def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """What the classifier looks at; inputs as forward's -> (B, T/2, hidden_dim)."""
         x = self.temporal(self.frame_vectors(features))  # (B, T/2, N)
         if asr is not None:
             asr = self.asr_dropout(asr)
@@ -95,7 +101,7 @@ class Cbrnn(nn.Module):
         x = self.gru(x)  # (B, T/2, H · directions)
         if asr is not None and self.asr_entry == "classifier":
             x = torch.cat((x, asr), dim=-1)
-        return self.classifier(x).squeeze(-1)
+        return x
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
         """The convolutional part. features: (B, T, F) -> (B, T/2, C)."""

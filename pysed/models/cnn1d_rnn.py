@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pysed.errors import DataError
 from pysed.models import native
-from pysed.models.layers import NormReluDropout, refuse_recogniser, stack_context, to_score_frames
+from pysed.models.layers import NormReluDropout, dropout, refuse_recogniser, stack_context, to_score_frames
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
@@ -55,7 +55,7 @@ class Cnn1dRnn(nn.Module):
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: None -> logits (B, T100)."""
         x = self.lstm(self.frame_vectors(features).flip(1))[0].flip(1)  # (B, T, H)
-        x = functional.dropout(x, self.dropout, self.training)
+        x = dropout(x, self.dropout, self.training)
         return to_score_frames(self.classifier(x).squeeze(-1), self.frames_per_label)
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from pysed.errors import DataError
 from pysed.models import native
 from pysed.models.attention import SpectralAttention, TemporalAttention
-from pysed.models.layers import Gru, NormReluDropout, refuse_recogniser, stack_context, to_score_frames
+from pysed.models.layers import Gru, NormReluDropout, dropout, refuse_recogniser, stack_context, to_score_frames
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
@@ -73,7 +73,7 @@ class Crnn(nn.Module):
         x = self.frame_vectors(features)
         if self.temporal is not None:
             x = self.temporal(x)
-        x = functional.dropout(self.gru(x), self.dropout, self.training)  # (B, T, H · directions)
+        x = dropout(self.gru(x), self.dropout, self.training)  # (B, T, H · directions)
         return to_score_frames(self.classifier(x).squeeze(-1), self.frames_per_label)
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:

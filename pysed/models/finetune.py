@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pysed.errors import DataError
-from pysed.models.layers import dense_layers
+from pysed.models.layers import Dropout, dense_layers
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
@@ -28,7 +28,7 @@ class FineTune(nn.Module):
     def __init__(self, config: "SystemConfig", asr_dim: int):
         super().__init__()
         self.bfloat16_maps = False  # set by whoever runs the network; there are no maps here
-        self.asr_dropout = nn.Dropout(config.asr_dropout)
+        self.asr_dropout = Dropout(config.asr_dropout)
         self.classifier = dense_layers(asr_dim, config.dense_hidden, config.dense_layers, config.dropout)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:

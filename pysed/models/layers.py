@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pysed import parallel
 from pysed.errors import DataError
 from pysed.models import native
 
@@ -37,11 +38,29 @@ def to_score_frames(logits: torch.Tensor, frames_per_label: int) -> torch.Tensor
     return logits.unflatten(-1, (-1, frames_per_label)).mean(dim=-1)
 
 
-def dense_layers(num_values: int, hidden: int, num_hidden: int, dropout: float) -> nn.Sequential:
+def dropout(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
+    """torch's dropout; of several processes each drops in its rows what one would in the whole batch. x: (B, ...)."""
+    if parallel.size() == 1 or not training:
+        return functional.dropout(x, rate, training)
+    whole = torch.empty_strided(
+        (parallel.size() * len(x), *x.shape[1:]), x.stride(), dtype=x.dtype, device=x.device
+    ).fill_(1)
+    return x * functional.dropout(whole, rate, training)[parallel.own_rows(len(whole))]
+
+
+class Dropout(nn.Dropout):
+    """dropout() as a layer."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (B, ...) -> the same."""
+        return dropout(x, self.p, self.training)
+
+
+def dense_layers(num_values: int, hidden: int, num_hidden: int, rate: float) -> nn.Sequential:
     """``num_hidden`` times dense, ReLU, dropout; then one logit. (..., num_values) -> (..., 1)."""
     layers: list[nn.Module] = []
     for _ in range(num_hidden):
-        layers += [nn.Linear(num_values, hidden), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(num_values, hidden), nn.ReLU(), Dropout(rate)]
         num_values = hidden
     return nn.Sequential(*layers, nn.Linear(num_values, 1))
 
@@ -81,12 +100,25 @@ class NormReluDropout(nn.BatchNorm2d):
         """x: (B, C, H, W) -> the same."""
         if compiled and self.training:
             x, mean, variance = native.NormReluDropout.apply(x, self.weight, self.bias, self.eps, self.rate)
-            self._keep_statistics(mean, variance, x.numel() // x.shape[1])
+            self._keep_statistics(mean, variance, parallel.size() * x.numel() // x.shape[1])
             return x
         if compiled and not torch.is_grad_enabled():
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             return native.norm_relu(x, scale, self.bias - self.running_mean * scale)
-        return functional.dropout(functional.relu(super().forward(x)), self.rate, self.training)
+        x = self._by_whole_batch(x) if self.training and parallel.size() > 1 else super().forward(x)
+        return dropout(functional.relu(x), self.rate, self.training)
+
+    def _by_whole_batch(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalisation by the statistics of all processes' rows."""
+        wide = x.float()
+        count = parallel.size() * x.numel() // x.shape[1]
+        sums = parallel.differentiable_sum(torch.stack((wide.sum(dim=(0, 2, 3)), wide.square().sum(dim=(0, 2, 3)))))
+        mean, square = sums / count
+        variance = (square - mean * mean).clamp_min(0)
+        self._keep_statistics(mean, variance, count)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - mean * scale
+        return (wide * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
 
     def _keep_statistics(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
         """What torch's own layer does in training: running means, the variance unbiased."""
@@ -113,7 +145,7 @@ class Gru(nn.GRU):
         ends = ["", "_reverse"] if self.bidirectional else [""]
         for layer in range(self.num_layers):
             if layer:
-                x = functional.dropout(x, self.dropout, self.training)
+                x = dropout(x, self.dropout, self.training)
 
             def both(name: str, layer: int = layer) -> torch.Tensor:
                 return torch.stack([getattr(self, f"{name}_l{layer}{end}") for end in ends])

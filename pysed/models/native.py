@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch.autograd import Function
 
+from pysed import parallel
+
 _SOURCE = Path(__file__).with_name("native.c")
 # -fno-finite-math-only: what is not a number stays so, as in torch, and is noticed by whoever looks at the result.
 _FLAGS = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fPIC", "-Wall")
@@ -196,13 +198,14 @@ class NormReluDropout(Function):
         count = x.numel() // channels
         partial = torch.empty(_CHUNKS, 2, channels)
         _call("channel_sums", x, partial, count, channels)
-        mean, square = partial.double().sum(dim=0) / count
+        mean, square = parallel.sum_in_place(partial.double().sum(dim=0)) / (count * parallel.size())
         variance = (square - mean * mean).clamp_(min=0)
         inverse = (variance + eps).rsqrt()
         scale = gamma.detach().double() * inverse
         shift = beta.detach().double() - mean * scale
         out = torch.empty_like(x)
-        seed = int(torch.randint(2**31, ()).item()) if rate else 0
+        # Dropout is by seed + position, here the position in the whole batch of all processes.
+        seed = (int(torch.randint(2**31, ()).item()) + parallel.rank() * x.numel()) % 2**32 if rate else 0
         _norm(x, scale.float(), shift.float(), out, seed, rate)
         ctx.save_for_backward(x, out, mean, inverse, scale)
         ctx.rate = rate
@@ -218,15 +221,18 @@ class NormReluDropout(Function):
         grad, keep_scale = _channels_last(grad), 1 / (1 - ctx.rate)
         partial = torch.empty(_CHUNKS, 2, channels)
         _call("norm_backward_sums", x, out, grad, partial, count, channels, keep_scale)
-        total, products = partial.double().sum(dim=0)
-        grad_gamma = inverse * (products - mean * total)
-        b = -scale * inverse * grad_gamma / count
-        c = -scale * total / count - mean * b
+        sums = partial.double().sum(dim=0)
+        own_total, own_products = sums.clone()
+        total, products = parallel.sum_in_place(sums)
+        of_all = count * parallel.size()
+        b = -scale * inverse * (inverse * (products - mean * total)) / of_all
+        c = -scale * total / of_all - mean * b
         grad_x = torch.empty_like(x)
         _call(
             "norm_backward", x, out, grad, scale.float(), b.float(), c.float(), grad_x, count, channels, keep_scale
         )  # fmt: skip
-        return grad_x.permute(0, 3, 1, 2), grad_gamma.float(), total.float(), None, None
+        grad_gamma = inverse * (own_products - mean * own_total)
+        return grad_x.permute(0, 3, 1, 2), grad_gamma.float(), own_total.float(), None, None
 
 
 def norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:

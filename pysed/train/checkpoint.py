@@ -107,7 +107,8 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
     }
     num_features = len(normalisation["features"]["shift"])
     asr_dim = len(normalisation["asr"]["shift"]) if config.asr else 0
-    model = build_model(config, num_features, asr_dim, frames_per_label(content["frontend"]))
+    num_scenes = len(content.get("scenes", ()))
+    model = build_model(config, num_features, asr_dim, frames_per_label(content["frontend"]), num_scenes)
     model.load_state_dict(content["state"])
     return Detector(
         config,

@@ -13,7 +13,8 @@ class Clips:
 
     features: (N, T, F) float32, frames_per_label frames to a label; asr: (N, T100, A) float32 or None; labels:
     (N, T100) float32, 1 where the event is, else 0, frame t covering [0.1·t, 0.1·(t+1)) seconds; onset_s: (N,) float64,
-    NaN for clips without an event.
+    NaN for clips without an event. scenes: (N,) int64, each clip's place in ``scene_names``, or None where the system
+    does not ask for scenes.
     """
 
     names: list[str]
@@ -21,6 +22,8 @@ class Clips:
     asr: np.ndarray | None
     labels: np.ndarray
     onset_s: np.ndarray
+    scenes: np.ndarray | None = None
+    scene_names: tuple[str, ...] = ()
 
     @property
     def frames_per_label(self) -> int:

@@ -57,6 +57,8 @@ class SystemConfig:
     gradient_clip: float = 1.0
     positive_weight: float = 3.0
     average_decay: float = 0.98
+    scene_weight: float = 0.0  # of the cross-entropy of backgrounds' scenes; 0: none are asked for
+    select: str = "average_f"  # by which the best epoch is chosen, on validation
     patience: int = 0
     precision: str = "auto"
 
@@ -78,6 +80,7 @@ _CHOICES = {
     "asr_normalisation": KINDS,
     "schedule": ("cosine", "decay", "constant"),
     "asr_entry": ("classifier", "gru"),
+    "select": ("average_f", "error_rate"),
     "precision": ("auto", "float32", "bfloat16"),
 }
 _AT_LEAST = {
@@ -85,7 +88,7 @@ _AT_LEAST = {
     "dense_hidden": 1, "dense_layers": 0, "median_frames": 1,
     "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
     "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
-    "average_decay": 0, "patience": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
+    "average_decay": 0, "scene_weight": 0, "patience": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
     "mix_below": 0, "shift_bins": 0,
 }  # fmt: skip
 _BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay", "mix_share")

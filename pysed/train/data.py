@@ -54,6 +54,17 @@ def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:
     return events
 
 
+def read_scenes(folder: Path, names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Each named utterance's scene of ``utt2scene``, (N,) int64, as its place among all scenes of the file, sorted."""
+    path = folder / "utt2scene"
+    scenes = {name: scene for name, scene in read_lines(path, 2)}
+    for name in names:
+        if name not in scenes:
+            raise DataError(f"{path}: no utterance {name}; make the mixtures anew")
+    known = sorted(set(scenes.values()))
+    return np.array([known.index(scenes[name]) for name in names]), tuple(known)
+
+
 def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarray:
     """1 for the 100 ms frames of which the event covers at least half, or, of a shorter event, the most; (T100,)."""
     labels = np.zeros(num_frames, dtype=np.float32)
@@ -72,7 +83,8 @@ def load_clips(
     """Features and labels of the named utterances of a data directory, ``frames_per_label`` of the front end's frames
     to a label.
 
-    Reads ``feats_<frontend>.scp``, ``prefinal.scp`` if the system takes recogniser features, and ``events.tsv``.
+    Reads ``feats_<frontend>.scp``, ``prefinal.scp`` if the system takes recogniser features, ``events.tsv``, and
+    ``utt2scene`` if it tells scenes apart.
     Raises DataError for missing utterances, clips of unequal length or features that are not finite.
     """
     folder = Path(folder)
@@ -100,6 +112,7 @@ def load_clips(
         asr,
         np.stack([frame_labels(events.get(name), num_frames) for name in names]),
         np.array([events[name][0] if name in events else np.nan for name in names]),
+        *(read_scenes(folder, names) if config.scene_weight else ()),
     )
 
 

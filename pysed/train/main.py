@@ -22,7 +22,8 @@ def main(argv: list[str]) -> int:
         prog="pysed train",
         description="Train a detector on a data directory. A run that was cut off is gone on with.",
         epilog="Example: pysed train --system conf/systems/gradual.yaml --data data/demo/babycry/devtrain "
-        "--event babycry --out exp/demo/babycry/gradual",
+        "--event babycry --out exp/demo/babycry/gradual. On several GPUs or machines: "
+        "torchrun --nproc-per-node 2 -m -- pysed train ...",
     )
     parser.add_argument(
         "--system", required=True, metavar="YAML", help="the system's configuration, conf/systems/*.yaml"
@@ -50,14 +51,18 @@ def main(argv: list[str]) -> int:
     frontend = load_frontend_values(config.frontend, Path(options.system))
     asr = {"model": options.asr, "layer": options.layer} if config.asr else None
 
+    from pysed import parallel
     from pysed.train.engine import train
 
+    parallel.start()
     try:
         command = os.environ.get("PYSED_COMMAND") or shlex.join(["pysed", "train", *argv])
         train(config, options.data, options.event, options.out, options.seed, asr, frontend, command)
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    finally:
+        parallel.stop()
     return 0
 
 

@@ -25,7 +25,8 @@ def network(name: str, **changes):
     config = load_config(CONF / f"systems/{name}.yaml", changes)
     frontend = load_frontend(CONF / f"frontends/{config.frontend}.yaml")
     asr_dim = ASR_DIM if config.asr else 0
-    model = build_model(config, frontend.num_mel_bins, asr_dim, frontend.frames_per_label)
+    num_scenes = 3 if config.scene_weight else 0
+    model = build_model(config, frontend.num_mel_bins, asr_dim, frontend.frames_per_label, num_scenes)
     return model, frontend.num_mel_bins, frontend.frames_per_label, asr_dim
 
 
@@ -56,9 +57,9 @@ def test_shapes_and_gradients(name):
     if getattr(model, "spectral", None) is not None:  # starts as the identity, its first layer without a gradient
         torch.nn.init.normal_(model.spectral.expand.weight, std=0.1)
     features, asr = inputs(bins, frames, asr_dim)
-    logits = model(features, asr)
+    logits, *scenes = model.with_scene(features, asr) if name == "multitask" else (model(features, asr),)
     assert logits.shape == (2, 6) and logits.dtype == torch.float32
-    (logits * torch.randn(2, 6)).sum().backward()
+    sum((part * torch.randn(part.shape)).sum() for part in (logits, *scenes)).backward()
     for part, p in model.named_parameters():
         assert p.grad is not None and torch.isfinite(p.grad).all() and (p.grad != 0).any(), part
 

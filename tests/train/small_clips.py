@@ -1,5 +1,6 @@
 """Clips for training in a second: noise with a band that is louder where the event is, 40 bins, 3 s each."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,25 @@ def make_clips(num_clips: int, seed: int = 0, asr: bool = False, num_bins: int =
     return Clips([f"clip{seed}_{index:02d}" for index in range(num_clips)], features, second, labels, onset_s)
 
 
+def with_scenes(clips: Clips) -> Clips:
+    """The clips at home and in a tram by turns: in the tram, bins 30 to 36 come and go with a period of a second."""
+    scenes = np.arange(len(clips.names)) % 2
+    rumble = np.sin(2 * np.pi * np.arange(clips.features.shape[1]) / clips.frames_per_label / 10)
+    clips.features[scenes == 1, :, 30:36] += 4 * rumble[:, None].astype(np.float32)
+    return dataclasses.replace(clips, scenes=scenes, scene_names=("home", "tram"))
+
+
 def write_data_dir(folder: Path, train: Clips, valid: Clips, event: str = "cry", frontend: str = "logmel40") -> Path:
     """The clips as a data directory: the archives, events.tsv and utt2split that training reads."""
     from pysed.kaldi.tables import TableWriter
 
     folder.mkdir(parents=True)
     split, events = [], []
+    if train.asr is not None:
+        with TableWriter(f"ark,scp:{folder}/p.ark,{folder}/prefinal.scp", "matrix") as table:
+            for clips in (train, valid):
+                for name, rows in zip(clips.names, clips.asr, strict=True):
+                    table.write(name, rows)
     with TableWriter(f"ark,scp:{folder}/f.ark,{folder}/feats_{frontend}.scp", "matrix") as table:
         for part, clips in (("train", train), ("valid", valid)):
             for name, features, labels in zip(clips.names, clips.features, clips.labels, strict=True):
@@ -51,4 +65,11 @@ def write_data_dir(folder: Path, train: Clips, valid: Clips, event: str = "cry",
                     events.append(f"{name}\t{active[0] / 10}\t{(active[-1] + 1) / 10}\t{event}\n")
     (folder / "utt2split").write_text("".join(split))
     (folder / "events.tsv").write_text("".join(events))
+    if train.scenes is not None:
+        named = [
+            f"{name} {clips.scene_names[scene]}\n"
+            for clips in (train, valid)
+            for name, scene in zip(clips.names, clips.scenes, strict=True)
+        ]
+        (folder / "utt2scene").write_text("".join(named))
     return folder

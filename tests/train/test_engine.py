@@ -16,6 +16,7 @@ from pysed.features.normalise import statistics
 from pysed.models import build_model
 from pysed.train import engine
 from pysed.train.checkpoint import load, load_detector
+from pysed.train.validation import merit
 
 UNTOUCHED = {
     "dropout": 0.0, "time_shift": False, "mask_bins": 0, "mask_frames": 0, "mix_share": 0.0,
@@ -62,7 +63,9 @@ def unbroken(tmp_path_factory):
 
 
 def test_what_a_run_leaves(unbroken):
-    assert sorted(path.name for path in unbroken.iterdir()) == ["config.yaml", "final.pt", "metrics.csv", "train.log"]
+    assert sorted(path.name for path in unbroken.iterdir()) == [
+        "config.yaml", "events.out.tfevents.0.pysed", "final.pt", "metrics.csv", "train.log",
+    ]  # fmt: skip
     rows = rows_of(unbroken)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"] and [row["steps"] for row in rows] == ["2", "4", "6"]
     config = yaml.safe_load((unbroken / "config.yaml").read_text())
@@ -247,9 +250,32 @@ def test_the_first_culprit_is_named():
 
 
 def test_training_stops_when_patience_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "merit", lambda row: -row["epoch"])  # the first epoch is the best
+    monkeypatch.setattr(engine, "merit", lambda row, select: -row["epoch"])  # the first epoch is the best
     fit(tmp_path, small_config(epochs=9, patience=2))
     assert len(rows_of(tmp_path)) == 3 and load(tmp_path / "final.pt")["epoch"] == 1
+
+
+@pytest.mark.parametrize("select,best", [("average_f", 2), ("error_rate", 3)])
+def test_the_best_epoch_is_chosen_by_what_the_configuration_says(tmp_path, monkeypatch, select, best):
+    told = iter([(0.5, 0.9, 0.6), (0.7, 0.8, 0.7), (0.6, 0.7, 0.7)])  # average F, error rate, F
+
+    def measures(scores, clips, config):
+        return {**dict(zip(("average_f", "error_rate", "f_measure"), next(told), strict=True)), "onset_delay_s": None}
+
+    monkeypatch.setattr(engine, "measures", measures)
+    fit(tmp_path, small_config(select=select))
+    assert load(tmp_path / "final.pt")["epoch"] == best
+
+
+def test_order_of_epochs():
+    row = {"average_f": 0.5, "error_rate": 0.5, "valid_loss": 1.0}
+    better = {**row, "valid_loss": 0.9}, {**row, "average_f": 0.6, "valid_loss": 2.0}
+    for one in better:
+        assert merit(one) > merit(row) and merit(one, "error_rate") > merit(row, "error_rate")
+    few = {"average_f": 0.1, "error_rate": 0.4, "valid_loss": 9.0}
+    assert merit(few) < merit(row) and merit(few, "error_rate") > merit(row, "error_rate")
+    none = {"average_f": None, "error_rate": None, "valid_loss": 0.1}
+    assert merit(none) < merit(row) and merit(none, "error_rate") < merit(row, "error_rate")
 
 
 def test_learning_rates():

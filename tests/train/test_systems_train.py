@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from small_clips import ASR_DIM, NUM_LABELS, make_clips, write_data_dir
+from small_clips import ASR_DIM, NUM_LABELS, make_clips, with_scenes, write_data_dir
 
 from pysed.cli import main
 from pysed.detect import recordings
@@ -16,13 +16,13 @@ from pysed.detect.recordings import all_events, load_models, score_recording
 from pysed.detect.streams import as_int16_values, sed_features
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd, frames_per_label, load_frontend
-from pysed.train import engine
+from pysed.train import engine, validation
 from pysed.train.augment import augment
 from pysed.train.checkpoint import Detector, load_detector
 from pysed.train.config import config_from_dict, load_config
 from pysed.train.data import load_clips, read_split
 
-SYSTEMS = ("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_fa", "finetune", "gradual", "mlp")
+SYSTEMS = ("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_fa", "finetune", "gradual", "mlp", "multitask")
 SMALL = {"epochs": 1, "min_steps": 0, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
 
 
@@ -32,7 +32,8 @@ def shipped(root, name: str, **changes):
 
 
 def clips_for(config, frontend, num_clips: int, seed: int):
-    return make_clips(num_clips, seed, config.asr, frontend.num_mel_bins, frontend.frames_per_label)
+    clips = make_clips(num_clips, seed, config.asr, frontend.num_mel_bins, frontend.frames_per_label)
+    return with_scenes(clips) if config.scene_weight else clips
 
 
 def test_all_systems_are_here(root):
@@ -172,14 +173,19 @@ def test_the_median_of_the_configuration_is_used(root, tmp_path, monkeypatch):
     config, frontend = shipped(root, "mlp")
     clips = clips_for(config, frontend, 4, 1)
     seen = []
-    for name in ("tune", "average_f", "onset_delay"):
-        function = getattr(engine, name)
+    for module, name in (
+        (validation, "tune"),
+        (validation, "average_f"),
+        (validation, "onset_delay"),
+        (engine, "tune"),
+    ):
+        function = getattr(module, name)
 
         def watched(*values, call=function, **settings):
             seen.append(settings.get("median_frames", values[-1]))
             return call(*values, **settings)
 
-        monkeypatch.setattr(engine, name, watched)
+        monkeypatch.setattr(module, name, watched)
     engine.fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
     assert seen == [5, 5, 5, 5]
     models = load_models([str(tmp_path / "m")])

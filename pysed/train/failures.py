@@ -1,0 +1,30 @@
+"""Why a run cannot go on: the first culprit along the way, named for whoever has to mend it."""
+
+import torch
+
+from pysed.train.config import SystemConfig
+
+
+def what_is_not_finite(
+    config: SystemConfig, epoch: int, step: int, logits: torch.Tensor, loss: torch.Tensor, model: torch.nn.Module
+) -> str:
+    """The message for a step whose gradient is not a number."""
+    if not torch.isfinite(logits).all():
+        cause = "the network's output"
+    elif not torch.isfinite(loss):
+        cause = "the loss"
+    else:
+        named = (
+            name for name, p in model.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()
+        )
+        cause = f"the gradient of {next(named, 'the weights')}"
+    return not_finite(config, cause, epoch, step)
+
+
+def not_finite(config: SystemConfig, cause: str, epoch: int, step: int) -> str:
+    """The message that names the cause, the place and what helps."""
+    return (
+        f"{config.system}: {cause} is not finite in epoch {epoch}, step {step + 1}; expected numbers; "
+        f"lower learning_rate ({config.learning_rate:g}) or gradient_clip ({config.gradient_clip:g}), "
+        "or set precision: float32"
+    )

@@ -1,0 +1,82 @@
+"""What an epoch is judged by: the validation clips' scores, and the order of epochs that follows from them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pysed import parallel
+from pysed.detect.postprocess import MEDIAN_FRAMES, detect_batch
+from pysed.detect.tuning import Tuning, average_f, tune
+from pysed.features.normalise import apply_normalisation
+from pysed.models.multitask import Multitask
+from pysed.train import checkpoint
+from pysed.train.clips import Clips
+from pysed.train.config import SystemConfig
+
+
+def scores_of(model: torch.nn.Module, clips: Clips, normalise: dict[str, dict]) -> np.ndarray:
+    """Scores (N, T100) of clips; each of several processes computes a part of them."""
+    own = np.array_split(np.arange(len(clips.names)), parallel.size())[parallel.rank()]
+    features = apply_normalisation(clips.features[own], normalise["features"])
+    asr = None if clips.asr is None else apply_normalisation(clips.asr[own], normalise["asr"])
+    scores = checkpoint.predict(model, features, asr) if len(own) else clips.labels[:0]
+    return np.concatenate(parallel.gathered(scores))
+
+
+def cross_entropy(scores: np.ndarray, labels: np.ndarray, positive_weight: float) -> float:
+    """The training's loss in float64. scores, labels: (N, T100)."""
+    inside = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    return float(-(positive_weight * labels * np.log(inside) + (1 - labels) * np.log(1 - inside)).mean())
+
+
+def measures(scores: np.ndarray, clips: Clips, config: SystemConfig) -> dict[str, Any]:
+    """An epoch's columns of metrics.csv that tell how good it is."""
+    median = config.median_frames
+    tuning = tune(scores, clips.onset_s, median_frames=median)
+    return {
+        "average_f": average_f(scores, clips.onset_s, median_frames=median),
+        "f_measure": tuning.f_measure,
+        "error_rate": tuning.error_rate,
+        "onset_delay_s": onset_delay(scores, clips.onset_s, tuning, median),
+    }
+
+
+def onset_delay(
+    scores: np.ndarray, onset_s: np.ndarray, tuning: Tuning, median_frames: int = MEDIAN_FRAMES
+) -> float | None:
+    """Median of detected minus true onset in seconds, of detections at most 3 s off; None without any."""
+    detected, _ = detect_batch(
+        scores, tuning.t_base, tuning.beta, max_gap_s=tuning.max_gap_s, median_frames=median_frames
+    )
+    delay = detected - onset_s
+    delay = delay[np.abs(delay) <= 3]  # NaN compares as False
+    return round(float(np.median(delay)), 4) if len(delay) else None
+
+
+def merit(row: dict[str, Any], select: str = "average_f") -> tuple[float, ...]:
+    """Order of epochs, all on validation: event-based F over many thresholds, then loss; or error rate before them."""
+    order = row["average_f"] or 0.0, -row["valid_loss"]
+    if select == "average_f":
+        return order
+    rate = row["error_rate"]
+    return -np.inf if rate is None else -rate, *order
+
+
+def scene_accuracy(model: torch.nn.Module, clips: Clips, normalise: dict[str, dict], batch_size: int = 16) -> float:
+    """Share of clips whose background's scene the network names rightly."""
+    assert isinstance(model, Multitask) and clips.scenes is not None
+    right = 0
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.inference_mode():
+        for first in range(0, len(clips.names), batch_size):
+            part = slice(first, first + batch_size)
+            features, asr = (
+                None if values is None else torch.from_numpy(apply_normalisation(values[part], normalise[name]))
+                for name, values in (("features", clips.features), ("asr", clips.asr))
+            )
+            assert features is not None
+            logits = model.with_scene(features.to(device), None if asr is None else asr.to(device))[1]
+            right += int((logits.argmax(dim=-1).cpu().numpy() == clips.scenes[part]).sum())
+    return round(right / len(clips.names), 4)
