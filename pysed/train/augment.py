@@ -52,6 +52,30 @@ def shift_matrix(bins: float, num_bins: int) -> np.ndarray:
     return matrix
 
 
+def crop(
+    features: np.ndarray, asr: np.ndarray | None, labels: np.ndarray, length: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """``length`` labels of each clip, from a random place on; where there is an event, one that holds it (or as much
+    of it as fits). 0, or more than there are: all.
+
+    features: (B, T, F), asr: (B, T100, A) or None, labels: (B, T100) -> the same with fewer frames.
+    """
+    num_clips, num_labels = labels.shape
+    if not 0 < length < num_labels:
+        return features, asr, labels
+    starts = np.zeros((num_clips, 1), dtype=int)
+    for index, row in enumerate(labels):
+        active = np.flatnonzero(row)
+        ends = (active[-1] + 1 - length, active[0]) if len(active) else (0, num_labels - length)
+        low, high = np.clip(sorted(ends), 0, num_labels - length)
+        starts[index] = random.integers(low, high + 1)
+    ratio = features.shape[1] // num_labels
+    rows = np.arange(num_clips)[:, None]
+    frames = starts + np.arange(length)
+    features = features[rows, ratio * starts + np.arange(ratio * length)]
+    return features, None if asr is None else asr[rows, frames], labels[rows, frames]
+
+
 def mask(features: np.ndarray, config: SystemConfig, random: np.random.Generator) -> None:
     """Replace a band of up to mask_bins bins and a stretch of up to mask_frames frames by the mean, in place.
 

@@ -46,9 +46,9 @@ class SystemConfig:
     median_frames: int = 3  # of 100 ms, odd
 
     # Optimisation
-    epochs: int = 30
-    min_steps: int = 0
-    batch_size: int = 8
+    epochs: int = 25
+    min_steps: int = 500  # of training sets so small that the epochs give fewer; not with --epochs
+    batch_size: int = 16
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     decay: float = 0.01
@@ -63,6 +63,7 @@ class SystemConfig:
     precision: str = "auto"
 
     # Augmentation of training clips
+    crop_s: float = 10.0  # of a clip that a step sees, its event within; 0: all
     time_shift: bool = True
     mask_bins: int = 8
     mask_frames: int = 10
@@ -89,7 +90,7 @@ _AT_LEAST = {
     "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
     "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
     "average_decay": 0, "scene_weight": 0, "patience": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
-    "mix_below": 0, "shift_bins": 0,
+    "mix_below": 0, "shift_bins": 0, "crop_s": 0,
 }  # fmt: skip
 _BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay", "mix_share")
 _ABOVE_ZERO = ("learning_rate", "positive_weight")

@@ -7,7 +7,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.features.normalise import apply_normalisation
-from pysed.train.augment import augment, mask
+from pysed.train.augment import augment, crop, mask
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 
@@ -135,10 +135,14 @@ def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
 def make_batch(
     clips: Clips, chosen: np.ndarray, normalise: dict[str, dict], config: SystemConfig, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Normalised and augmented features (B, T, F), recogniser features (B, T100, A) or None, labels (B, T100)."""
+    """Normalised and augmented features (B, T, F), recogniser features (B, T100, A) or None, labels (B, T100).
+
+    Of ``crop_s`` seconds; normalisation by the clip still takes the mean of the whole clip, as in detection.
+    """
     features, labels = clips.features[chosen], clips.labels[chosen]
     asr = None if clips.asr is None else apply_normalisation(clips.asr[chosen], normalise["asr"])
     augment(features, asr, labels, clips, config, random)
     features = apply_normalisation(features, normalise["features"])
+    features, asr, labels = crop(features, asr, labels, round(config.crop_s / HOP_S), random)
     mask(features, config, random)
     return features, asr, labels

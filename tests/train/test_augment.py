@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_clips import make_clips, small_config
 
-from pysed.train.augment import augment, mask, shift_matrix
+from pysed.train.augment import augment, crop, mask, shift_matrix
 from pysed.train.data import make_batch
 
 NONE = {
@@ -148,3 +148,47 @@ def test_normalisation_comes_before_masking_and_after_the_rest():
         clips, np.arange(4), normalise, small_config(**{**NONE, "mask_bins": 20}), np.random.default_rng(0)
     )
     assert np.array_equal(masked == 0, masked != plain)
+
+
+def test_crop_holds_the_event_and_keeps_streams_together():
+    clips = make_clips(400, asr=True)
+    num_clips, num_labels = clips.labels.shape
+    place = np.broadcast_to(np.arange(num_labels, dtype=np.float32), clips.labels.shape)
+    clips.features[:] = np.repeat(place, 2, axis=1)[..., None]
+    clips.asr[:] = place[..., None]
+    features, asr, labels = crop(clips.features, clips.asr, clips.labels, 12, np.random.default_rng(0))
+    assert features.shape[1:] == (24, 40) and asr.shape[1] == labels.shape[1] == 12
+    np.testing.assert_array_equal(asr[:, :, 0], features[:, ::2, 0])
+    np.testing.assert_array_equal(asr[:, :, 0], features[:, 1::2, 0])
+    np.testing.assert_array_equal(np.diff(asr[:, :, 0], axis=1), 1)
+    for index in range(num_clips):
+        np.testing.assert_array_equal(labels[index], clips.labels[index, asr[index, :, 0].astype(int)])
+    np.testing.assert_array_equal(labels.sum(axis=1), clips.labels.sum(axis=1))
+    starts = asr[:, 0, 0]
+    np.testing.assert_array_equal(np.unique(starts[1::2]), np.arange(num_labels - 12 + 1))  # without an event: anywhere
+    before = (clips.onset_s[::2] * 10).round() - starts[::2]
+    assert len(np.unique(before)) >= 7  # the event lies anywhere in the crop
+
+
+def test_crop_of_an_event_too_long_for_it_is_all_event():
+    labels = np.zeros((50, 30), np.float32)
+    labels[:, 5:25] = 1
+    _, _, cropped = crop(np.zeros((50, 60, 3), np.float32), None, labels, 8, np.random.default_rng(0))
+    assert cropped.shape == (50, 8) and cropped.all()
+
+
+@pytest.mark.parametrize("length", [0, 30, 31])
+def test_crop_of_nothing_or_more_than_all_is_all(length):
+    clips = make_clips(3)
+    features, asr, labels = crop(clips.features, None, clips.labels, length, np.random.default_rng(0))
+    assert features is clips.features and asr is None and labels is clips.labels
+
+
+def test_a_batch_is_normalised_by_the_mean_of_the_whole_clip():
+    clips = make_clips(4)
+    normalise = {"features": {**IDENTITY["features"], "kind": "clip"}}
+    config = small_config(**{**NONE, "normalisation": "clip", "crop_s": 1.0})
+    features, _, _ = make_batch(clips, np.arange(4), normalise, config, np.random.default_rng(0))
+    whole = clips.features - clips.features.mean(axis=1, keepdims=True)
+    for index in range(4):
+        assert any(np.allclose(features[index], whole[index, start : start + 20], atol=1e-5) for start in range(41))
