@@ -1,11 +1,20 @@
-"""``pysed corpus``: classes, mixtures, bare events, validation, names."""
+"""``pysed corpus``: a corpus from own recordings, classes, mixtures, bare events, validation, names."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
 from pysed.atomic import atomic_open
+from pysed.corpus.own import OwnSettings, make_own
 from pysed.corpus.sources import corpus_classes, fingerprint
 from pysed.errors import DataError
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected a positive number")
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +42,27 @@ def _parser() -> argparse.ArgumentParser:
         isolate.add_argument(option, type=Path, required=True)
     for option in ("--event", "--subset"):
         isolate.add_argument(option, required=True)
+
+    own = commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds")
+    own.add_argument(
+        "--events", type=Path, required=True, help="a folder for each class, or recordings named by --labels"
+    )
+    own.add_argument(
+        "--backgrounds", type=Path, required=True, help="recordings without the events; folders name scenes"
+    )
+    own.add_argument("--labels", type=Path, help="rows of filename, onset, offset, label between tabs (else by level)")
+    own.add_argument("--recording", default=OwnSettings.recording, help="pattern of file names; group 1: the recording")
+    for name, about in (
+        ("level-db", "an event is what lies within so many dB of its clip's loudest 10 ms"),
+        ("gap-s", "pauses up to this long belong to an event"),
+        ("shortest-s", "shorter events are dropped"),
+        ("segment-s", "length of the pieces of backgrounds"),
+        ("test-fraction", "share of the recordings that become devtest"),
+    ):
+        default = getattr(OwnSettings, name.replace("-", "_"))
+        own.add_argument(f"--{name}", type=_positive, default=default, help=f"{about} ({default:.3g})")
+    own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
+    own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
 
     validate = commands.add_parser("validate", help="check a Kaldi data directory")
     validate.add_argument("folder", type=Path)
@@ -68,6 +98,10 @@ def main(argv: list[str]) -> int:
         from pysed.corpus.datadir import validate_data_dir
 
         validate_data_dir(options.folder)
+    elif options.command == "own":
+        given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
+        lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))
+        print("\n".join(lines))
     elif options.command == "ready":
         from pysed.corpus.official_build import make_ready
 

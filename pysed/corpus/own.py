@@ -1,0 +1,228 @@
+"""A corpus folder in the TUT layout from a user's own recordings: events cut by level or by a label file."""
+
+import os
+import re
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pysed.atomic import atomic_open
+from pysed.audio import duration_of, read_audio, write_wav
+from pysed.corpus.recipes import split_recordings
+from pysed.corpus.sources import list_path
+from pysed.detect.main import find_recordings
+from pysed.errors import DataError
+from pysed.score.event_based import read_events
+
+SUBSETS = ("devtrain", "devtest")
+FEWEST_RECORDINGS = 3  # one for the test set, two for training and its validation
+_FRAME_S = 0.01
+_CLASS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+
+
+@dataclass(frozen=True)
+class OwnSettings:
+    """How clips become events and recordings become subsets.
+
+    ``level_db``: an event is what lies within so many dB of its clip's loudest 10 ms. ``gap_s``: pauses up to this
+    long belong to it. ``shortest_s``: shorter ones are dropped. ``segment_s``: backgrounds are cut into such pieces.
+    ``recording``: pattern at the start of a file's name without extension, whose first group names the recording that
+    the file is part of; files of one recording stay in one subset. ``test_fraction``, ``seed``: the split.
+    """
+
+    level_db: float = 30.0
+    gap_s: float = 0.3
+    shortest_s: float = 0.1
+    segment_s: float = 30.0
+    recording: str = "(.*)"
+    test_fraction: float = 1 / 3
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """Events of one class in one file; ``name`` is the file's in the corpus, ``recording`` what it is part of."""
+
+    path: Path
+    name: str
+    recording: str
+    segments: list[tuple[float, float]]
+
+
+def segments_by_level(samples: np.ndarray, rate_hz: int, settings: OwnSettings) -> list[tuple[float, float]]:
+    """(onset, offset) in seconds of what stands out in ``samples`` (T,), in order; none in digital silence."""
+    hop = max(1, round(_FRAME_S * rate_hz))
+    starts = np.arange(0, len(samples), hop)
+    power = np.add.reduceat(np.square(samples, dtype=np.float64), starts) / np.diff(np.append(starts, len(samples)))
+    loud = np.flatnonzero(power >= max(power.max(), 1e-12) * 10 ** (-settings.level_db / 10))
+    if not len(loud):
+        return []
+    cuts = np.flatnonzero(np.diff(loud) * hop > settings.gap_s * rate_hz + hop)
+    first, last = loud[np.append(0, cuts + 1)], loud[np.append(cuts, len(loud) - 1)]
+    onsets, offsets = first * hop / rate_hz, np.minimum((last + 1) * hop, len(samples)) / rate_hz
+    return [
+        (float(onset), float(offset))
+        for onset, offset in zip(onsets, offsets, strict=True)
+        if offset - onset >= settings.shortest_s
+    ]
+
+
+def _recording_of(path: Path, pattern: re.Pattern) -> str:
+    match = pattern.match(path.stem)
+    return (match and match.group(1)) or path.stem
+
+
+def _flat(name: str) -> str:
+    """A path inside a folder as one file name."""
+    return name.replace("/", "__")
+
+
+def _check_label(label: str, place: str) -> None:
+    if not _CLASS.match(label):
+        raise DataError(f"{place}: class {label!r}; expected letters, digits, '_' and '-'")
+
+
+def _clips_by_level(folder: Path, pattern: re.Pattern, settings: OwnSettings) -> dict[str, list[_Clip]]:
+    """Class (a folder in ``folder``) → its clips."""
+    clips: dict[str, list[_Clip]] = {}
+    for inside in sorted(path for path in folder.iterdir() if path.is_dir()):
+        _check_label(inside.name, str(inside))
+        clips[inside.name] = []
+        for name, path in find_recordings([str(inside)]).items():
+            segments = segments_by_level(*read_audio(path), settings)
+            if not segments:
+                raise DataError(f"{path}: no event of at least {settings.shortest_s:g} s found; remove it or label it")
+            clips[inside.name].append(_Clip(path, _flat(name), _recording_of(path, pattern), segments))
+    if not clips:
+        raise DataError(f"{folder}: no folders; expected one for each event class, or a label file")
+    return clips
+
+
+def _clips_by_labels(folder: Path, labels: Path, pattern: re.Pattern) -> dict[str, list[_Clip]]:
+    """Class → the labelled files of ``folder`` in which it occurs."""
+    clips: dict[str, list[_Clip]] = defaultdict(list)
+    for name, events in read_events(labels).items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{labels}: {name}: leads outside {folder}; expected a file in it")
+        length_s = duration_of(path)
+        segments = defaultdict(list)
+        for event in events:
+            _check_label(event.label, f"{labels}: {name}")
+            if event.offset_s > length_s + 5e-4:
+                raise DataError(f"{labels}: {name}: event ends at {event.offset_s:g} s, the file at {length_s:.3f} s")
+            segments[event.label].append((event.onset_s, event.offset_s))
+        for label, found in segments.items():
+            clips[label].append(_Clip(path, _flat(name), _recording_of(path, pattern), found))
+    if not clips:
+        raise DataError(f"{labels}: no events; expected rows of filename, onset, offset, label")
+    return dict(sorted(clips.items()))
+
+
+def _test_recordings(groups: dict[str, list[str]], settings: OwnSettings) -> set[str]:
+    """The test set's recordings: of each group (a class's, or the backgrounds') about the wanted fraction.
+
+    A recording with several classes goes into one subset for all of them.
+    """
+    random = np.random.RandomState(settings.seed)
+    test: set[str] = set()
+    trained: set[str] = set()
+    for what, names in groups.items():
+        recordings = set(names)
+        if len(recordings) < FEWEST_RECORDINGS:
+            raise DataError(f"{what}: {len(recordings)} recordings; expected at least {FEWEST_RECORDINGS}, to be split")
+        if not recordings & test:
+            free = recordings - trained
+            test |= split_recordings(free, settings.test_fraction, random) or free
+        trained |= recordings - test
+        if not recordings & test or len(recordings - test) < 2:
+            raise DataError(
+                f"{what}: cannot be split: its recordings are shared with other classes; try another --seed"
+            )
+    return test
+
+
+def _background_pieces(path: Path, segment_s: float) -> list[tuple[float, float]]:
+    """(start, duration) of the whole pieces of a background; DataError where there is none."""
+    count = int((duration_of(path) + 5e-4) // segment_s)
+    if count == 0:
+        raise DataError(f"{path}: {duration_of(path):.1f} s; a background needs at least {segment_s:g} s")
+    return [(index * segment_s, segment_s) for index in range(count)]
+
+
+def make_own(
+    events: Path, backgrounds: Path, out: Path, labels: Path | None = None, settings: OwnSettings | None = None
+) -> list[str]:
+    """Write the corpus folder ``out`` and return one line for each class and subset, for people.
+
+    ``events``: a folder for each class with its clips; with ``labels`` (``filename<TAB>onset<TAB>offset<TAB>label``)
+    recordings of any number of classes, named there. ``backgrounds``: recordings without any of the events, a folder
+    for each scene, or none. Event files are copied as they are; backgrounds are cut into 16-bit pieces.
+    Raises DataError naming the file at fault; ``out`` must not exist, and does not after a failure.
+    """
+    settings = OwnSettings() if settings is None else settings
+    for folder in (events, backgrounds):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder")
+    if out.exists():
+        raise DataError(f"{out}: exists; name a new folder, or remove it")
+    try:
+        pattern = re.compile(settings.recording)
+    except re.error as error:
+        raise DataError(f"--recording {settings.recording}: not a pattern ({error})") from None
+    if pattern.groups < 1:
+        raise DataError(f"--recording {settings.recording}: expected a pattern with a group in brackets")
+    clips = _clips_by_labels(events, labels, pattern) if labels else _clips_by_level(events, pattern, settings)
+    scenes = find_recordings([str(backgrounds)])
+    test_events = _test_recordings({label: [c.recording for c in found] for label, found in clips.items()}, settings)
+    places = {name: _recording_of(path, pattern) for name, path in scenes.items()}
+    test_places = _test_recordings({str(backgrounds): list(places.values())}, settings)
+
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        lists: dict[tuple[str, str], Any] = {("bgs", subset): [] for subset in SUBSETS}
+        lists |= {("events", subset): {label: [] for label in clips} for subset in SUBSETS}
+        source = temporary / "source_data"
+        for label, found in clips.items():
+            (source / "events" / label).mkdir(parents=True)
+            for clip in found:
+                shutil.copyfile(clip.path, source / "events" / label / clip.name)
+                rows = lists["events", SUBSETS[clip.recording in test_events]][label]
+                for onset_s, offset_s in clip.segments:
+                    segment = [round(onset_s, 6), round(offset_s, 6)]
+                    rows.append({"audio_filename": clip.name, "segment": segment, "recording_id": clip.recording})
+        for name, path in scenes.items():
+            scene, recording = name.split("/")[0] if "/" in name else "background", places[name]
+            rows = lists["bgs", SUBSETS[recording in test_places]]
+            for number, (start_s, duration_s) in enumerate(_background_pieces(path, settings.segment_s), 1):
+                piece = f"audio/{_flat(name)}_{number:03d}.wav"
+                write_wav(source / "bgs" / piece, *read_audio(path, start_s, duration_s))
+                rows.append({"filepath": piece, "classname": scene, "recording_id": recording})
+        for (kind, subset), rows in lists.items():
+            with atomic_open(list_path(temporary, kind, subset)) as stream:
+                yaml.safe_dump(rows, stream, sort_keys=False)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return _summary(lists)
+
+
+def _summary(lists: dict) -> list[str]:
+    lines = []
+    for subset in SUBSETS:
+        for label, rows in lists["events", subset].items():
+            lengths = np.array([offset_s - onset_s for onset_s, offset_s in (row["segment"] for row in rows)])
+            recordings = len({row["recording_id"] for row in rows})
+            lines.append(
+                f"{subset} {label}: {len(rows)} events in {recordings} recordings, {lengths.min():.2f} to "
+                f"{lengths.max():.2f} s, median {np.median(lengths):.2f} s"
+            )
+        rows = lists["bgs", subset]
+        lines.append(f"{subset} backgrounds: {len(rows)} in {len({row['recording_id'] for row in rows})} recordings")
+    return lines
