@@ -20,7 +20,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Phones of each event class, bare and in mixtures, against recordings without an event: tables "
         "(Markdown, CSV), the paper's Table 2 and Figure 2 (PNG, PDF). Intervals are 95 %, over source recordings.",
         epilog="Example: pysed phones --data data/demo --events babycry,glassbreak,gunshot --out exp/demo/phones "
-        "--phones models/demo/phones.txt --source data/demo",
+        "--phones models/demo/phones.txt --source data/demo. "
+        "Which speech patterns help a trained detector: pysed phones patterns --help.",
     )
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="data/<corpus>, with stage 4 done")
     parser.add_argument("--events", required=True, metavar="A,B,...", help="event classes")
@@ -35,12 +36,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def split_events(text: str) -> list[str]:
+    """The classes of ``--events A,B,...``; DataError unless they are different names."""
+    events = text.split(",")
+    if "" in events or len(set(events)) < len(events) or "background" in events:
+        raise DataError(f"pysed phones: --events {text}: expected different names, joined by commas")
+    return events
+
+
 def main(argv: list[str]) -> int:
     """Run ``pysed phones``; returns the exit code."""
+    if argv[:1] == ["patterns"]:
+        from pysed.phones.patterns_main import main as patterns_main
+
+        return patterns_main(argv[1:])
     options = build_parser().parse_args(argv)
-    events = options.events.split(",")
-    if "" in events or len(set(events)) < len(events) or "background" in events:
-        raise DataError(f"pysed phones: --events {options.events}: expected different names, joined by commas")
+    events = split_events(options.events)
     if options.samples < 2 or options.seed < 0:
         values = f"--samples {options.samples}, --seed {options.seed}"
         raise DataError(f"pysed phones: {values}: expected at least 2 samples and a seed of 0 or more")

@@ -54,7 +54,7 @@ def load_regions(
         raise DataError(f"{folder}: no such folder; run stages 1 to 4 for {event}")
     recordings = load_data_dir(folder)
     spans = read_ctm(folder / "phones.ctm", {each.name: each.duration_s for each in recordings}, inventory)
-    sources = _sources(folder, recordings, event, corpus)
+    sources = sources_of(folder, recordings, event, corpus)
     inside, without = [], []
     for each in recordings:
         of_event, of_background = sources.get(each.name, (each.name, each.name))
@@ -70,7 +70,9 @@ def load_regions(
     return inside, without
 
 
-def _sources(folder: Path, recordings: list[Utterance], event: str, corpus: Path | None) -> dict[str, tuple[str, str]]:
+def sources_of(
+    folder: Path, recordings: list[Utterance], event: str, corpus: Path | None = None
+) -> dict[str, tuple[str, str]]:
     """recording → sources of its event and of its background, where they are known."""
     recipes = folder / "recipes.yaml"
     if recipes.is_file():

@@ -36,13 +36,13 @@ def write_tables(analysis: Analysis, out: Path, about: Sequence[str], figures: S
     paths = [
         out / name for name in ("summary.csv", "comparisons.csv", "phones.csv", "table2.csv", "words.csv", "phones.md")
     ]
-    _write_csv(paths[0], ["event", "place", "measure", *_FIELDS], _summary_rows(analysis))
-    _write_csv(paths[1], ["measure", "place", "a", "b", *_FIELDS], _comparison_rows(analysis))
+    write_csv(paths[0], ["event", "place", "measure", *_FIELDS], _summary_rows(analysis))
+    write_csv(paths[1], ["measure", "place", "a", "b", *_FIELDS], _comparison_rows(analysis))
     head = "event place form measure phone class amount share share_low share_high num_sources log_odds log_odds_low"
-    _write_csv(paths[2], [*head.split(), "log_odds_high", "p_adjusted"], _phone_rows(analysis.tables))
+    write_csv(paths[2], [*head.split(), "log_odds_high", "p_adjusted"], _phone_rows(analysis.tables))
     head = "event place median_duration_s paper_median_duration_s rank phone share paper_names_it paper_phone"
-    _write_csv(paths[3], head.split(), _table2_rows(analysis))
-    _write_csv(paths[4], ["event", "place", "phones", "count", "share", "num_sources"], _word_rows(analysis))
+    write_csv(paths[3], head.split(), _table2_rows(analysis))
+    write_csv(paths[4], ["event", "place", "phones", "count", "share", "num_sources"], _word_rows(analysis))
     with atomic_open(paths[5]) as stream:
         stream.write("\n".join(_page(analysis, about, figures)) + "\n")
     return paths
@@ -57,7 +57,8 @@ def _field(value: object) -> str:
     return str(value)
 
 
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table whole; a number that is not finite is an empty field."""
     with atomic_open(path, newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(head)
@@ -137,7 +138,8 @@ def _shown(estimate: Estimate, factor: float, decimals: int, sign: str = "") -> 
     return f"{text} ({format(factor * estimate.low, form)} to {format(factor * estimate.high, form)})"
 
 
-def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table's lines, an empty one last."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(cells) + " |" for cells in lines] + [""]
 
@@ -155,14 +157,14 @@ def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str,
     for name, (title, factor, decimals) in MEASURES.items():
         found = [analysis.measures[key].get(name) for key in keys]
         rows.append([title, *("" if one is None else _shown(one, factor, decimals) for one in found)])
-    lines += _markdown_table(head, rows)
+    lines += markdown_table(head, rows)
     lines += ["## Differences", "", f"a − b, {interval} intervals; **bold** where the interval leaves 0 out.", ""]
-    lines += _markdown_table(["", "a", "b", *PLACES], _difference_rows(analysis))
+    lines += markdown_table(["", "a", "b", *PLACES], _difference_rows(analysis))
     lines += [f"## Table 2 (the paper's rows: {paper.SOURCE})", ""]
     lines += ["Most frequent phones by count, with their share in %; **bold**: the paper names it too.", ""]
-    lines += _markdown_table(["event", "", "median, s", "phones"], _table2_lines(analysis))
+    lines += markdown_table(["event", "", "median, s", "phones"], _table2_lines(analysis))
     lines += ["## Words", "", "Most frequent words of the recogniser's graph, as phones, with their share in %.", ""]
-    lines += _markdown_table(["event", "", "words", "most frequent"], _word_lines(analysis))
+    lines += markdown_table(["event", "", "words", "most frequent"], _word_lines(analysis))
     lines += ["## Figures", ""]
     for name, caption in figures:
         lines += [f"![{caption}]({name})", "", caption, ""]
@@ -172,7 +174,7 @@ def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str,
         "position and stress; those whose p, adjusted for all phones (Holm), is below 0.05.", "",
     ]  # fmt: skip
     if (BACKGROUND, BACKGROUND) in analysis.measures:
-        lines += _markdown_table(["event", "", "more than in the background", "less"], _odds_lines(analysis))
+        lines += markdown_table(["event", "", "more than in the background", "less"], _odds_lines(analysis))
     else:
         lines += ["Every recording has an event: there is no background to compare with.", ""]
     return lines[:-1]

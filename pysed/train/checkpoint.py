@@ -67,6 +67,10 @@ class Detector:
 
     def scores_of_clips(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
         """As scores(), of clips of equal length: (N, T, F), (N, ceil(T / n), A) or None -> (N, ceil(T / n))."""
+        return predict(self.model, *self.inputs_of_clips(features, asr))
+
+    def inputs_of_clips(self, features: np.ndarray, asr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the network takes, of scores_of_clips()'s arguments: whole scores' frames, normalised, float32."""
         if (asr is not None) != self.config.asr:
             raise ValueError(f"system {self.config.system} takes {'two streams' if self.config.asr else 'one stream'}")
         x = np.asarray(features, dtype=np.float32)
@@ -76,7 +80,7 @@ class Detector:
         x = apply_normalisation(x, self.normalisation["features"])
         if asr is not None:
             asr = apply_normalisation(np.asarray(asr, dtype=np.float32), self.normalisation["asr"])
-        return predict(self.model, x, asr)
+        return x, asr
 
 
 def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None, batch_size: int = 16) -> np.ndarray:

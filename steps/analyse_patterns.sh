@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Which speech patterns help: a trained gradual network's decisions beside what the recogniser heard.
+set -euo pipefail
+
+subset=devtest
+help_message="Usage: $0 [--subset NAME] DATA MODELS ASR_DIR OUT_DIR EVENT...
+Example: $0 data/demo exp/demo models/demo exp/demo/phones/patterns babycry glassbreak gunshot
+  --subset NAME   the test set ($subset)
+Reads:  DATA/EVENT/NAME/{phones.ctm,prefinal.scp,feats_*.scp,...}, MODELS/EVENT/gradual/{final.pt,events_NAME.tsv},
+        MODELS/EVENT/cbrnn/events_NAME.tsv where it is there
+Writes: OUT_DIR/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,streams.png,evidence.png};
+        nothing of classes without a trained and scored gradual, or where the model has no graph"
+. ./path.sh
+. utils/resume.sh
+. utils/parse_options.sh
+(($# >= 5)) || die "$help_message"
+data=$1 models=$2 asr=$3 out=$4
+shift 4
+if [[ ! -f $asr/graph/HCLG.fst ]]; then
+  log "  $out: $asr has no graph/HCLG.fst: features only, no phones to analyse"
+  exit
+fi
+events=() inputs=("$asr/phones.txt")
+for event; do
+  list=$models/$event/gradual/events_$subset.tsv
+  if [[ ! -s $models/$event/gradual/final.pt || ! -s $list ]]; then
+    log "  $out: $event: no trained and scored gradual in $models/$event; skipped"
+    continue
+  fi
+  events+=("$event")
+  inputs+=("$models/$event/gradual/final.pt" "$list" "$data/$event/$subset"/{.done,.done_phones,events.tsv,phones.ctm})
+  if [[ -f $models/$event/cbrnn/events_$subset.tsv ]]; then inputs+=("$models/$event/cbrnn/events_$subset.tsv"); fi
+done
+if ((${#events[@]} == 0)); then exit; fi
+need_files "$0" "${inputs[@]}"
+key=$(fingerprint "${inputs[@]}" "=$subset ${events[*]}")
+if up_to_date "$out/.done" "$key"; then
+  log "  $out: up to date"
+  exit
+fi
+rm -f "$out/.done"
+names=${events[*]}
+pysed phones patterns --data "$data" --models "$models" --events "${names// /,}" --phones "$asr/phones.txt" \
+  --subset "$subset" --out "$out"
+need_files "$0" "$out"/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,streams.png,evidence.png}
+mark_done "$out/.done" "$key"
+log "  $out/patterns.md: ${#events[@]} classes"
