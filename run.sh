@@ -42,7 +42,7 @@ Stages
   4  ASR features -> phone alignments
   5  train
   6  detect and score; ends with the results table
-  7  phones of each event class: tables and figure"
+  7  phones of each event class, and which help the trained gradual: tables and figures"
 . utils/recipe.sh
 
 if active 0; then
@@ -87,6 +87,7 @@ if active 7; then
   log "stage 7: phone analysis: $data/*/{devtrain,isolated_devtrain}/phones.ctm -> $exp/$corpus_name/phones/"
   read -ra classes <<<"$events"
   steps/analyse_phones.sh "$data" "$source_dir" "$asr_dir" "$exp/$corpus_name/phones" "${classes[@]}"
+  steps/analyse_patterns.sh "$data" "$exp/$corpus_name" "$asr_dir" "$exp/$corpus_name/phones/patterns" "${classes[@]}"
 fi
 
 if active 6; then # last, so that it is what stands on the screen
