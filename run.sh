@@ -42,7 +42,8 @@ Stages
   4  ASR features -> phone alignments
   5  train
   6  detect and score; ends with the results table
-  7  phones of each event class, and which help the trained gradual: tables and figures"
+  7  phones of each event class, and which help the trained gradual: tables and figures
+  8  report: one page that shows it all"
 . utils/recipe.sh
 
 if active 0; then
@@ -88,6 +89,11 @@ if active 7; then
   read -ra classes <<<"$events"
   steps/analyse_phones.sh "$data" "$source_dir" "$asr_dir" "$exp/$corpus_name/phones" "${classes[@]}"
   steps/analyse_patterns.sh "$data" "$exp/$corpus_name" "$asr_dir" "$exp/$corpus_name/phones/patterns" "${classes[@]}"
+fi
+
+if active 8; then
+  log "stage 8: report: $exp/$corpus_name/ -> $exp/$corpus_name/report/index.html"
+  steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
 fi
 
 if active 6; then # last, so that it is what stands on the screen

@@ -15,6 +15,7 @@ COMMANDS = {
     "score": ("pysed.score.main", "the task's metric for any system's output"),
     "results": ("pysed.score.results", "the table of all results of a corpus"),
     "phones": ("pysed.phones.main", "what each event class is heard as: tables and figure"),
+    "report": ("pysed.report.main", "one page that shows a whole experiment"),
     "kaldi": ("pysed.kaldi.__main__", "Kaldi's commands without Kaldi"),
 }
 

@@ -1,0 +1,38 @@
+"""``pysed report``: one page that shows a whole experiment."""
+
+import argparse
+from pathlib import Path
+
+from pysed.errors import DataError
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad use is one line."""
+
+    def error(self, message: str):
+        raise DataError(f"pysed report: {message}; see pysed report --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = Parser(
+        prog="pysed report",
+        description="Results, curves, phones and a browser of the test files in one page that opens from disk "
+        "(index.html), with every figure as PNG and PDF beside it.",
+        epilog="Example: pysed report --data data/demo --results exp/demo --out exp/demo/report",
+    )
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="data/<corpus>")
+    parser.add_argument("--results", required=True, type=Path, metavar="DIR", help="exp/<corpus>, with stage 6 done")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where index.html and figures go")
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed report``; returns the exit code."""
+    options = build_parser().parse_args(argv)
+
+    from pysed.report.page import write_report
+
+    path, about = write_report(options.data, options.results, options.out)
+    print(f"{path}: {about}")
+    return 0

@@ -1,0 +1,57 @@
+"""The project's own Markdown (tables, headings, paragraphs, lists, code) to HTML."""
+
+import html
+import re
+
+
+def to_html(text: str, level: int = 1) -> str:
+    """HTML of a Markdown text; its first-level headings are left out, others begin ``level`` deeper.
+
+    Everything is escaped; of inline marks, `code`, **bold** and *italic* are known, links show their text.
+    """
+    parts: list[str] = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        lines = block.splitlines()
+        if lines[0].startswith("#"):
+            depth = len(lines[0]) - len(lines[0].lstrip("#"))
+            if depth > 1:
+                parts.append(f"<h{depth + level}>{inline(lines[0].lstrip('# '))}</h{depth + level}>")
+            lines = lines[1:]
+        if not lines:
+            continue
+        if lines[0].startswith("|"):
+            parts.append(_table(lines))
+        elif lines[0].startswith("```"):
+            parts.append(f"<pre>{html.escape(chr(10).join(lines[1:-1]))}</pre>")
+        elif lines[0].startswith(("- ", "* ")):
+            items = re.split(r"\n[-*] ", "\n" + "\n".join(lines))[1:]
+            parts.append("<ul>" + "".join(f"<li>{inline(item)}</li>" for item in items) + "</ul>")
+        elif not lines[0].startswith("!["):  # pictures are placed by the page
+            parts.append(f"<p>{inline(' '.join(lines))}</p>")
+    return "\n".join(parts)
+
+
+def inline(text: str) -> str:
+    """Escaped text with its inline marks."""
+    text = html.escape(text.replace("\\*", "\0"), quote=False)
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
+    pieces = re.split(r"`([^`]+)`", text)
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            pieces[index] = f"<code>{piece}</code>"
+        else:
+            piece = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", piece)
+            pieces[index] = re.sub(r"(?<!\*)\*([^*]+)\*(?!\*)", r"<em>\1</em>", piece)
+    return "".join(pieces).replace("\0", "*")
+
+
+def _table(lines: list[str]) -> str:
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    body = [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
+    head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in rows[0])
+    text = [f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>']
+    for line in body:
+        cells = "".join(f"<td>{inline(cell)}</td>" for cell in line[1:])
+        kind = ' class="paper"' if line[0].startswith("paper") else ""
+        text.append(f'<tr{kind}><th scope="row">{inline(line[0])}</th>{cells}</tr>')
+    return "".join(text) + "</tbody></table></div>"

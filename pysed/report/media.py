@@ -1,0 +1,101 @@
+"""A test file for the page: its spectrogram as a small grey picture, its audio in a low-rate codec."""
+
+import base64
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import soundfile
+
+from pysed.audio import read_audio, resample
+from pysed.report.gather import Recording
+
+AUDIO_HZ = 16000
+AUDIO_TYPE = "audio/mpeg"  # what every browser plays
+AUDIO_SUFFIX = ".mp3"
+_COMPRESSION = 0.99  # of libsndfile: about 18 kbit/s
+AUDIO_BYTES = 12_000_000  # embedded at most, before base64 makes them a third more
+
+
+def encode_audio(recording: Recording) -> bytes:
+    """A recording, mono at AUDIO_HZ, compressed. Raises DataError for what cannot be read."""
+    samples, rate_hz = read_audio(recording.wav)
+    stream = io.BytesIO()
+    options = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": _COMPRESSION}
+    soundfile.write(stream, resample(samples, rate_hz, AUDIO_HZ), AUDIO_HZ, **options)
+    return stream.getvalue()
+
+
+def choose_embedded(recordings: list[Recording], sizes: list[int], budget: int = AUDIO_BYTES) -> list[bool]:
+    """Which recordings' audio goes into the page: those that a system got wrong first, then evenly spread others, as
+    far as ``budget`` bytes reach. All of them, where they fit."""
+    if sum(sizes) <= budget:
+        return [True] * len(sizes)
+    wrong = [index for index, recording in enumerate(recordings) if not recording.is_right]
+    right = [index for index, recording in enumerate(recordings) if recording.is_right]
+    order = sorted(range(len(right)), key=lambda place: f"{place:b}"[::-1])  # halves, quarters, eighths apart
+    chosen = [False] * len(sizes)
+    for index in [*wrong, *(right[place] for place in order)]:
+        if sizes[index] <= budget:
+            budget -= sizes[index]
+            chosen[index] = True
+    return chosen
+
+
+def spectrogram_png(features: np.ndarray) -> bytes:
+    """(T, F) log energies as a grey PNG, T wide and F high, low frequencies at the bottom; the 2nd percentile is
+    black, the 99.8th white."""
+    low, high = np.percentile(features, (2, 99.8))
+    grey = np.clip((features.T[::-1] - low) / max(high - low, 1e-6), 0, 1)
+    return grey_png((np.rint(31 * grey) * 8).astype(np.uint8))  # 32 greys: a third fewer bytes, and none misses them
+
+
+def grey_png(pixels: np.ndarray) -> bytes:
+    """(H, W) uint8 as a PNG."""
+    height, width = pixels.shape
+    # Each row is sent as its difference from the one above: neighbouring bands are alike.
+    above = np.vstack((np.zeros((1, width), np.uint8), pixels[:-1]))
+    rows = np.hstack((np.full((height, 1), 2, np.uint8), pixels - above))
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = zlib.compress(rows.tobytes(), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """``content`` as a URL that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def scores_text(scores: np.ndarray) -> str:
+    """(T,) in [0, 1], a byte each, in base64."""
+    return base64.b64encode(np.rint(255 * np.clip(scores, 0, 1)).astype(np.uint8).tobytes()).decode()
+
+
+def describe(recording: Recording, spectrogram: np.ndarray | None, audio: str, new_index: Callable[[str], int]) -> dict:
+    """What the page's script reads of a file. ``audio``: a URL; ``new_index``: a phone's place in a shared list."""
+    times = [[round(each.onset_s, 2), round(each.offset_s, 2)] for each in recording.reference]
+    return {
+        "name": recording.name,
+        "event": recording.event,
+        "subset": recording.subset,
+        "scene": recording.scene,
+        "reference": times,
+        "systems": {
+            system: {
+                "verdict": recording.verdict(system),
+                "detected": [[each.onset_s, each.offset_s] for each in recording.detected(system)],
+                "scores": scores_text(model.scores[recording.name]),
+            }
+            for system, model in recording.models.items()
+            if recording.name in model.scores
+        },
+        "phones": [[round(start, 2), round(length, 2), new_index(phone)] for start, length, phone in recording.phones],
+        "picture": None if spectrogram is None else data_uri("image/png", spectrogram_png(spectrogram)),
+        "audio": audio,
+    }

@@ -1,0 +1,230 @@
+"""The report's parts against hand-made cases, and the page in a real browser."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from browser import PROGRAM, Browser
+from experiment import NAMES, VERDICTS, write_experiment
+
+from pysed.cli import main
+from pysed.report import media
+from pysed.report.figures import threshold_curves
+from pysed.report.gather import read_models, read_test_files
+from pysed.report.markdown import to_html
+from pysed.report.page import write_report
+from pysed.score.results import read_score
+
+ERRORS = {system: [one not in ("hit", "correct rejection") for one in some] for system, some in VERDICTS.items()}
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    return write_experiment(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture(scope="module")
+def page(experiment, tmp_path_factory):
+    data, results = experiment
+    return write_report(data, results, tmp_path_factory.mktemp("report"))[0]
+
+
+@pytest.fixture(scope="module")
+def opened(page, tmp_path_factory):
+    if PROGRAM is None:
+        pytest.skip("no Chromium on this machine: the page was not opened")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    browser.seconds = browser.open(page.as_uri())
+    yield browser
+    browser.close()
+
+
+def test_verdicts_are_those_of_the_files(experiment):
+    data, results = experiment
+    recordings = read_test_files(data, read_models(results))
+    assert [one.name for one in recordings] == NAMES
+    for system, verdicts in VERDICTS.items():
+        assert [one.verdict(system) for one in recordings] == verdicts
+    assert [one.is_right for one in recordings] == [True, True, False, False, False, False, True, True]
+
+
+def test_curves_pass_through_what_sed_eval_says(experiment):
+    data, results = experiment
+    models = read_models(results)
+    recordings = read_test_files(data, models)
+    for model in models:
+        curve = threshold_curves(model, recordings)
+        score = read_score(model.folder / "score_devtest.json")
+        for mine, its in (("precision", "precision"), ("recall", "recall"), ("f", "f_measure")):
+            assert curve[mine][curve["chosen"]] == pytest.approx(score[its])
+        assert curve["t_base"][curve["chosen"]] == 0.5
+        assert np.isnan(curve["f"][-1]) or curve["f"][-1] == 0  # above every score
+
+
+def test_a_grey_picture_is_what_was_given():
+    import matplotlib.image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 13), dtype=np.uint8)
+    read = matplotlib.image.imread(io.BytesIO(media.grey_png(pixels)), format="png")
+    np.testing.assert_array_equal(np.rint(255 * read), pixels)
+
+
+def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_time_from_left_to_right():
+    import matplotlib.image
+
+    features = np.zeros((20, 10))
+    features[15:, 1] = 5  # late and low
+    read = matplotlib.image.imread(io.BytesIO(media.spectrogram_png(features)), format="png")
+    assert read.shape == (10, 20)
+    np.testing.assert_array_equal(np.argwhere(read > 0.5), [[8, column] for column in range(15, 20)])
+
+
+def test_audio_is_the_recording(experiment):
+    data, results = experiment
+    recording = read_test_files(data, read_models(results))[0]
+    samples, rate_hz = soundfile.read(io.BytesIO(media.encode_audio(recording)))
+    wanted, _ = soundfile.read(recording.wav)
+    assert rate_hz == media.AUDIO_HZ and abs(len(samples) - len(wanted)) < 2500  # a codec's frames at the ends
+    spectrum = np.abs(np.fft.rfft(samples[8000:16000]))
+    assert 2 * np.argmax(spectrum) == pytest.approx(900, abs=4)  # bins of 2 Hz
+    assert np.sqrt(np.mean(samples[8000:16000] ** 2)) == pytest.approx(
+        np.sqrt(np.mean(wanted[8000:16000] ** 2)), rel=0.1
+    )
+
+
+def test_wrong_files_are_embedded_first_and_others_spread(experiment):
+    data, results = experiment
+    recordings = read_test_files(data, read_models(results))
+    assert media.choose_embedded(recordings, [10] * 8, 80) == [True] * 8
+    assert media.choose_embedded(recordings, [10] * 8, 45) == [False, False, True, True, True, True, False, False]
+    assert media.choose_embedded(recordings, [10] * 8, 60) == [True, False, True, True, True, True, True, False]
+    assert media.choose_embedded(recordings, [10] * 8, 9) == [False] * 8
+
+
+@pytest.mark.parametrize(
+    "text, page",
+    [
+        ("# Title\n\n## A & b", "<h3>A &amp; b</h3>"),
+        ("one `a<b` **two** *three*\nfour \\* [five](x.md)",
+         "<p>one <code>a&lt;b</code> <strong>two</strong> <em>three</em> four * five</p>"),
+        ("- a\n- b\n  c", "<ul><li>a</li><li>b\n  c</li></ul>"),
+        ("![a picture](x.png)", ""),
+        ("| a | b |\n|---|---|\n| paper: x | 1* |",
+         '<div class="wide"><table><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead><tbody>'
+         '<tr class="paper"><th scope="row">paper: x</th><td>1*</td></tr></tbody></table></div>'),
+    ],
+)  # fmt: skip
+def test_markdown(text, page):
+    assert to_html(text) == page
+
+
+def test_audio_beyond_the_budget_lies_beside(experiment, tmp_path):
+    data, results = experiment
+    path, about = write_report(data, results, tmp_path / "report", audio_bytes=0)
+    audio = sorted(path.parent.glob("audio/cry/*.mp3"))
+    assert [one.stem for one in audio] == NAMES and "audio of 0 inside" in about
+    text = path.read_text(encoding="utf-8")
+    assert "The audio of 8 files lies beside this page" in text
+    content = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    assert content["files"][0]["audio"] == "audio/cry/file_0.mp3"
+
+
+def test_command_and_its_errors(experiment, tmp_path, capsys):
+    data, results = experiment
+    assert main(["report", "--data", str(data), "--results", str(results), "--out", str(tmp_path / "out")]) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    figures = ("precision_recall_devtest", "threshold_devtest", "training")
+    assert names == {"index.html", *(f"{name}.{suffix}" for name in figures for suffix in ("svg", "png", "pdf"))}
+    for arguments in (
+        ["--data", "nowhere", "--results", str(results)],
+        ["--data", str(data), "--results", "nowhere"],
+        ["--data", str(data)],
+    ):
+        assert main(["report", *arguments, "--out", str(tmp_path / "none")]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "none" / "index.html").exists()
+
+
+def choose(browser, **values):
+    """Set filters and return the names in the list."""
+    for name, value in values.items():
+        select = f"byId('{name}')"
+        browser.evaluate(f"{select}.value = {json.dumps(value)}; {select}.dispatchEvent(new Event('change'))")
+    return browser.evaluate("[...document.querySelectorAll('#list button')].map(one => one.firstChild.textContent)")
+
+
+def test_page_opens_without_a_word_and_without_the_network(opened, page):
+    assert opened.seconds < 20  # of a machine with other work; two on an idle one
+    said = [one for one in opened.events if one["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown")]
+    assert said == [] and [one for one in opened.events if one["method"] == "Log.entryAdded"] == []
+    asked = [one["params"]["request"]["url"] for one in opened.events if one["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith("data:")] == [page.as_uri()]
+
+
+def test_filters(opened):
+    def wanted(system, keep):
+        return [name for name, verdict in zip(NAMES, VERDICTS[system], strict=True) if keep(verdict)]
+
+    everything = {"event": "", "system": "", "outcome": ""}
+    assert choose(opened, **everything) == NAMES
+    assert choose(opened, event="cry") == NAMES
+    for system in VERDICTS:
+        for outcome in ("hit", "miss", "false alarm", "onset off", "correct rejection"):
+            assert choose(opened, system=system, outcome=outcome) == wanted(system, outcome.__eq__)
+        assert choose(opened, system=system, outcome="error") == [
+            name for name, wrong in zip(NAMES, ERRORS[system], strict=True) if wrong
+        ]
+    assert choose(opened, system="gradual", outcome="onset off") == []
+    assert "No file" in opened.evaluate("byId('file').textContent")
+    assert choose(opened, **everything) == NAMES
+
+
+def test_pictures_are_not_blank(opened):
+    sizes = opened.evaluate(
+        "Promise.all([...document.images].map(one => one.decode().then(() => [one.naturalWidth, one.naturalHeight])))"
+    )
+    assert len(sizes) == 4 and all(min(size) > 30 for size in sizes)
+    grey = opened.evaluate("""(() => {
+        const picture = document.querySelector('.lanes img'), canvas = document.createElement('canvas');
+        canvas.width = picture.naturalWidth; canvas.height = picture.naturalHeight;
+        const pen = canvas.getContext('2d'); pen.drawImage(picture, 0, 0);
+        return [...pen.getImageData(0, 0, canvas.width, canvas.height).data].filter((_, index) => index % 4 === 0);
+    })()""")
+    assert np.std(grey) > 20
+    drawn = opened.evaluate("""(() => { const one = document.querySelector('.lanes canvas');
+        const bytes = one.getContext('2d').getImageData(0, 0, one.width, one.height).data;
+        return new Set(new Uint32Array(bytes.buffer)).size; })()""")
+    assert drawn > 3
+
+
+def test_keys_and_bars(opened):
+    choose(opened, event="", system="", outcome="")
+    press = "document.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))".replace(
+        "document.dis", "document.body.dis"
+    )
+    opened.evaluate("show(shown[0])")
+    assert opened.evaluate("document.querySelector('#file h3').textContent") == NAMES[0]
+    opened.evaluate(press % "j")
+    assert opened.evaluate("document.querySelector('#file h3').textContent") == NAMES[1]
+    left = opened.evaluate("[...document.querySelectorAll('.lane i')].map(one => parseFloat(one.style.left))")
+    assert left == pytest.approx([100 / 3] * 3, abs=0.1)  # reference and two systems at 1 of 3 s
+    opened.evaluate(press % "k")
+    assert opened.evaluate("document.querySelector('#file h3').textContent") == NAMES[0]
+
+
+def test_audio_plays(opened):
+    opened.evaluate("show(shown[0])")
+    reached = opened.evaluate(
+        "player.play().then(() => new Promise(done => setTimeout(() => done(player.currentTime), 700)))"
+    )
+    assert reached > 0.1
+    assert opened.evaluate("player.error") is None
+
+
+def test_narrow_page_does_not_scroll_sideways(opened):
+    opened.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    opened.call("Emulation.clearDeviceMetricsOverride")
