@@ -11,18 +11,19 @@ Example: $0 --manifest conf/downloads/librispeech.yaml models/librispeech
   --accept-licence     accept the model's licence without being asked, where it has one
   --download-dir DIR   where archives are kept, or are already ($download_dir)
 Reads:  the archives that the manifest lists, from the addresses in PYSED_MIRROR first
-Writes: ASR_DIR/{final.mdl,tree,phones.txt,conf,extractor}; with KALDI_ROOT graph/{HCLG.fst,words.txt}"
+Writes: ASR_DIR/{final.mdl,tree,phones.txt,conf,extractor,graph}; the graph by Kaldi's mkgraph.sh with KALDI_ROOT,
+        otherwise a loop of the model's phones"
 . ./path.sh
 . utils/parse_options.sh
 (($# == 1)) || die "$help_message"
 asr=$1
 
-# With Kaldi a missing graph is built as well, also later.
-if [[ -n $manifest && (! -s $asr/final.mdl || (-n ${KALDI_ROOT:-} && ! -s $asr/graph/HCLG.fst)) ]]; then
+# A missing graph is built as well, also later.
+if [[ -n $manifest && (! -s $asr/final.mdl || ! -s $asr/graph/HCLG.fst) ]]; then
   log "fetching the model: $download_dir -> $asr"
   options=()
   if [[ $accept_licence == true ]]; then options=(--accept-licence); fi
   pysed fetch model --manifest "$manifest" --download-dir "$download_dir" "${options[@]}" "$asr"
 fi
 need_files "$0" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
-if [[ ! -s $asr/graph/HCLG.fst ]]; then log "  $asr: no graph/HCLG.fst: features only, no phones"; fi
+if [[ ! -s $asr/graph/HCLG.fst ]]; then log "  $asr: no graph/HCLG.fst: features only, no phones ('pysed fetch graph $asr' makes one)"; fi

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
+from pysed.kaldi.graph.phone_loop import build_phone_loop
 
 EXTRACTOR = ("final.ie", "final.dubm", "final.mat", "global_cmvn.stats")
 MFCC_HIRES = "--use-energy=false\n--num-mel-bins=40\n--num-ceps=40\n--low-freq=20\n--high-freq=-400\n"
@@ -42,12 +43,12 @@ def splice_lines(text: str) -> str:
     return "".join(f"{word}\n" for word in words)
 
 
-def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = None) -> bool:
-    """Copy an unpacked chain model from ``source`` to the model folder ``out``, and build its graph where it can be.
+def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = None) -> None:
+    """Copy an unpacked chain model from ``source`` to the model folder ``out``, and build its graph.
 
     ``source`` holds exp/chain*/*/{final.mdl,tree}, exp/nnet3*/extractor and data/lang*/phones.txt. The graph is built
-    by Kaldi's own mkgraph.sh where KALDI_ROOT is set; without it ``out`` serves for features only. Returns whether
-    there is a graph. Raises DataError for what is missing; ``out`` is then as it was.
+    by Kaldi's own mkgraph.sh where KALDI_ROOT is set; otherwise it is a phone loop. Raises DataError for what is
+    missing; ``out`` is then as it was.
     """
     environment = dict(os.environ) if environment is None else environment
     if not (out / "final.mdl").is_file():
@@ -61,17 +62,13 @@ def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = 
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     if (out / "graph" / "HCLG.fst").is_file():
-        return True
+        return
     root = environment.get("KALDI_ROOT")
-    if not root:
-        print(
-            f"{out}: no decoding graph: it is built with Kaldi's mkgraph.sh, so set KALDI_ROOT and run stage 0 again; "
-            "until then features only, no phones",
-            flush=True,
-        )
-        return False
-    build_graph(source, out, Path(root))
-    return True
+    if root:
+        build_graph(source, out, Path(root))
+    else:
+        print(f"{out}: building a graph of phones (for one of words set KALDI_ROOT before stage 0)", flush=True)
+        build_phone_loop(out)
 
 
 def _fill(source: Path, out: Path) -> None:

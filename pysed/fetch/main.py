@@ -1,9 +1,10 @@
-"""``pysed fetch``: the archives of a corpus or of a recogniser's model, from the network or a folder."""
+"""``pysed fetch``: the archives of a corpus or of a recogniser's model, from the network or a folder; its graph."""
 
 import argparse
 import os
 from pathlib import Path
 
+from pysed.errors import DataError
 from pysed.fetch.collect import accept_licence, collect, mirrors_from
 from pysed.fetch.manifest import load_manifest
 
@@ -21,12 +22,21 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--accept-licence", action="store_true")
         command.add_argument("--remove-archives", action="store_true", help="delete each archive once it is unpacked")
         command.add_argument("out", type=Path)
+    graph = commands.add_parser("graph", help="make a model folder's missing graph, a loop of its phones")
+    graph.add_argument("model", type=Path, help="folder with tree, final.mdl and phones.txt")
     return parser
 
 
 def main(argv: list[str]) -> int:
     """Run ``pysed fetch``; returns the exit code."""
     options = _parser().parse_args(argv)
+    if options.command == "graph":
+        from pysed.kaldi.graph.phone_loop import build_phone_loop
+
+        if (options.model / "graph" / "HCLG.fst").exists():
+            raise DataError(f"{options.model}/graph/HCLG.fst: exists; remove it to have another made")
+        build_phone_loop(options.model)
+        return 0
     manifest = load_manifest(options.manifest)
     mirrors = mirrors_from(os.environ)
     if options.command == "corpus":

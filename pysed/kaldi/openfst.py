@@ -18,8 +18,8 @@ MAGIC = b"\xd6\xfd\xb2\x7e"
 _HAS_SYMBOLS, _IS_ALIGNED = 3, 4
 _EXPANDED = 1
 _ALIGNMENT = 16
-_STATE = np.dtype([("final", "<f4"), ("first", "<u4"), ("num_arcs", "<u4"), ("num_in", "<u4"), ("num_out", "<u4")])
-_ARC = np.dtype([("input", "<i4"), ("output", "<i4"), ("weight", "<f4"), ("next", "<i4")])
+STATE = np.dtype([("final", "<f4"), ("first", "<u4"), ("num_arcs", "<u4"), ("num_in", "<u4"), ("num_out", "<u4")])
+ARC = np.dtype([("input", "<i4"), ("output", "<i4"), ("weight", "<f4"), ("next", "<i4")])
 _BLOCK = 1 << 20
 _MOST_STATES = 1 << 31
 
@@ -165,8 +165,8 @@ def _read_const(source: Source, header: FstHeader, at_start: bool) -> Graph:
     aligned = header.version == 1 or bool(header.flags & _IS_ALIGNED)
     if header.version not in (1, 2) or header.num_arcs < 0:
         raise source.fail(f"version {header.version}, {header.num_arcs} arcs; it is damaged")
-    states = _table(source, header.num_states, _STATE, aligned)
-    arcs = _table(source, header.num_arcs, _ARC, aligned)
+    states = _table(source, header.num_states, STATE, aligned)
+    arcs = _table(source, header.num_arcs, ARC, aligned)
     in_file = at_start and isinstance(arcs, np.memmap) and not aligned and header.flags == 0
     return Graph(source.name, header.start, states, arcs, in_file)
 
@@ -192,14 +192,14 @@ def _read_vector(source: Source, header: FstHeader) -> Graph:
             raise source.fail(f"a state with {count} arcs; it is damaged")
         finals.append(final)
         counts.append(count)
-        parts.append(source.read_array(count, _ARC))
-    states = np.zeros(len(finals), _STATE)
+        parts.append(source.read_array(count, ARC))
+    states = np.zeros(len(finals), STATE)
     states["final"], states["num_arcs"] = finals, counts
     ends = np.cumsum(counts, dtype=np.int64)
     if len(ends) and ends[-1] >= _MOST_STATES:
         raise source.fail(f"{ends[-1]} arcs; more than a decoding graph can have")
     states["first"] = ends - states["num_arcs"]
-    return Graph(source.name, header.start, states, np.concatenate(parts) if parts else np.zeros(0, _ARC))
+    return Graph(source.name, header.start, states, np.concatenate(parts) if parts else np.zeros(0, ARC))
 
 
 def load_graph(rxfilename: str, num_labels: int) -> Any:

@@ -18,6 +18,7 @@ from pysed.fetch.chain_model import arrange_model, splice_lines
 from pysed.fetch.collect import accept_licence, collect, mirrors_from
 from pysed.fetch.manifest import load_manifest
 from pysed.fetch.tut import place_member
+from pysed.kaldi.openfst import read_graph
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +239,8 @@ def test_the_model_is_arranged_and_gives_features(recipe, root, server, tmp_path
         out,
     ]
     done = run_in(recipe, *line, check=True)
-    assert "features only" in done.stdout and "KALDI_ROOT" in done.stdout
+    assert "a graph of phones" in done.stdout and "KALDI_ROOT" in done.stdout
+    assert (out / "graph/words.txt").is_file() and read_graph(str(out / "graph/HCLG.fst")).num_states > 1000
     for name in ("final.mdl", "tree", "phones.txt", "extractor/final.ie"):
         assert (out / name).read_bytes() == (root / "models/demo" / name).read_bytes(), name
     assert (out / "extractor/splice.conf").read_text() == "--left-context=3\n--right-context=3\n"
@@ -269,7 +271,7 @@ def unpacked(root: Path, folder: Path) -> Path:
 def test_the_graph_is_built_by_kaldis_own_script(root, tmp_path):
     source = unpacked(root, tmp_path / "source")
     kaldi = fake_kaldi(tmp_path, 'test -f "$4/G.fst" -a -f "$5/final.mdl" && mkdir "$6" && echo "$*" >"$6/HCLG.fst"')
-    assert arrange_model(source, tmp_path / "model", {"KALDI_ROOT": str(kaldi)})
+    arrange_model(source, tmp_path / "model", {"KALDI_ROOT": str(kaldi)})
     assert (tmp_path / "model/graph/HCLG.fst").read_text().startswith("--self-loop-scale 1.0 --remove-oov /")
     failing = fake_kaldi(tmp_path / "other", "echo no fst tools; exit 1")
     with pytest.raises(DataError, match=r"exit 1, no HCLG.fst; the reason is in .*mkgraph\.log"):

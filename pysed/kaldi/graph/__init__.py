@@ -1,0 +1,1 @@
+"""Decoding graphs made from a model's own tree and topology."""
