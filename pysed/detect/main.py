@@ -31,6 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", metavar="FILE", help="write there (audacity and several files: a folder)")
     parser.add_argument("--format", choices=FORMATS, default="tsv", help="tsv (default), json, audacity label track")
+    parser.add_argument(
+        "--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores; a picture a minute"
+    )
     parser.add_argument("inputs", nargs="+", metavar="FILE|DIR", help="audio files, or folders searched for them")
     return parser
 
@@ -66,14 +69,19 @@ def main(argv: list[str]) -> int:
         raise DataError("--format audacity: a label track is for one file; give --out a folder for several")
 
     from pysed.detect.formats import as_audacity, as_json, as_tsv
-    from pysed.detect.recordings import detect_recording, load_models
+    from pysed.detect.recordings import analyse_recording, load_models
 
     models = load_models(values.model)
     found = {}
     for number, (name, path) in enumerate(recordings.items(), 1):
         if len(recordings) > 1 and sys.stderr.isatty():
             print(f"\r{number}/{len(recordings)}", end="" if number < len(recordings) else "\n", file=sys.stderr)
-        found[name] = detect_recording(path, models)
+        analysed = analyse_recording(path, models)
+        found[name] = [events for _, events in analysed]
+        if values.plot:
+            from pysed.detect.plot import plot_recording
+
+            plot_recording(Path(values.plot), name, path, values.model, analysed)
     if values.format == "audacity" and len(recordings) > 1:
         for name, per_model in found.items():
             _write(Path(values.out) / f"{name}.txt", as_audacity(per_model))

@@ -62,15 +62,16 @@ def load_models(folders: list[str], device: str = "cpu") -> list[LoadedModel]:
     """Detectors of model folders, recognisers shared among them. Raises DataError for what is missing."""
     from pysed.train.checkpoint import load_detector
 
-    recognisers: dict[tuple[Path, str], AsrFeatures] = {}
+    recognisers: dict[tuple[Path, str, str], AsrFeatures] = {}
     models = []
     for folder in folders:
         detector = load_detector(folder, device)
         asr = None
         if detector.config.asr and detector.asr is not None:
-            key = find_asr_model(detector.asr["model"], folder), detector.asr["layer"]
+            tuned = detector.asr.get("tuned")
+            key = find_asr_model(detector.asr["model"], folder), detector.asr["layer"], folder if tuned else ""
             if key not in recognisers:
-                recognisers[key] = AsrFeatures(*key)
+                recognisers[key] = AsrFeatures(*key[:2], tuned)
             asr = recognisers[key]
         frontend = FrontEnd.from_dict(detector.frontend or {}, f"{folder}: front end")
         models.append(LoadedModel(folder, detector, frontend, asr))
@@ -144,6 +145,11 @@ def _samples(path: str | Path, start_s: float, length_s: float) -> np.ndarray:
 
 def detect_recording(path: str | Path, models: list[LoadedModel]) -> list[list[Detection]]:
     """Events of each model in one recording, in order of time."""
+    return [events for _, events in analyse_recording(path, models)]
+
+
+def analyse_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[np.ndarray, list[Detection]]]:
+    """Scores (T100,) and events, in order of time, of each model in one recording."""
     duration_s = duration_of(path)
     found = []
     for model, (scores, mean) in zip(models, score_recording(path, models), strict=True):
@@ -154,7 +160,7 @@ def detect_recording(path: str | Path, models: list[LoadedModel]) -> list[list[D
             spans = [] if event is None else [event]
         else:
             spans = all_events(scores, detector.t_base + detector.beta * mean, detector.max_gap_s, median)
-        found.append([_detection(span, scores, detector.event, duration_s) for span in spans])
+        found.append((scores, [_detection(span, scores, detector.event, duration_s) for span in spans]))
     return found
 
 

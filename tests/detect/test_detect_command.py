@@ -171,3 +171,39 @@ def test_errors_are_one_line_and_exit_2(tmp_path, capsys, model):
     with pytest.raises(SystemExit) as stop:
         main(["detect", "--format", "xml", "x.wav"])
     assert stop.value.code == 2
+
+
+def test_plots_show_what_was_found_a_page_a_minute(tmp_path, capsys, model, loud):
+    import matplotlib.image
+
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "short.wav", tone(12, 16000, (5.0,)), 16000)
+    soundfile.write(tmp_path / "in" / "long.wav", tone(150.5, 16000, (70.0,)), 16000)
+    run(capsys, "--model", model, "--plot", tmp_path / "plots", tmp_path / "in")
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "long.wav_0000.png", "long.wav_0060.png", "long.wav_0120.png", "short.wav.png",
+    ]  # fmt: skip
+    blue = np.array([0x00, 0x72, 0xB2]) / 255  # of the event's bar
+
+    def widest(name: str) -> int:
+        picture = matplotlib.image.imread(tmp_path / "plots" / name)[:, :, :3]
+        return int((np.abs(picture - blue).max(axis=2) < 0.02).sum(axis=0).max())
+
+    assert widest("short.wav.png") > 15 and widest("long.wav_0060.png") > 15  # a bar is high, a line is thin
+    assert widest("long.wav_0000.png") < 15 and widest("long.wav_0120.png") < 15
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "expected"),
+    [
+        (0.4, [(0, 0.4)]),
+        (30, [(0, 30)]),
+        (60.9, [(0, 60.9)]),
+        (61, [(0, 60), (60, 1)]),
+        (130, [(0, 60), (60, 60), (120, 10)]),
+    ],
+)
+def test_pages(duration_s, expected):
+    from pysed.detect.plot import pages
+
+    assert [(start, pytest.approx(length)) for start, length in pages(duration_s)] == expected
