@@ -29,7 +29,7 @@ if [[ $(yaml_value "$system" asr) == true ]]; then
   asr_options=(--asr "$asr" --layer "$layer")
 fi
 need_files "$0" "${marks[@]}"
-key=$(fingerprint "${marks[@]}" "$system" "=$event $seed ${epochs:-configured} ${asr_options[*]-}")
+key=$(fingerprint "${marks[@]}" "$system" pysed/train/config.py "=$event $seed ${epochs:-configured} ${asr_options[*]-}")
 if up_to_date "$dir/.done_train" "$key"; then
   log "stage 5: $dir: up to date"
   exit
