@@ -120,7 +120,7 @@ def _kind_rows(found: Sequence[Patterns]) -> Iterable[list[str]]:
         for number, (kind, (changed, kept, phones)) in enumerate(each.kinds.items()):
             assert each.signs is not None
             sure = [row for row in phones if row.q < LEVEL]
-            shown = _listed(f"{r.phone} {100 * r.share_changed:.0f} ({100 * r.share_kept:.0f})" for r in sure)
+            shown = _listed(f"{r.phone} {100 * r.share_changed:.1f} ({100 * r.share_kept:.1f})" for r in sure)
             if not phones:
                 shown = "too few"
             elif not sure:
