@@ -19,4 +19,6 @@ check: lint test
 bench:
 	. ./path.sh; python -m pysed.bench
 
+# Also what needs minutes, root or system packages (Debian: slurm-wlm munge); what cannot run here is named as skipped.
 check-all: check bench
+	. ./path.sh; python -m pytest -q -m thorough

@@ -13,6 +13,7 @@ Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no gra
 . ./path.sh
 . ./cmd.sh
 . utils/resume.sh
+. utils/shards.sh
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 data=$1 asr=$2
@@ -27,9 +28,8 @@ if up_to_date "$data/.done_phones" "$key"; then
   log "  $data/phones.ctm: up to date"
   exit
 fi
-rm -rf "$work" && mkdir -p "$work"
 feats=$data/asr_feats
-num_jobs=$(find "$feats" -name 'mfcc.*.scp' | wc -l)
+split_data "$data" "$work" "$(find "$feats" -name 'mfcc.*.scp' | wc -l)" "$key"
 factor=1
 if [[ -f $asr/frame_subsampling_factor ]]; then factor=$(<"$asr/frame_subsampling_factor"); fi
 
@@ -39,7 +39,7 @@ if [[ -f $feats/ivector_extractor.conf ]]; then
   ivector_options=(--online-ivectors=scp:"$feats/ivectors.JOB.scp" --online-ivector-period="$period")
 fi
 # The lattice is scaled by ten as Kaldi's recipes do, and the best path undoes it; a chain model's frame is 30 ms.
-$run_cmd JOB=1:"$num_jobs" "$work/log/decode.JOB.log" \
+run_shards "$work" decode \
   nnet3-latgen-faster --frame-subsampling-factor="$factor" --frames-per-chunk=150 --acoustic-scale=1.0 \
   --beam="$beam" --max-active=7000 --lattice-beam=8 --allow-partial=true "${ivector_options[@]}" \
   "$asr/final.mdl" "$asr/graph/HCLG.fst" scp:"$feats/mfcc.JOB.scp" ark:- \| \

@@ -28,10 +28,10 @@ if up_to_date "$data/.done_prefinal" "$key"; then
   exit
 fi
 rm -f "$data/.done_prefinal"
-split_data "$data" "$work" "$nj"
+split_data "$data" "$work" "$nj" "$key"
 
 # Dither is noise from a random generator: off, so that two runs give the same features.
-$run_cmd JOB=1:"$num_jobs" "$work/log/mfcc.JOB.log" \
+run_shards "$work" mfcc \
   compute-mfcc-feats --config="$asr/conf/mfcc_hires.conf" --dither=0 scp:"$work/wav.JOB" ark:- \| \
   copy-feats --compress=true ark:- ark,scp:"$work/mfcc.JOB.ark,$work/mfcc.JOB.scp"
 
@@ -39,7 +39,7 @@ ivector_options=()
 if [[ -d $asr/extractor ]]; then
   steps/ivector_config.sh "$asr" "$work/conf" "$work/ivector_extractor.conf"
   period=$(sed -n 's/^--ivector-period=//p' "$work/ivector_extractor.conf")
-  $run_cmd JOB=1:"$num_jobs" "$work/log/ivector.JOB.log" \
+  run_shards "$work" ivector \
     ivector-extract-online2 --config="$work/ivector_extractor.conf" ark:"$work/spk2utt.JOB" \
     scp:"$work/mfcc.JOB.scp" ark,scp:"$work/ivectors.JOB.ark,$work/ivectors.JOB.scp"
   ivector_options=(--online-ivectors=scp:"$work/ivectors.JOB.scp" --online-ivector-period="$period")
@@ -47,7 +47,7 @@ fi
 
 # nnet3-copy --edits cannot add an output; a config line that names the node as the output can.
 printf 'output-node name=output input=%s\n' "$layer" >"$work/output.config"
-$run_cmd JOB=1:"$num_jobs" "$work/log/prefinal.JOB.log" \
+run_shards "$work" prefinal \
   nnet3-compute --frames-per-chunk=150 --extra-left-context=0 --extra-right-context=0 \
   --frame-subsampling-factor=3 "${ivector_options[@]}" \
   "nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config=$work/output.config --edits=remove-orphans $asr/final.mdl - |" \

@@ -26,9 +26,9 @@ for frontend in $2; do
     log "  $data/$name.scp: up to date"
     continue
   fi
-  split_data "$data" "$work" "$nj"
+  split_data "$data" "$work" "$nj" "$key"
   pysed feats options "$config" >"$work/fbank.conf"
-  $run_cmd JOB=1:"$num_jobs" "$work/log/fbank.JOB.log" \
+  run_shards "$work" fbank \
     compute-fbank-feats --config="$work/fbank.conf" scp:"$work/wav.JOB" ark:- \| \
     pysed feats average --num-frames "$(yaml_value "$config" average_frames)" \
     ark:- ark,scp:"$work/$name.JOB.ark,$work/$name.JOB.scp"

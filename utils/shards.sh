@@ -1,16 +1,29 @@
-# shellcheck shell=bash disable=SC2034
-# Splits a data directory for parallel jobs and joins what they wrote.
+# shellcheck shell=bash disable=SC2034,SC2154
+# Splits a data directory for parallel jobs, runs those that are not done, and joins what they wrote. Needs resume.sh.
 
-# split_data DATA WORK NJ: WORK/{wav,spk2utt}.<job>; sets num_jobs, at most NJ and at most one per recording.
+# split_data DATA WORK NJ KEY: WORK/{wav,spk2utt}.<job>; sets num_jobs, at most NJ and at most one per recording.
+# What an unfinished run with the same KEY (a fingerprint of all that goes in) and number of jobs left is kept.
 split_data() {
-  local data=$1 work=$2 file total
+  local data=$1 work=$2 key file total
   total=$(wc -l <"$data/wav.scp")
   num_jobs=$(($3 < total ? $3 : total))
+  key="$4 $num_jobs"
+  if up_to_date "$work/.key" "$key"; then return; fi
   rm -rf "$work" && mkdir -p "$work"
   for file in wav.scp spk2utt; do
     awk -v total="$total" -v jobs="$num_jobs" -v prefix="$work/${file%.scp}" \
       '{ print > (prefix "." int((NR - 1) * jobs / total) + 1) }' "$data/$file"
   done
+  mark_done "$work/.key" "$key"
+}
+
+# run_shards WORK NAME COMMAND...: the command for every JOB of num_jobs; one that is done already (it leaves
+# WORK/NAME.<job>.done) is not repeated.
+run_shards() {
+  local work=$1 name=$2
+  shift 2
+  $run_cmd JOB=1:"$num_jobs" "$work/log/$name.JOB.log" \
+    test -f "$work/$name.JOB.done" \|\| \{ "$@" \&\& touch "$work/$name.JOB.done" \; \}
 }
 
 # join_scp OUT EXPECTED PART...: joins the jobs' scp files in order; the count must be as expected.

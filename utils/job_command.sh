@@ -1,0 +1,55 @@
+# shellcheck shell=bash disable=SC2034
+# What utils/run.sh and utils/slurm.sh share: their arguments, and how a job leaves its log.
+
+# parse_job [JOB=1:N] LOG COMMAND [ARG...]: sets variable, first, last, log, command.
+parse_job() {
+  first=1 last=1 variable=
+  if [[ ${1-} =~ ^([A-Za-z_]+)=([0-9]+)(:([0-9]+))?$ ]]; then
+    variable=${BASH_REMATCH[1]} first=${BASH_REMATCH[2]} last=${BASH_REMATCH[4]:-${BASH_REMATCH[2]}}
+    shift
+  fi
+  if (($# < 2)); then
+    echo "Usage: $0 [JOB=1:N] LOG COMMAND [ARG...]" >&2
+    exit 2
+  fi
+  log=$1
+  shift
+  command=
+  local argument
+  for argument; do
+    case $argument in
+      *\'*[[:space:]]* | *[[:space:]]*\'*) command+="\"$argument\" " ;;
+      *[[:space:]]* | '') command+="'$argument' " ;;
+      *) command+="$argument " ;;
+    esac
+  done
+}
+
+# job_log JOB: the log of a job.
+job_log() { if [[ -n $variable ]]; then echo "${log//$variable/$1}"; else echo "$log"; fi; }
+
+# run_job JOB: runs it here, its log ending with the exit code.
+run_job() {
+  local one=${command} code
+  [[ -z $variable ]] || one=${command//$variable/$1}
+  {
+    printf '# %s\n# Started at %s\n' "$one" "$(date)"
+    bash -o pipefail -c "$one" </dev/null && code=0 || code=$?
+    printf '# Ended at %s (code %d)\n' "$(date)" "$code"
+    return "$code"
+  } >"$(job_log "$1")" 2>&1
+}
+
+# report_failure JOB: says why a job failed, as far as its log tells.
+report_failure() {
+  local file reason
+  file=$(job_log "$1")
+  reason=$(grep -v '^#' "$file" | grep -E 'ERROR|error|rror:' | tail -n 1 || true)
+  echo "$0: job failed: ${reason:-see its log}; log: $file" >&2
+}
+
+# share_cores COUNT CORES: jobs side by side share the cores: each process takes its part, not all of them.
+share_cores() {
+  export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(($2 > $1 ? $2 / $1 : 1))}
+  export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-$OMP_NUM_THREADS}
+}
