@@ -28,6 +28,7 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
 
     Raises DataError for missing archives or utterances, widths that are not the model's, values that are not finite.
     """
+    from pysed.detect.streams import AsrFeatures, TunedRows, find_asr_model
     from pysed.features.alignment import to_grid
     from pysed.kaldi.tables import RandomAccess
 
@@ -37,7 +38,11 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
     for path in needed:
         if not path.is_file():
             raise DataError(f"{path}: no such file; run the feature stages before")
-    tables = [RandomAccess(f"scp:{path}", "matrix") for path in needed]
+    tables: list[RandomAccess | TunedRows] = [RandomAccess(f"scp:{path}", "matrix") for path in needed]
+    if detector.asr and detector.asr.get("tuned"):
+        folder = find_asr_model(detector.asr["model"], data_dir)
+        tables[1].close()
+        tables[1] = TunedRows(data_dir, AsrFeatures(folder, detector.asr["layer"], detector.asr["tuned"]))
     try:
         for name in read_recordings(data_dir):
             streams = []

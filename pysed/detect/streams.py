@@ -6,6 +6,7 @@ is carried from one to the next (no adaptation across files, as in training).
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from pysed.features.averaging import average_frames
 from pysed.features.frontend import FrontEnd
 from pysed.kaldi.features import FbankOptions, MfccOptions, compute_fbank, compute_mfcc
 from pysed.kaldi.options import OptionParser
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pysed.kaldi.nnet3.model import Nnet
 
 RATE_HZ = 16000
 FRAMES_PER_CHUNK = 150
@@ -58,10 +64,11 @@ def find_asr_model(name: str, model_dir: str | os.PathLike) -> Path:
 class AsrFeatures:
     """The output of one layer of a Kaldi chain model: hires MFCC, online i-vectors, network.
 
-    Raises DataError for a model that lacks a file or the layer.
+    ``tuned`` are weights of its layers that stand for the model's own, as a system with asr_layers leaves them.
+    Raises DataError for a model that lacks a file or the layer, or to which the tuned weights do not belong.
     """
 
-    def __init__(self, folder: str | os.PathLike, layer: str):
+    def __init__(self, folder: str | os.PathLike, layer: str, tuned: "dict[str, Tensor] | None" = None):
         from pysed.kaldi.ivector import IvectorExtractor
         from pysed.kaldi.nnet3.chunks import ChunkOptions
         from pysed.kaldi.nnet3.evaluate import NnetComputer
@@ -73,6 +80,8 @@ class AsrFeatures:
         nnet = read_model(read_object(str(self.folder / "final.mdl"))).nnet
         if layer not in nnet.nodes:
             raise DataError(f"{self.folder / 'final.mdl'}: no node {layer!r}; expected the layer used in training")
+        if tuned:
+            nnet = _with_weights(nnet, layer, tuned)
         self.extractor = IvectorExtractor.from_model(self.folder) if (self.folder / "extractor").is_dir() else None
         period = 1 if self.extractor is None else self.extractor.options.ivector_period
         options = ChunkOptions(
@@ -84,6 +93,57 @@ class AsrFeatures:
         """Rows (ceil(frames / 3), D) float32, one every 30 ms, of 16-bit valued samples at 16 kHz."""
         feats = compute_mfcc(samples, RATE_HZ, self.mfcc)
         return self.network.compute(feats, None if self.extractor is None else self.extractor.extract(feats))
+
+
+class RecogniserInputs:
+    """What a data directory holds for the network of a recogniser, by utterance: (features (T, F), i-vectors or None).
+
+    Raises DataError where an archive is missing; close() when done.
+    """
+
+    def __init__(self, data: Path, recogniser: AsrFeatures):
+        from pysed.kaldi.tables import RandomAccess
+
+        names = ["mfcc_hires.scp"] + ["ivectors.scp"] * (recogniser.extractor is not None)
+        for name in names:
+            if not (data / name).is_file():
+                raise DataError(f"{data / name}: no such file; run the stage of the recogniser's features")
+        self.tables = [RandomAccess(f"scp:{data / name}", "matrix") for name in names]
+
+    def __contains__(self, utterance: str) -> bool:
+        return all(utterance in table for table in self.tables)
+
+    def __getitem__(self, utterance: str) -> tuple[np.ndarray, np.ndarray | None]:
+        feats, *ivectors = (np.asarray(table[utterance]) for table in self.tables)
+        return feats, ivectors[0] if ivectors else None
+
+    def close(self) -> None:
+        """Close the archives."""
+        for table in self.tables:
+            table.close()
+
+
+class TunedRows(RecogniserInputs):
+    """In place of ``prefinal.scp``: the rows (N, A) of a recogniser with weights of its own."""
+
+    def __init__(self, data: Path, recogniser: AsrFeatures):
+        super().__init__(data, recogniser)
+        self.network = recogniser.network
+
+    def __getitem__(self, utterance: str) -> np.ndarray:  # type: ignore[override]
+        return self.network.compute(*super().__getitem__(utterance))
+
+
+def _with_weights(nnet: "Nnet", layer: str, tuned: "dict[str, Tensor]") -> "Nnet":
+    from pysed.kaldi.nnet3.module import NnetModule
+
+    module = NnetModule(nnet, layer)
+    own = module.state_dict()
+    for name, values in tuned.items():
+        if name not in own or own[name].shape != values.shape:
+            raise nnet.fail(f"no weights {name} of shape {tuple(values.shape)}; expected the model used in training")
+    module.load_state_dict({**own, **tuned})
+    return module.to_nnet()
 
 
 def _mfcc_options(path: Path) -> MfccOptions:

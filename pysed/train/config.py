@@ -22,6 +22,8 @@ class SystemConfig:
     model: str = "cbrnn"
     frontend: str = "logmel40"
     asr: bool = False  # features of the speech recogniser are a second input
+    asr_layers: int = 0  # how many of its last layers are trained along
+    asr_learning_rate: float = 1e-5  # theirs; follows the same schedule
 
     # Network
     context_frames: int = 2
@@ -85,6 +87,7 @@ _CHOICES = {
     "precision": ("auto", "float32", "bfloat16"),
 }
 _AT_LEAST = {
+    "asr_layers": 0, "asr_learning_rate": 0,
     "context_frames": 0, "spectral_hidden": 1, "channels": 1, "temporal_hidden": 1, "gru_hidden": 1, "gru_layers": 1,
     "dense_hidden": 1, "dense_layers": 0, "median_frames": 1,
     "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
@@ -121,6 +124,8 @@ def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:
         ):
             expected = f"more than {least}" if key in _ABOVE_ZERO else f"at least {least}"
             raise DataError(f"{place}: {key} {value}; expected {expected}{' and below 1' * (key in _BELOW_ONE)}")
+    if config.asr_layers and (not config.asr or config.scene_weight):
+        raise DataError(f"{place}: asr_layers {config.asr_layers}; expected asr: true and scene_weight: 0 with it")
     if config.median_frames % 2 == 0:
         raise DataError(f"{place}: median_frames {config.median_frames}; expected an odd number")
     return config

@@ -23,6 +23,7 @@ from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 from pysed.train.data import load_clips, make_batch, read_split
 from pysed.train.failures import not_finite, what_is_not_finite
+from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss
 from pysed.train.precision import keep_freed_memory, use_bfloat16
 from pysed.train.records import Records, progress
@@ -57,7 +58,8 @@ def train(
     valid = load_clips(data, split["valid"], event, config, frames_per_label(frontend))
     check_events(clips, data, event, "train")
     check_events(valid, data, event, "valid")
-    return fit(config, clips, valid, event, Path(out), seed, asr, frontend, command, stop_after)
+    joint = JointLayers(config, data, [*clips.names, *valid.names], asr) if config.asr_layers else None
+    return fit(config, clips, valid, event, Path(out), seed, asr, frontend, command, stop_after, joint)
 
 
 def fit(
@@ -71,8 +73,9 @@ def fit(
     frontend: dict[str, Any] | None = None,
     command: str | None = None,
     stop_after: int | None = None,
+    joint: JointLayers | None = None,
 ) -> Path | None:
-    """train() on clips in memory."""
+    """train() on clips in memory; ``joint``: the recogniser's layers that are trained along."""
     out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -85,16 +88,19 @@ def fit(
     model = build_model(
         config, clips.features.shape[2], asr_dim, clips.frames_per_label, num_scenes=len(clips.scene_names)
     ).to(device)
+    identity = run_identity(config, event, seed, clips, valid)
+    noted = normalise
+    if joint:
+        model, clips, valid, normalise = joint.join(model, clips, valid, normalise)
     model.bfloat16_maps = use_bfloat16(config.precision, device)  # type: ignore[assignment]
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimiser = torch.optim.Adam(rated(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)
     steps_per_epoch = max(1, len(clips.names) // config.batch_size)
     epochs = max(config.epochs, math.ceil(config.min_steps / steps_per_epoch))
     num_steps = epochs * steps_per_epoch
     own = parallel.own_rows(min(config.batch_size, len(clips.names)))  # of a batch that several processes share
 
     random = np.random.default_rng(seed)  # of batches and augmentation
-    identity = run_identity(config, event, seed, clips, valid)
     history, best = resume(out / "checkpoint.pt", identity, model, average, optimiser, random)
     first = parallel.rank() == 0
     if first:
@@ -124,7 +130,7 @@ def fit(
             scenes = None if clips.scenes is None else torch.from_numpy(clips.scenes[chosen][own]).to(device)
             rate = learning_rate(config, step, num_steps, epoch)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["share"]
             loss, logits = batch_loss(
                 model,
                 to_device(features[own], device),
@@ -168,6 +174,7 @@ def fit(
     average.load_state_dict(best["state"])
     average.bfloat16_maps = False  # type: ignore[assignment]
     tuned = tune(scores_of(average, valid, normalise), valid.onset_s, median_frames=config.median_frames)
+    state, tuned_layers = joint.parted(best["state"]) if joint else (best["state"], None)
     final = {
         "format": checkpoint.FORMAT,
         "code_version": __version__,
@@ -175,17 +182,17 @@ def fit(
         "event": event,
         "seed": seed,
         "epoch": best["epoch"],
-        "state": best["state"],
+        "state": state,
         "frontend": frontend,
         "normalisation": {
             name: {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in s.items()}
-            for name, s in normalise.items()
+            for name, s in noted.items()
         },
         "t_base": tuned.t_base,
         "beta": tuned.beta,
         "max_gap_s": tuned.max_gap_s,
         "validation": tuned.as_dict(),
-        "asr": {**(asr or {}), "dim": clips.asr.shape[2]} if clips.asr is not None else None,
+        "asr": {**(asr or {}), "dim": asr_dim, "tuned": tuned_layers} if config.asr else None,
         "scenes": list(clips.scene_names),
     }
     records.say(f"best epoch {best['epoch']}: " + ", ".join(f"{key} {v}" for key, v in tuned.as_dict().items()))
@@ -208,6 +215,15 @@ def learning_rate(config: SystemConfig, step: int, num_steps: int, epoch: int) -
     elif config.schedule == "decay":
         shape = 1 / (1 + config.decay * (epoch - 1))
     return config.learning_rate * warm * shape
+
+
+def rated(model: torch.nn.Module, config: SystemConfig) -> list[dict[str, Any]]:
+    """The parameters by their share of the learning rate: the recogniser's layers have one of their own."""
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        share = config.asr_learning_rate / config.learning_rate if name.startswith("upper.") else 1.0
+        groups.setdefault(share, []).append(parameter)
+    return [{"params": parameters, "share": share} for share, parameters in groups.items()]
 
 
 def update_average(average: torch.nn.Module, model: torch.nn.Module, decay: float, step: int) -> None:

@@ -22,7 +22,9 @@ from pysed.train.checkpoint import Detector, load_detector
 from pysed.train.config import config_from_dict, load_config
 from pysed.train.data import load_clips, read_split
 
-SYSTEMS = ("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_fa", "finetune", "gradual", "mlp", "multitask")
+SYSTEMS = (
+    *("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_fa", "finetune", "gradual", "joint_asr", "mlp", "multitask"),
+)
 SMALL = {"epochs": 1, "min_steps": 0, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
 
 

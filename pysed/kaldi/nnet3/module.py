@@ -13,7 +13,7 @@ from torch import nn
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.components import AFFINE
 from pysed.kaldi.nnet3.graph import Graph, Op, build_graph
-from pysed.kaldi.nnet3.indexes import graph_context
+from pysed.kaldi.nnet3.indexes import Frames, graph_context
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.plan import BATCH, Plan, Step, Values, Weights
 
@@ -82,8 +82,15 @@ class NnetModule(nn.Module):
             inputs = {"input": frames, "ivector": np.zeros(1, np.int64)}
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.pop(next(iter(self._plans)))
-            plan = self._plans[num_frames] = _TrainedPlan(self, self.graph, self._constants, outputs, inputs)
+            plan = self._plans[num_frames] = self.plan(outputs, inputs)
         return plan
+
+    def plan(self, outputs: np.ndarray, inputs: Frames) -> Plan:
+        """A plan for given frames that uses the weights as they are at the time."""
+        return _TrainedPlan(self, self.graph, self._constants, outputs, inputs)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_plans": {}}  # a copy's plans are not this module's
 
     def to_nnet(self) -> Nnet:
         """A copy of the network, all its nodes and components included, with the weights as they are now."""

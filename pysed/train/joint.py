@@ -1,0 +1,94 @@
+"""The recogniser's last layers in training: what lies below them computed once, clip by clip, onto disk."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pysed.detect.streams import AsrFeatures, RecogniserInputs
+from pysed.errors import DataError
+from pysed.features.alignment import grid_weights
+from pysed.kaldi.nnet3.split import LowerLayers, UpperLayers, node_below
+from pysed.models.joint_asr import JointAsr
+from pysed.train.clips import Clips
+from pysed.train.config import SystemConfig
+
+
+class JointLayers:
+    """The last ``config.asr_layers`` layers of a model, and the values below them of the named clips.
+
+    Reads ``mfcc_hires.scp`` and, for a model with i-vectors, ``ivectors.scp`` of the data directory; ``asr`` says which
+    model and node made ``prefinal.scp``. The values lie in a file without a name, which goes with the process.
+    """
+
+    def __init__(self, config: SystemConfig, data: Path, names: list[str], asr: dict[str, str] | None):
+        if not asr or not asr.get("model"):
+            raise DataError(f"{config.system}: asr_layers {config.asr_layers} needs the recogniser: give --asr")
+        recogniser = AsrFeatures(asr["model"], asr["layer"])
+        nnet, options = recogniser.network.nnet, recogniser.network.options
+        below = node_below(nnet, asr["layer"], config.asr_layers)
+        self.upper = UpperLayers(nnet, below, asr["layer"], options)
+        lower = LowerLayers(nnet, below, self.upper.frames, options)
+        self.num_rows = 0
+        self.values = np.empty(0, np.float32)
+        inputs = RecogniserInputs(data, recogniser)
+        for index, name in enumerate(names):
+            if name not in inputs:
+                raise DataError(f"{data}/mfcc_hires.scp: no utterance {name}; make the recogniser's features anew")
+            feats, ivectors = inputs[name]
+            rows = lower.rows(feats, ivectors)
+            if not index:
+                self.num_rows = -(-len(feats) // options.frame_subsampling_factor)
+                with tempfile.TemporaryFile(dir=data) as file:
+                    self.values = np.memmap(file, np.float32, "w+", shape=(len(names), *rows.shape))
+            self.values[index] = rows
+        inputs.close()
+
+    def __deepcopy__(self, memo: dict) -> "JointLayers":
+        return self  # the averaged network reads the same file
+
+    def __call__(self, clips: torch.Tensor) -> torch.Tensor:
+        """Values below of the clips of these numbers: (B,) -> (B, chunks, R, D)."""
+        return torch.from_numpy(self.values[clips.cpu().numpy()])
+
+    def join(
+        self, model: torch.nn.Module, clips: Clips, valid: Clips, normalise: dict[str, dict]
+    ) -> tuple[JointAsr, Clips, Clips, dict[str, dict]]:
+        """The network with the layers, and clips whose second stream says where each frame is found, as it is."""
+        assert clips.asr is not None
+        grid = grid_weights(self.num_rows, 0.03, 0.0125, 0.1, clips.labels.shape[1]).toarray().astype(np.float32)
+        statistics = normalise["asr"]
+        joint = JointAsr(
+            model,
+            self.upper,
+            self,
+            torch.from_numpy(grid),
+            torch.from_numpy(statistics["shift"]),
+            torch.from_numpy(statistics["scale"]),
+            statistics["kind"] == "clip",
+        )
+        as_it_is = {"kind": "standard", "shift": np.zeros(2, np.float32), "scale": np.ones(2, np.float32)}
+        placed = [
+            dataclasses.replace(some, asr=places(first, *some.labels.shape))
+            for first, some in ((0, clips), (len(clips.names), valid))
+        ]
+        return joint, placed[0], placed[1], {**normalise, "asr": as_it_is}
+
+    def parted(self, state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """A joint network's state as the detector's own, and the layers' weights."""
+        parts: dict[str, dict[str, torch.Tensor]] = {"detector": {}, "upper": {}}
+        for name, value in state.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
+        return parts["detector"], parts["upper"]
+
+
+def places(first: int, num_clips: int, num_frames: int) -> np.ndarray:
+    """(N, T100, 2) float32: the number of each frame's clip, from ``first``, and the frame's own in it."""
+    found = np.empty((num_clips, num_frames, 2), np.float32)
+    found[..., 0] = first + np.arange(num_clips)[:, None]
+    found[..., 1] = np.arange(num_frames)
+    return found

@@ -1,0 +1,84 @@
+"""The recogniser's last layers in training: the recipe's features to begin with, gradients where they belong."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pysed.detect.streams import AsrFeatures
+from pysed.errors import DataError
+from pysed.features.alignment import to_grid
+from pysed.features.normalise import apply_normalisation, statistics
+from pysed.kaldi.tables import TableWriter
+from pysed.models import build_model
+from pysed.train.clips import Clips
+from pysed.train.config import SystemConfig, config_from_dict
+from pysed.train.engine import rated
+from pysed.train.joint import JointLayers
+
+MODEL = Path(__file__).parents[2] / "models/demo"
+CONFIG = SystemConfig(
+    system="joint", asr=True, asr_layers=2, channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0, asr_dropout=0.0
+)
+
+
+def test_joint_network(tmp_path):
+    """Two clips of 4 s: two chunks and a shorter one each."""
+    rng = np.random.default_rng(0)
+    mfcc, ivectors = rng.normal(size=(2, 400, 40)), rng.normal(size=(2, 40, 40))
+    for name, values in (("mfcc_hires", mfcc), ("ivectors", ivectors)):
+        with TableWriter(f"ark,scp:{tmp_path}/{name}.ark,{tmp_path}/{name}.scp", "matrix") as table:
+            for index, matrix in enumerate(values.astype(np.float32)):
+                table.write(f"c{index}", matrix)
+    recogniser = AsrFeatures(MODEL, "prefinal-l")
+    asr = np.stack(
+        [
+            to_grid(recogniser.network.compute(*pair), num_frames=40)
+            for pair in zip(mfcc.astype(np.float32), ivectors.astype(np.float32), strict=True)
+        ]
+    )
+    features = rng.normal(size=(2, 80, 40)).astype(np.float32)
+    clips = Clips(["c0", "c1"], features, asr, np.zeros((2, 40), np.float32), np.full(2, np.nan))
+    normalise = {name: statistics(values, "clip") for name, values in (("features", features), ("asr", asr))}
+    layers = JointLayers(CONFIG, tmp_path, clips.names, {"model": str(MODEL), "layer": "prefinal-l"})
+    gradual = build_model(CONFIG, 40, 128).eval()
+    joint, placed, _, _ = layers.join(gradual, clips, clips, normalise)
+    second = apply_normalisation(asr, normalise["asr"])
+    x, places = torch.from_numpy(features), torch.from_numpy(placed.asr)
+    # Untrained, and so with a learning rate of 0, the gradual network's output; of turned and cut clips too.
+    torch.testing.assert_close(joint(x, places), gradual(x, torch.from_numpy(second)), rtol=1e-4, atol=1e-4)
+    turned = np.roll(second, 7, axis=1)[:, 3:23]
+    torch.testing.assert_close(
+        joint(x[:, :40], places.roll(7, 1)[:, 3:23]), gradual(x[:, :40], torch.from_numpy(turned)), rtol=1e-4, atol=1e-4
+    )
+    # A copy, as the averaged network is, computes with its own weights.
+    other = copy.deepcopy(joint)
+    torch.nn.init.zeros_(other.upper.weights["prefinal-l"])
+    assert not torch.allclose(other(x, places), joint(x, places))
+    joint(x, places).square().sum().backward()
+    assert set(joint.upper.weights) == {"tdnnf8/linear", "tdnnf8/affine", "prefinal-l"}
+    assert all((p.grad != 0).any() for p in joint.upper.parameters())
+    groups = rated(joint, CONFIG)
+    assert sorted(g["share"] for g in groups) == pytest.approx([0.01, 1.0])
+    # Tuned weights in the recogniser give the joint network's features.
+    with torch.no_grad():
+        joint.upper.weights["tdnnf8/linear"].mul_(1.1)
+    tuned = layers.parted(joint.state_dict())[1]
+    rows = AsrFeatures(MODEL, "prefinal-l", tuned).network.compute(
+        mfcc[0].astype(np.float32), ivectors[0].astype(np.float32)
+    )
+    expected = apply_normalisation(to_grid(rows, num_frames=40), normalise["asr"])
+    found = joint.asr_features(torch.tensor([0]))[0].detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert np.abs(found - second[0]).max() > 0.01
+    with pytest.raises(DataError, match="no weights weights.x of shape"):
+        AsrFeatures(MODEL, "prefinal-l", {"weights.x": torch.zeros(1)})
+
+
+def test_layers_without_a_recogniser(tmp_path):
+    with pytest.raises(DataError, match="asr_layers 2 needs the recogniser: give --asr"):
+        JointLayers(CONFIG, tmp_path, [], None)
+    with pytest.raises(DataError, match="x: asr_layers 2; expected asr: true"):
+        config_from_dict({"system": "x", "asr_layers": 2}, "x")
