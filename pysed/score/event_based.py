@@ -28,6 +28,14 @@ class Event(NamedTuple):
 EventLists = dict[str, list[Event]]
 
 
+class Counts(NamedTuple):
+    """One file's events of a class: found, found where there is none, not found."""
+
+    hits: int
+    insertions: int
+    deletions: int
+
+
 def read_events(path: str | os.PathLike) -> EventLists:
     """Files of an event list, in order, each with its events.
 
@@ -115,10 +123,17 @@ def seconds(value: float) -> str:
 def evaluate(
     reference: Mapping[str, Iterable[Event]], detected: Mapping[str, Iterable[Event]], event: str
 ) -> dict[str, Any]:
-    """sed_eval's judgement of one event class over every file of the reference.
+    """The score of evaluate_files(), without the files' counts."""
+    return evaluate_files(reference, detected, event)[0]
+
+
+def evaluate_files(
+    reference: Mapping[str, Iterable[Event]], detected: Mapping[str, Iterable[Event]], event: str
+) -> tuple[dict[str, Any], dict[str, Counts]]:
+    """sed_eval's judgement of one event class over every file of the reference, and each file's counts.
 
     Events of other classes are left out on both sides. Files that ``detected`` lacks count as without detection.
-    Returns error_rate, f_measure, precision, recall (fractions; None where undefined), num_reference, num_detected,
+    The score: error_rate, f_measure, precision, recall (fractions; None where undefined), num_reference, num_detected,
     insertions, deletions, num_files, sed_eval (its version).
 
     Raises DataError for detections in files that the reference does not have.
@@ -140,15 +155,20 @@ def evaluate(
         t_collar=float(COLLAR_S),
         percentage_of_length=0.5,
     )
+    files: dict[str, Counts] = {}
+    before = Counts(0, 0, 0)
     for name, events in reference.items():
-        metrics.evaluate(_for_sed_eval(name, events, event), _for_sed_eval(name, detected.get(name, ()), event))
+        metrics.evaluate(for_sed_eval(name, events, event), for_sed_eval(name, detected.get(name, ()), event))
+        total = Counts(*(int(metrics.overall[key]) for key in ("Ntp", "Nfp", "Nfn")))
+        files[name] = Counts(*(now - then for now, then in zip(total, before, strict=True)))
+        before = total
     results, counts = metrics.results_overall_metrics(), metrics.overall
-    return {
+    score = {
         # Without reference events sed_eval divides by its epsilon; a rate of nothing is undefined.
-        "error_rate": _rate(results["error_rate"]["error_rate"]) if counts["Nref"] else None,
-        "f_measure": _rate(results["f_measure"]["f_measure"]),
-        "precision": _rate(results["f_measure"]["precision"]),
-        "recall": _rate(results["f_measure"]["recall"]),
+        "error_rate": finite(results["error_rate"]["error_rate"]) if counts["Nref"] else None,
+        "f_measure": finite(results["f_measure"]["f_measure"]),
+        "precision": finite(results["f_measure"]["precision"]),
+        "recall": finite(results["f_measure"]["recall"]),
         "num_reference": int(counts["Nref"]),
         "num_detected": int(counts["Nsys"]),
         "insertions": int(counts["Nfp"]),
@@ -156,9 +176,10 @@ def evaluate(
         "num_files": int(metrics.evaluated_files),
         "sed_eval": sed_eval.__version__,
     }
+    return score, files
 
 
-def _for_sed_eval(name: str, events: Iterable[Event], label: str):
+def for_sed_eval(name: str, events: Iterable[Event], label: str):
     """One file's events of one class as dcase_util's container."""
     from dcase_util.containers import MetaDataContainer
 
@@ -171,7 +192,7 @@ def _for_sed_eval(name: str, events: Iterable[Event], label: str):
     )
 
 
-def _rate(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """JSON has no NaN: an undefined rate is null."""
     value = float(value)
     return value if math.isfinite(value) else None

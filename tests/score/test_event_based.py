@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pysed.errors import DataError
-from pysed.score.event_based import Event, evaluate, read_events, write_events
+from pysed.score.event_based import Counts, Event, evaluate, evaluate_files, read_events, write_events
 
 
 def write(path, text):
@@ -87,6 +87,17 @@ def test_hand_worked_score():
     counts = {key: score[key] for key in ("num_reference", "num_detected", "insertions", "deletions", "num_files")}
     assert counts == {"num_reference": 4, "num_detected": 4, "insertions": 2, "deletions": 2, "num_files": 6}
     assert score["sed_eval"] == "0.2.1"
+
+
+def test_each_files_counts_are_its_own_and_sum_to_the_score():
+    reference = {"a.wav": [Event(1, 2, "x"), Event(5, 6, "x")], "b.wav": [], "c.wav": [Event(3, 4, "x")]}
+    detected = {"a.wav": [Event(5.2, 6, "x"), Event(8, 9, "x")], "b.wav": [Event(1, 2, "x")]}
+    score, files = evaluate_files(reference, detected, "x")
+    assert files == {"a.wav": Counts(1, 1, 1), "b.wav": Counts(0, 1, 0), "c.wav": Counts(0, 0, 1)}
+    for name, events in reference.items():  # as sed_eval judges the file by itself
+        alone = evaluate({name: events}, {name: detected.get(name, [])}, "x")
+        assert (alone["insertions"], alone["deletions"]) == files[name][1:]
+    assert (score["insertions"], score["deletions"]) == tuple(map(sum, list(zip(*files.values(), strict=True))[1:]))
 
 
 def test_other_classes_are_left_out():
