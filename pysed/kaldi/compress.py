@@ -4,6 +4,7 @@ Source: Kaldi ``src/matrix/compressed-matrix.cc``; the reader is `KaldiReader.ma
 """
 
 import struct
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def compressed_kind(method: int) -> Kind:
     if method not in METHODS:
         raise DataError(f"--compression-method={method}: expected 1 to 7")
 
-    def write(value: np.ndarray, binary: bool) -> list:
+    def write(value: np.ndarray, binary: bool) -> Iterable:
         data = compress(value, method)
         return [data] if binary else write_matrix(KaldiReader(data, binary=True).matrix(), False)
 

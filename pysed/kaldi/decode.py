@@ -3,6 +3,7 @@
 The search is kaldi-decoder's ``FasterDecoder`` (Kaldi ``src/decoder/faster-decoder.cc``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,27 +95,19 @@ class Decoder:
         self._decoder = kaldi_decoder.FasterDecoder(self._graph, settings)
         self._decodable = kaldi_decoder.DecodableCtc
 
-    def decode(self, scores: np.ndarray) -> Decoded | None:
-        """The best path for log likelihoods ``scores`` (T, P), T > 0; None where no path of T frames is left.
+    def decode(self, scores: np.ndarray | Iterable[np.ndarray]) -> Decoded | None:
+        """The best path for log likelihoods (T, P), T > 0, whole or in consecutive blocks of frames.
 
-        It ends in a final state where one can be reached, otherwise in the best state there is. Raises
-        DataError for scores that are not finite and for fewer columns than the model has pdfs.
+        It ends in a final state where one can be reached, otherwise in the best state there is; None where no
+        path of T frames is left. Raises DataError for scores that are not finite and for fewer columns than the
+        model has pdfs.
         """
-        if scores.ndim != 2 or len(scores) == 0 or scores.shape[1] < self.transitions.num_pdfs:
-            raise DataError(
-                f"scores of shape {scores.shape}; expected frames and at least {self.transitions.num_pdfs} columns"
-            )
         decoder = self._decoder
         decoder.init_decoding()
-        step = max(1, _BLOCK_VALUES // len(self._pdfs))
-        for begin in range(0, len(scores), step):
-            block = scores[begin : begin + step].astype(np.float32, copy=False)
-            if self.acoustic_scale != 1:
-                block = block * np.float32(self.acoustic_scale)
-            if not max(block.max(), -block.min()) < _MOST_SCORE:  # false for what is no number
-                raise DataError("the network's output is not finite; are features, i-vectors and model sound?")
-            # (frames, pdfs) → (frames, transition-ids)
-            decoder.advance_decoding(self._decodable(block.take(self._pdfs, axis=1), begin))
+        num_frames = 0
+        for block in [scores] if isinstance(scores, np.ndarray) else scores:
+            self._advance(block, num_frames)
+            num_frames += len(block)
         final = decoder.reached_final()
         found, path = decoder.get_best_path()
         if not found:
@@ -124,6 +117,21 @@ class Decoder:
         weights += [weight for weight in lattice.finals if weight is not None]
         words = np.array([arc.word for leaving in lattice.arcs for arc in leaving], np.int32)
         return Decoded(words, np.concatenate([w.ids for w in weights]), lattice, likelihood, final)
+
+    def _advance(self, scores: np.ndarray, num_before: int) -> None:
+        if scores.ndim != 2 or len(scores) == 0 or scores.shape[1] < self.transitions.num_pdfs:
+            raise DataError(
+                f"scores of shape {scores.shape}; expected frames and at least {self.transitions.num_pdfs} columns"
+            )
+        step = max(1, _BLOCK_VALUES // len(self._pdfs))
+        for begin in range(0, len(scores), step):
+            block = scores[begin : begin + step].astype(np.float32, copy=False)
+            if self.acoustic_scale != 1:
+                block = block * np.float32(self.acoustic_scale)
+            if not max(block.max(), -block.min()) < _MOST_SCORE:  # false for what is no number
+                raise DataError("the network's output is not finite; are features, i-vectors and model sound?")
+            # (frames, pdfs) → (frames, transition-ids)
+            self._decoder.advance_decoding(self._decodable(block.take(self._pdfs, axis=1), num_before + begin))
 
     def _lattice(self, path) -> tuple[CompactLattice, float]:
         """A linear FST as a compact lattice, an arc for each word with what precedes it, and its likelihood.

@@ -1,12 +1,12 @@
 """What Kaldi's tables hold: how one object of each kind is read from a stream and written.
 
 Source: Kaldi ``src/util/kaldi-holder-inl.h``. A kind is any object with ``read(source, binary)``
-and ``write(value, binary) -> list of bytes``; `KINDS` names those of this module.
+and ``write(value, binary)``, an iterable of bytes; `KINDS` names those of this module.
 """
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Kind:
 
     name: str
     read: Callable[[Source, bool], Any]
-    write: Callable[[Any, bool], list]
+    write: Callable[[Any, bool], Iterable]
     header: bool = True
     cut: Callable[[Any, str, str], Any] | None = None
 
@@ -96,23 +96,41 @@ def _check_shape(source: Source, rows: int, columns: int) -> None:
         raise source.fail(f"a matrix of {rows} x {columns}; it is damaged")
 
 
-def write_matrix(value: Any, binary: bool) -> list:
+@dataclass(frozen=True)
+class MatrixBlocks:
+    """A float32 matrix of this shape to be written block by block, (n, columns) each, never whole in memory."""
+
+    shape: tuple[int, int]
+    blocks: Iterable[np.ndarray]
+
+
+def write_matrix(value: Any, binary: bool) -> Iterable:
     """The parts of a matrix (rows, columns), float64 kept as double in binary, seven digits in text."""
-    value = np.asarray(value)
-    if value.ndim != 2:
-        raise DataError(f"a matrix to be written: shape {value.shape}; expected (rows, columns)")
-    value = np.ascontiguousarray(value, "<f8" if value.dtype == np.float64 else "<f4")
-    rows, columns = value.shape
-    if not value.size:
-        rows = columns = 0
+    if not isinstance(value, MatrixBlocks):
+        value = np.asarray(value)
+        if value.ndim != 2:
+            raise DataError(f"a matrix to be written: shape {value.shape}; expected (rows, columns)")
+        dtype = "<f8" if value.dtype == np.float64 else "<f4"
+        return _matrix_parts(value.shape, [value], dtype, binary)
+    return _matrix_parts(value.shape, value.blocks, "<f4", binary)
+
+
+def _matrix_parts(shape: tuple[int, ...], blocks: Iterable[np.ndarray], dtype: str, binary: bool) -> Iterator:
+    rows, columns = shape if all(shape) else (0, 0)
     if binary:
-        head = (b"DM " if value.dtype.itemsize == 8 else b"FM ") + struct.pack("<bibi", 4, rows, 4, columns)
-        return [head, memoryview(value).cast("B")] if rows else [head]
-    if not rows:
-        return [b" [ ]\n"]
-    # Kaldi's streams write seven significant digits.
-    form = "\n  " + "%.7g " * columns
-    return [b" [", *((form % tuple(row)).encode() for row in value.tolist()), b"]\n"]
+        yield (b"DM " if dtype == "<f8" else b"FM ") + struct.pack("<bibi", 4, rows, 4, columns)
+    else:
+        yield b" ["
+    if rows:
+        form = "\n  " + "%.7g " * columns  # Kaldi's streams write seven significant digits
+        for block in blocks:
+            block = np.ascontiguousarray(block, dtype)
+            if binary:
+                yield block.data.cast("B")
+            else:
+                yield from ((form % tuple(row)).encode() for row in block.tolist())
+    if not binary:
+        yield b"]\n" if rows else b" ]\n"
 
 
 def read_vector(source: Source, binary: bool) -> np.ndarray:

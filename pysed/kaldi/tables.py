@@ -4,6 +4,7 @@ Source: Kaldi ``src/util/kaldi-table-inl.h``. Archives are streamed, one object 
 """
 
 from collections.abc import Generator, Iterable
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -301,9 +302,9 @@ class TableWriter:
         """Append one object."""
         if not key or len(key.split()) != 1 or key.strip() != key:
             raise DataError(f"{self.specifier.text}: key {key!r}: expected a word without spaces")
-        parts = self.kind.write(value, self.binary)
+        parts: Iterable[bytes] = self.kind.write(value, self.binary)
         if self.binary and self.kind.header:
-            parts = [b"\0B", *parts]
+            parts = chain([b"\0B"], parts)
         if self._archive is None:
             self._write_target(key, parts)
         else:

@@ -141,7 +141,9 @@ def test_blocks_do_not_show(tmp_path, monkeypatch):
     whole = decoder.decode(scores)
     monkeypatch.setattr("pysed.kaldi.decode._BLOCK_VALUES", 70)
     pieces = decoder.decode(scores)
-    assert np.array_equal(whole.alignment, pieces.alignment) and whole.likelihood == pieces.likelihood
+    streamed = decoder.decode(np.array_split(scores, [1, 2, 40, 77]))
+    for found in (pieces, streamed):
+        assert np.array_equal(whole.alignment, found.alignment) and whole.likelihood == found.likelihood
 
 
 def test_forms_of_graphs(tmp_path):

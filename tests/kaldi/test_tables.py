@@ -14,7 +14,7 @@ import pytest
 from pysed.errors import DataError
 from pysed.kaldi.__main__ import main
 from pysed.kaldi.compress import compress, compressed_kind
-from pysed.kaldi.holders import KINDS
+from pysed.kaldi.holders import KINDS, MatrixBlocks
 from pysed.kaldi.stream import KaldiReader
 from pysed.kaldi.tables import (
     RandomAccess,
@@ -390,6 +390,15 @@ def test_an_archive_longer_than_memory_is_streamed():
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )  # fmt: skip
     assert done.stdout.strip() == str(80 << 16), done.stderr
+
+
+@pytest.mark.parametrize("wspecifier", ["ark:a.ark", "ark,t:a.ark"])
+def test_a_matrix_written_in_blocks_is_the_same_matrix(wspecifier):
+    whole = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    write(wspecifier, values={"a": whole})
+    expected = Path("a.ark").read_bytes()
+    write(wspecifier, values={"a": MatrixBlocks(whole.shape, iter(np.split(whole, [1, 6])))})
+    assert Path("a.ark").read_bytes() == expected
 
 
 def test_commands(capfd):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.kaldi.holders import MatrixBlocks
 from pysed.kaldi.messages import log, warn
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.reader import read_model, read_nnet
@@ -58,6 +59,14 @@ def main(argv: list[str]) -> int:
     computer = NnetComputer(nnet, "output", chunks)
     if computer.frames_per_chunk != chunks.frames_per_chunk:
         log(f"Increasing --frames-per-chunk from {chunks.frames_per_chunk} to {computer.frames_per_chunk}")
+
+    def finish(block: np.ndarray) -> np.ndarray:
+        if priors is not None:
+            block = block - priors
+        if options.acoustic_scale != 1.0:
+            block = block * np.float32(options.acoustic_scale)
+        return np.exp(block) if options.apply_exp else block
+
     ivectors = IvectorTable(options)
     started, frames, done, failed = time.monotonic(), 0, 0, 0
     with TableWriter(target, "matrix") as table:
@@ -72,15 +81,12 @@ def main(argv: list[str]) -> int:
                 warn(f"No iVector available for utterance {key}")
                 failed += 1
                 continue
+            shape = (computer.num_outputs(len(feats)), computer.output_dim)
+            blocks = map(finish, computer.blocks(feats, ivector))
             try:
-                result = computer.compute(feats, ivector)
+                table.write(key, MatrixBlocks(shape, blocks))
             except DataError as error:
                 raise DataError(f"utterance {key}: {error}") from None
-            if priors is not None:
-                result -= priors
-            if options.acoustic_scale != 1.0:
-                result *= np.float32(options.acoustic_scale)
-            table.write(key, np.exp(result) if options.apply_exp else result)
             frames += len(feats)
             done += 1
     elapsed = time.monotonic() - started

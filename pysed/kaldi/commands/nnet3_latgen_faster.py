@@ -91,7 +91,7 @@ def main(argv: list[str]) -> int:
 
 
 def _load(parser: OptionParser, options: Any, model_name: str, graph_name: str) -> tuple[Callable, Decoder]:
-    """(feats, ivectors) → log likelihoods (T, P), and the decoder for them."""
+    """(feats, ivectors) → blocks of log likelihoods (N, P), and the decoder for them."""
     settings = parser.build(DecoderOptions, options)
     settings.check()
     chunks = parser.build(ChunkOptions, options)
@@ -116,14 +116,16 @@ def _load(parser: OptionParser, options: Any, model_name: str, graph_name: str) 
 
     computer = NnetComputer(model.nnet, "output", chunks)
 
-    def compute(feats: np.ndarray, ivectors: np.ndarray | None) -> np.ndarray:
-        scores = computer.compute(feats, ivectors)
-        return scores if priors is None else scores - priors
+    def compute(feats: np.ndarray, ivectors: np.ndarray | None) -> Iterator[np.ndarray]:
+        for scores in computer.blocks(feats, ivectors):
+            yield scores if priors is None else scores - priors
 
     return compute, decoder
 
 
-def _scores(features: str, compute: Callable, options: Any, tally: "_Tally") -> Iterator[tuple[str, np.ndarray]]:
+def _scores(
+    features: str, compute: Callable, options: Any, tally: "_Tally"
+) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
     ivectors = Ivectors(options)
     for key, feats in matrices(features):
         if len(feats) == 0:
@@ -136,11 +138,7 @@ def _scores(features: str, compute: Callable, options: Any, tally: "_Tally") -> 
             warn(f"No {'online ' if options.online_ivectors else ''}iVector available for utterance {key}")
             tally.failed += 1
             continue
-        try:
-            scores = compute(feats, ivector)
-        except DataError as error:
-            raise DataError(f"utterance {key}: {error}") from None
-        yield key, scores
+        yield key, compute(feats, ivector)
 
 
 @dataclasses.dataclass

@@ -54,21 +54,32 @@ class NnetComputer:
 
     def compute(self, feats: np.ndarray, ivectors: np.ndarray | None = None) -> np.ndarray:
         """The node's values, (T_out, D) float32, T_out = ceil(T / frame_subsampling_factor)."""
-        feats, ivectors = self._check(feats, ivectors)
-        num_outputs = -(-len(feats) // self.options.frame_subsampling_factor)
-        result = np.empty((num_outputs, self.output_dim), np.float32)
-        source = torch.from_numpy(feats)
-        with torch.inference_mode():
-            for shape, firsts in self._batches(num_outputs):
-                values = self._run(shape, firsts, source, ivectors)
-                for i, first in enumerate(firsts):
-                    result[first : first + shape.num_outputs] = values[:, i].numpy()
+        result = np.empty((self.num_outputs(len(feats)), self.output_dim), np.float32)
+        end = 0
+        for block in self.blocks(feats, ivectors):
+            start, end = end, end + len(block)
+            result[start:end] = block
         return result
+
+    def num_outputs(self, num_frames: int) -> int:
+        """Rows of output for so many frames."""
+        return -(-num_frames // self.options.frame_subsampling_factor)
+
+    def blocks(self, feats: np.ndarray, ivectors: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """The same values, consecutive rows (N, D) at a time: what an hour needs beyond its features is small."""
+        feats, ivectors = self._check(feats, ivectors)
+        source = torch.from_numpy(feats)
+        for shape, firsts in self._batches(self.num_outputs(len(feats))):
+            with torch.inference_mode():
+                values = self._run(shape, firsts, source, ivectors)
+                # (frames, chunks, D) → (chunks · frames, D)
+                block = values.transpose(0, 1).reshape(-1, self.output_dim)
+            yield block.numpy()
 
     def num_products(self, num_frames: int) -> int:
         """Multiplications in the matrix products of an utterance of that many frames, for benchmarks."""
         counts: dict[_Chunk, int] = {}
-        for shape, firsts in self._batches(-(-num_frames // self.options.frame_subsampling_factor)):
+        for shape, firsts in self._batches(self.num_outputs(num_frames)):
             counts[shape] = counts.get(shape, 0) + len(firsts)
         return sum(count * self._plan(shape).num_products() for shape, count in counts.items())
 
