@@ -57,7 +57,7 @@ class JointAsr(nn.Module):
         """Normalised recogniser features of whole clips. clips: (B,) -> (B, T100, A)."""
         rows = self.rows_of(clips)
         outputs = self.upper(rows.flatten(0, 1)).unflatten(0, rows.shape[:2]).flatten(1, 2)  # (B, T30, A)
-        asr = self.grid @ outputs[:, : self.grid.shape[1]].to(self.grid.device)
+        asr = self.grid @ outputs[:, : self.grid.shape[1]]
         if self.by_clip:
             asr = asr - asr.mean(dim=1, keepdim=True)
         return (asr - self.shift) * self.scale

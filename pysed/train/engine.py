@@ -87,11 +87,12 @@ def fit(
     asr_dim = 0 if clips.asr is None else clips.asr.shape[2]
     model = build_model(
         config, clips.features.shape[2], asr_dim, clips.frames_per_label, num_scenes=len(clips.scene_names)
-    ).to(device)
+    )
     identity = run_identity(config, event, seed, clips, valid)
     noted = normalise
     if joint:
         model, clips, valid, normalise = joint.join(model, clips, valid, normalise)
+    model = model.to(device)
     model.bfloat16_maps = use_bfloat16(config.precision, device)  # type: ignore[assignment]
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
     optimiser = torch.optim.Adam(rated(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)

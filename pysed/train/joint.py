@@ -51,8 +51,8 @@ class JointLayers:
         return self  # the averaged network reads the same file
 
     def __call__(self, clips: torch.Tensor) -> torch.Tensor:
-        """Values below of the clips of these numbers: (B,) -> (B, chunks, R, D)."""
-        return torch.from_numpy(self.values[clips.cpu().numpy()])
+        """Values below of the clips of these numbers, on their device: (B,) -> (B, chunks, R, D)."""
+        return torch.from_numpy(self.values[clips.cpu().numpy()]).to(clips.device)
 
     def join(
         self, model: torch.nn.Module, clips: Clips, valid: Clips, normalise: dict[str, dict]

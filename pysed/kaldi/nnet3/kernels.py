@@ -33,7 +33,12 @@ def _simple(function: Callable[[torch.Tensor, dict], torch.Tensor]) -> Callable:
 def _scale_offset(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
     source = plan.descriptor(op.input, ts)
     scale, offset = _tensor(op.params["scale"]), _tensor(op.params["offset"])
-    return lambda values: torch.addcmul(offset, source(values), scale)
+
+    def step(values: "Values") -> torch.Tensor:
+        x = source(values)
+        return torch.addcmul(offset.to(x.device), x, scale.to(x.device))
+
+    return step
 
 
 def _normalize(x: torch.Tensor, params: dict) -> torch.Tensor:

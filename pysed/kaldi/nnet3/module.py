@@ -32,7 +32,8 @@ class NnetModule(nn.Module):
     Output t is that of input frame t · step; the first and last input frames stand for those beyond them, and an
     utterance is one chunk. ``weights`` and ``biases`` hold the parameters of the affine, linear and TDNN components
     that the node needs, by component name with ``/`` for ``.``: (out, in) and (out,). What other components hold is
-    constant and on the CPU. Raises DataError for a network that the evaluator does not know.
+    constant; of normalisation, offsets and frames it follows the input's device, all else is for the CPU. Raises
+    DataError for a network that the evaluator does not know.
     """
 
     def __init__(self, nnet: Nnet, output: str = "output", step: int = 1):

@@ -84,7 +84,7 @@ class Plan:
         ts = self.frames[op.name]
         step = self._linear(op, ts) if op.kind == "linear" else self._other(op, ts)
         added = self.weights.added.get(op.name)
-        return step if added is None else lambda values: step(values) + added
+        return step if added is None else lambda values: step(values) + added.to(values[BATCH].device)
 
     def _other(self, op: Op, ts: np.ndarray) -> Step:
         if op.kind == "identity":
@@ -153,7 +153,7 @@ class Plan:
         steps = [(torch.from_numpy(np.flatnonzero(mask)), self.descriptor(part, ts[mask])) for part, mask in used]
 
         def step(values: Values) -> torch.Tensor:
-            result = torch.zeros(len(ts), _batch(values), dim)
+            result = values[BATCH].new_zeros(len(ts), _batch(values), dim)
             for rows, part in steps:
                 result[rows] = part(values)
             return result
@@ -162,7 +162,7 @@ class Plan:
 
     def _constant(self, descriptor: Descriptor, count: int) -> Step:
         value, dim = float(descriptor.numbers[0]), int(descriptor.numbers[1])
-        return lambda values: torch.full((count, _batch(values), dim), value)
+        return lambda values: values[BATCH].new_full((count, _batch(values), dim), value)
 
     def _gather(self, name: str, ts: np.ndarray) -> Step:
         rows = np.searchsorted(self.frames[name], ts)
@@ -176,7 +176,7 @@ class Plan:
             row, count = int(rows[0]), len(rows)
             return lambda values: values[name][row : row + 1].expand(count, -1, -1)
         index = torch.from_numpy(rows)
-        return lambda values: values[name].index_select(0, index)
+        return lambda values: values[name].index_select(0, index.to(values[name].device))
 
 
 def _batch(values: Values) -> int:
