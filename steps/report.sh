@@ -12,11 +12,12 @@ Writes: OUT_DIR/index.html, every figure as SVG, PNG and PDF; OUT_DIR/audio/ whe
 . utils/parse_options.sh
 (($# == 3)) || die "$help_message"
 data=$1 results=$2 out=$3
-inputs=("$results"/*/*/score_*.json)
-need_files "$0" "${inputs[0]}"
-for file in "$results"/*/*/{config.yaml,events_*.tsv} "$results"/phones/{,patterns/}.done; do
+inputs=()
+for file in "$results"/*/*/{,seed*/}{score_{dev,eval}test.json,counts_*.tsv} "$results"/*/*/{config.yaml,events_*.tsv} \
+  "$results"/phones/{,patterns/}.done; do
   [[ ! -f $file ]] || inputs+=("$file")
 done
+need_files "$0" "${inputs[0]-$results/*/*/score_devtest.json}"
 key=$(fingerprint "${inputs[@]}")
 if up_to_date "$out/.done" "$key"; then
   log "  $out: up to date"

@@ -6,7 +6,8 @@ seed=1
 help_message="Usage: $0 [--seed N] DATA_DIR EVENT SYSTEM_YAML MODEL_DIR
 Example: $0 data/demo/babycry babycry conf/systems/gradual.yaml exp/demo/babycry/gradual
 Reads:  MODEL_DIR/final.pt, DATA_DIR/{devtest,evaltest}/{feats_<frontend>,prefinal}.scp
-Writes: MODEL_DIR/{scores_<subset>.ark,scores_<subset>.scp,events_<subset>.tsv,score_<subset>.json}"
+Writes: MODEL_DIR/{scores_<subset>.ark,scores_<subset>.scp,events_<subset>.tsv,score_<subset>.json,
+  counts_<subset>.tsv,cost_<subset>.json}"
 . ./path.sh
 . utils/resume.sh
 . utils/parse_options.sh
@@ -22,12 +23,12 @@ for subset in devtest evaltest; do
   if [[ $(yaml_value "$system" asr) == true ]]; then marks+=("$data/.done_prefinal"); fi
   need_files "$0" "${marks[@]}"
   key=$(fingerprint "${marks[@]}" "$dir/.done_train")
-  if up_to_date "$dir/.done_$subset" "$key"; then
+  if up_to_date "$dir/.done_$subset" "$key" && [[ -s $dir/counts_$subset.tsv ]]; then
     log "stage 6: $dir: $subset: up to date"
     continue
   fi
   log "stage 6: detect and score: $data -> $dir/score_$subset.json (seed $seed)"
   pysed infer --model "$dir" --data "$data" --out "$dir"
-  need_files "$0" "$dir/score_$subset.json" "$dir/events_$subset.tsv"
+  need_files "$0" "$dir"/{score_$subset.json,events_$subset.tsv,counts_$subset.tsv}
   mark_done "$dir/.done_$subset" "$key"
 done

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import numpy as np
 from pysed.atomic import atomic_open
 from pysed.detect.postprocess import HOP_S, detect_event
 from pysed.errors import DataError
-from pysed.score.event_based import Event, EventLists, evaluate, write_events
+from pysed.score.counts import write_counts
+from pysed.score.event_based import Event, EventLists, evaluate_files, write_events
 from pysed.score.main import show
 from pysed.score.reference import read_recordings, read_reference
 
@@ -64,15 +66,23 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
             table.close()
 
 
-def score_clips(data_dir: Path, detector: "Detector") -> dict[str, np.ndarray]:
-    """Frame scores of every utterance: (T100,) float32 in [0, 1], neighbours of equal length in one batch."""
+def score_clips(data_dir: Path, detector: "Detector") -> tuple[dict[str, np.ndarray], float]:
+    """Frame scores of every utterance, (T100,) float32 in [0, 1], neighbours of equal length in one batch; and the
+    seconds that the network took for them, its first use not counted."""
     scores: dict[str, np.ndarray] = {}
     batch: list[tuple[str, np.ndarray, np.ndarray | None]] = []
+    seconds = 0.0
 
     def flush() -> None:
+        nonlocal seconds
         if batch:
+            features = np.stack([clip[1] for clip in batch])
             asr = None if batch[0][2] is None else np.stack([clip[2] for clip in batch])  # type: ignore[misc]
-            found = detector.scores_of_clips(np.stack([clip[1] for clip in batch]), asr)
+            if not scores:  # what is set up at first use would be most of a small set's time
+                detector.scores_of_clips(features[:1], None if asr is None else asr[:1])
+            started = time.monotonic()
+            found = detector.scores_of_clips(features, asr)
+            seconds += time.monotonic() - started
             scores.update((clip[0], row) for clip, row in zip(batch, found, strict=True))
             batch.clear()
 
@@ -81,13 +91,15 @@ def score_clips(data_dir: Path, detector: "Detector") -> dict[str, np.ndarray]:
             flush()
         batch.append(clip)
     flush()
-    return scores
+    return scores, seconds
 
 
 def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike) -> dict[str, Any]:
     """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
 
     <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds.
+    Also each file's counts, ``counts_<subset>.tsv``, and ``cost_<subset>.json``: the network's number of parameters,
+    its seconds for so many seconds of audio (features at hand), their ratio, device and threads.
     """
     import torch
 
@@ -98,7 +110,7 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
     names = read_recordings(data)
     reference = read_reference(data)
     detector = load_detector(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
-    scores = score_clips(data, detector)
+    scores, seconds = score_clips(data, detector)
     subset = data.resolve().name
     detected: EventLists = {}
     for name, file in names.items():
@@ -110,12 +122,23 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
             median_frames=detector.config.median_frames,
         )
         detected[file] = [] if event is None else [Event(*event, detector.event)]
-    judged = evaluate(reference, detected, detector.event)
+    judged, files = evaluate_files(reference, detected, detector.event)
     out.mkdir(parents=True, exist_ok=True)
     with TableWriter(f"ark,scp:{out}/scores_{subset}.ark,{out}/scores_{subset}.scp", "matrix") as table:
         for name in names:
             table.write(name, scores[name][:, None])
     write_events(out / f"events_{subset}.tsv", detected)
+    write_counts(out / f"counts_{subset}.tsv", files)
+    audio_s = round(HOP_S * sum(map(len, scores.values())), 3)
+    cost = {
+        "parameters": sum(parameter.numel() for parameter in detector.model.parameters()),
+        "audio_s": audio_s,
+        "seconds": round(seconds, 6),
+        "times_real_time": audio_s / seconds,
+        "device": next(detector.model.parameters()).device.type,
+        "threads": torch.get_num_threads(),
+    }
+    write_object(out / f"cost_{subset}.json", cost)
     score = {
         "event": detector.event,
         "system": detector.config.system,
@@ -126,10 +149,15 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
         "max_gap_s": detector.max_gap_s,
         "seed": detector.seed,
     }
-    with atomic_open(out / f"score_{subset}.json") as stream:
-        json.dump(score, stream, indent=2)
-        stream.write("\n")
+    write_object(out / f"score_{subset}.json", score)
     return score
+
+
+def write_object(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object."""
+    with atomic_open(path) as stream:
+        json.dump(value, stream, indent=2)
+        stream.write("\n")
 
 
 def main(argv: list[str]) -> int:

@@ -10,9 +10,9 @@ from pysed.corpus.datadir import load_data_dir
 from pysed.errors import DataError
 from pysed.kaldi.tables import matrices
 from pysed.score.event_based import Event, read_events
+from pysed.score.gather import gather
 from pysed.score.plot import verdict
 from pysed.score.reference import file_name
-from pysed.score.results import gather
 from pysed.train.data import read_lines
 
 

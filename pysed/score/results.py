@@ -1,176 +1,140 @@
-"""``pysed results``: every score of a corpus in one table, ``RESULTS.md``, next to the paper's figures."""
+"""``pysed results``: every score of a corpus in ``RESULTS.md``, next to the paper's figures, and for programs in
+``comparison.json`` and ``score_pooled_<subset>.json``."""
 
 import argparse
-import json
 import os
-import re
-import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
-import yaml
-
 from pysed.atomic import atomic_open
-from pysed.errors import DataError
 from pysed.score import paper
+from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
 from pysed.score.consistency import check
+from pysed.score.gather import COUNTS, RATES, Row, gather
 
-RATES = ("error_rate", "f_measure", "precision", "recall")
-COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
-SYSTEM_ORDER = ("gradual", "cbrnn", "finetune", "crnn", "crnn_ta", "crnn_ta_fa", "cnn1d_rnn", "mlp")
+NAMES = {"error_rate": ("ER", 1, 2), "f_measure": ("F %", 100, 1)}
+NAMES |= {"precision": ("precision %", 100, 1), "recall": ("recall %", 100, 1)}
 
-
-@dataclass(frozen=True)
-class Row:
-    """One trained model on one subset: its score file's content and where it came from."""
-
-    event: str
-    system: str
-    subset: str
-    seed: int
-    score: dict[str, Any]
-    num_files: int | None
-    command: str | None
+Record = dict[str, Any]
+Table = list[list[str]]
 
 
-def gather(corpus_dir: str | os.PathLike) -> list[Row]:
-    """Every ``<event>/<system>[/seed<k>]/score_<subset>.json`` below ``exp/<corpus>``.
-
-    Raises DataError for a missing folder, one without scores, and score files that are not as the contract says.
-    """
-    root = Path(corpus_dir)
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected exp/<corpus>")
-    rows = []
-    for path in sorted([*root.glob("*/*/score_*.json"), *root.glob("*/*/seed*/score_*.json")]):
-        subset = path.stem.removeprefix("score_")
-        if subset.startswith("pooled_"):
-            continue
-        nested = re.fullmatch(r"seed(\d+)", path.parent.name)
-        folder = path.parent.parent if nested else path.parent
-        score = read_score(path)
-        seed = int(nested[1]) if nested else int(score.get("seed") or 1)
-        rows.append(
-            Row(folder.parent.name, folder.name, subset, seed, score, _num_files(path, score), _command(path.parent))
-        )
-    if not rows:
-        raise DataError(f"{root}: no <event>/<system>/score_<subset>.json; run stage 6 first")
-    return rows
+def number(value: float | None, rate: str, sign: str = "") -> str:
+    """A rate as printed: error rates with two decimals, the others in percent with one; "n/a" where undefined."""
+    _, scale, decimals = NAMES[rate]
+    return "n/a" if value is None else f"{value * scale:{sign}.{decimals}f}"
 
 
-def read_score(path: Path) -> dict[str, Any]:
-    """One score file, its rates and counts checked for type."""
-    try:
-        score = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); run stage 6 again") from None
-    if not isinstance(score, dict):
-        raise DataError(f"{path}: not an object; expected a score; run stage 6 again")
-    for key in (*RATES, *COUNTS):
-        value = score.get(key, "missing")
-        if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key in RATES)):
-            raise DataError(f"{path}: {key} {value!r}; expected a number; run stage 6 again")
-    return score
+def spread(figure: Record, rate: str) -> str:
+    """Mean over seeds, ± standard deviation where there are several."""
+    text = number(figure["mean"], rate)
+    return text if figure["std"] is None else f"{text} ± {number(figure['std'], rate)}"
 
 
-def _num_files(path: Path, score: dict[str, Any]) -> int | None:
-    if isinstance(score.get("num_files"), int):
-        return score["num_files"]
-    events = path.with_name(path.name.replace("score_", "events_")).with_suffix(".tsv")
-    if not events.is_file():
-        return None
-    return len({line.split("\t")[0] for line in events.read_text(encoding="utf-8").splitlines() if line})
+def bounds(figure: Record | None, rate: str, sign: str = "") -> str:
+    """An interval in brackets, or nothing."""
+    if not figure or not figure["interval"]:
+        return ""
+    return "[{}, {}]".format(*(number(end, rate, sign) for end in figure["interval"]))
 
 
-def _command(folder: Path) -> str | None:
-    """The command that trained a model, where its resolved configuration holds it."""
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    command = config.get("command") if isinstance(config, dict) else None
-    if isinstance(command, list):
-        return shlex.join(map(str, command))
-    return str(command) if command else None
+def pair(each: Record) -> str:
+    """Error rate / F."""
+    return " / ".join(spread(each[rate], rate) for rate in COMPARED)
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
-    unique = set(names)
-    known = [name for name in SYSTEM_ORDER if name in unique]
-    return known + sorted(unique.difference(known))
-
-
-def _spread(values: list[float | None], scale: float, decimals: int) -> str:
-    """Mean over seeds, ± standard deviation where there are several; "n/a" when one of them is undefined."""
-    known = [value * scale for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return "n/a"
-    text = f"{mean(known):.{decimals}f}"
-    return f"{text} ± {stdev(known):.{decimals}f}" if len(known) > 1 else text
-
-
-def _cell(error_rates: list[float | None], f_measures: list[float | None]) -> str:
-    return f"{_spread(error_rates, 1, 2)} / {_spread(f_measures, 100, 1)}"
-
-
-def _average(rows: list[Row], events: list[str]) -> str:
-    """Plain mean over the event classes, seed by seed; only where every class has every seed."""
-    by_seed: dict[int, dict[str, Row]] = {}
-    for row in rows:
-        by_seed.setdefault(row.seed, {})[row.event] = row
-    if any(set(found) != set(events) for found in by_seed.values()):
-        return "n/a"
-
-    def means(key: str) -> list[float | None]:
-        values = [[found[event].score[key] for event in events] for found in by_seed.values()]
-        return [None if None in seed_values else mean(seed_values) for seed_values in values]
-
-    return _cell(means("error_rate"), means("f_measure"))
-
-
-def comparison(rows: list[Row], events: list[str]) -> list[list[str]]:
-    """Header and lines of the main table: per system a line of ours, and the paper's below it where it has one."""
-    table = [["system", *events, "average", "seeds"]]
-    for system in _ordered(row.system for row in rows):
-        mine = [row for row in rows if row.system == system]
-        cells = []
-        for event in events:
-            found = [row.score for row in mine if row.event == event]
-            cells.append(_cell([s["error_rate"] for s in found], [s["f_measure"] for s in found]) if found else "-")
-        seeds = sorted({row.seed for row in mine})
-        table.append([system, *cells, _average(mine, events), ",".join(map(str, seeds))])
-        printed = [paper.figure(system, event) for event in (*events, paper.AVERAGE)]
-        if any(printed):
-            cells = [f"{f.error_rate:.2f} / {100 * f.f_measure:.1f}" if f else "-" for f in printed]
-            marks = [
-                "*" if f and not check(f.error_rate, f.f_measure).consistent else ""
-                for f in printed[:-1]  # the bound is for single classes, not averages
-            ]
-            cells = [cell + mark for cell, mark in zip(cells, [*marks, ""], strict=True)]
+def overview(found: list[Record]) -> Table:
+    """Error rate / F of every system (lines) and class (columns), the paper's below its system's."""
+    events = list(dict.fromkeys(each["event"] for each in found))
+    events = [event for event in events if event != paper.AVERAGE]
+    table = [["system", *events, paper.AVERAGE, "seeds"]]
+    for system in dict.fromkeys(each["system"] for each in found):
+        mine = {each["event"]: each for each in found if each["system"] == system}
+        missing = {event: "-" for event in events} | {paper.AVERAGE: "n/a"}
+        cells = [pair(mine[event]) if event in mine else missing[event] for event in (*events, paper.AVERAGE)]
+        seeds = sorted({seed for each in mine.values() for seed in each["seeds"]})
+        table.append([system, *cells, ",".join(map(str, seeds))])
+        printed = [(event, paper.figure(system, event)) for event in (*events, paper.AVERAGE)]
+        if any(figure for _, figure in printed):
+            cells = [paper_cell(event, figure) for event, figure in printed]
             table.append([f"  paper: {paper.TABLE_1[system][0]}", *cells, ""])
     return table
 
 
-def details(rows: list[Row], events: list[str]) -> list[list[str]]:
-    """Header and lines of the second table: every model's rates and counts."""
-    table = [
-        ["event", "system", "seed", "ER", "F %", "precision %", "recall %", "events", "found", "ins", "del", "files"]
-    ]
-    for event in events:
-        for system in _ordered(row.system for row in rows):
-            for row in sorted((r for r in rows if (r.event, r.system) == (event, system)), key=lambda r: r.seed):
-                percent = [_spread([row.score[key]], 100, 1) for key in RATES[1:]]
-                counts = [f"{row.score[key]:g}" for key in COUNTS]
-                files = "?" if row.num_files is None else str(row.num_files)
-                rate = _spread([row.score["error_rate"]], 1, 2)
-                table.append([event, system, str(row.seed), rate, *percent, *counts, files])
+def paper_cell(event: str, figure: paper.Figure | None) -> str:
+    """A cell of the paper's table, marked where no single evaluation gives it (the bound is not for averages)."""
+    if figure is None:
+        return "-"
+    mark = "" if event == paper.AVERAGE or check(*figure).consistent else "*"
+    return f"{figure.error_rate:.2f} / {100 * figure.f_measure:.1f}{mark}"
+
+
+def one_class(found: list[Record]) -> Table:
+    """Every system on one class: each rate over its seeds, and its interval over files on the next line."""
+    table = [["system", *(NAMES[rate][0] for rate in RATES)]]
+    for each in found:
+        table.append([each["system"], *(spread(each[rate], rate) for rate in RATES)])
+        intervals = [bounds(each[rate], rate) for rate in RATES]
+        if any(intervals):
+            table.append(["", *intervals])
     return table
 
 
-def render(table: list[list[str]]) -> list[str]:
+def tests(found: list[Record]) -> Table:
+    """Differences of every system to the one all are held against; the header alone where there are none."""
+    table = [["class", "system", "ER", "p", "F %", "p"]]
+    for each in found:
+        if each["against"]:
+            cells = []
+            for rate in COMPARED:
+                known = each["against"][rate]
+                cells += (
+                    [f"{number(known['mean'], rate, '+')} {bounds(known, rate, '+')}", p_value(known["p"])]
+                    if known
+                    else ["n/a", ""]
+                )
+            table.append([each["event"], each["system"], *cells])
+    return table
+
+
+def p_value(p: float) -> str:
+    """p as printed."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def costs(found: list[Record]) -> Table:
+    """Parameters, training time and speed of every system, means over classes and seeds; only where one is known."""
+    table = [["system", "parameters", "training, min", "times real time"]]
+    columns = (("parameters", 1, ",.0f"), ("training_s", 1 / 60, ".1f"), ("times_real_time", 1, ",.0f"))
+    for system in dict.fromkeys(each["system"] for each in found):
+        mine = [each for each in found if each["system"] == system and each["event"] != paper.AVERAGE]
+        cells = []
+        for key, scale, form in columns:
+            known = [each[key] for each in mine if each[key] is not None]
+            cells.append(format(scale * mean(known), form) if known else "-")
+        if set(cells) != {"-"}:
+            table.append([system, *cells])
+    return table
+
+
+def details(rows: list[Row]) -> Table:
+    """Every model's rates and counts."""
+    table = [
+        ["event", "system", "seed", "ER", "F %", "precision %", "recall %", "events", "found", "ins", "del", "files"]
+    ]
+    for row in rows:
+        shown = [number(row.score[rate], rate) for rate in RATES]
+        pair = row.score["error_rate"], row.score["f_measure"]
+        if None not in pair and not check(*pair, 0, 0).consistent:
+            shown[0] += "*"
+        counts = [f"{row.score[key]:g}" for key in COUNTS]
+        files = "?" if row.num_files is None else str(row.num_files)
+        table.append([row.event, row.system, str(row.seed), *shown, *counts, files])
+    return table
+
+
+def render(table: Table) -> list[str]:
     """A Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = [
@@ -180,25 +144,42 @@ def render(table: list[list[str]]) -> list[str]:
     return lines
 
 
+def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
+    """A subset's part of RESULTS.md."""
+    main_table, model_table, test_table, cost_table = overview(found), details(rows), tests(found), costs(found)
+    lines = [f"## {subset}", "", *render(main_table), ""]
+    if any("paper:" in row[0] for row in main_table):
+        lines += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one.", ""]
+    if any(cell.endswith("*") for row in (*main_table, *model_table) for cell in row):
+        lines += ["\\* error rate and F that no single evaluation can give together, even rounded.", ""]
+    for event in dict.fromkeys(each["event"] for each in found):
+        here = [each for each in found if each["event"] == event]
+        lines += [f"### {subset}: {event}", "", *render(one_class(here)), ""]
+    if len(test_table) > 1:
+        lines += [f"### {subset}: against {AGAINST}", ""]
+        lines += [f"Difference to {AGAINST} in the same draws of files, and p of no difference.", ""]
+        lines += [*render(test_table), ""]
+    if len(cost_table) > 1:
+        lines += [f"### {subset}: cost", "", *render(cost_table), ""]
+    return [*lines, f"### {subset}: every model", "", *render(model_table), ""]
+
+
 def results_text(corpus_dir: str | os.PathLike) -> str:
     """The content of RESULTS.md."""
     rows = gather(corpus_dir)
-    events = sorted({row.event for row in rows})
-    lines = [f"# Results on {Path(corpus_dir).resolve().name}", ""]
+    return _text(rows, comparison(rows, Path(corpus_dir).resolve().name))
+
+
+def _text(rows: list[Row], content: Record) -> str:
+    lines = [f"# Results on {content['corpus']}", ""]
     lines += [
-        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is"
+        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is",
+        "classes' plain mean. Several seeds: mean ± standard deviation. In brackets: 95 % interval over files",
+        "(docs/scoring.md). n/a: undefined.",
+        "",
     ]
-    lines += ["classes' plain mean. Several seeds: mean ± standard deviation. n/a: undefined.", ""]
-    for subset in sorted({row.subset for row in rows}):
-        here = [row for row in rows if row.subset == subset]
-        subset_events = [event for event in events if any(row.event == event for row in here)]
-        table = comparison(here, subset_events)
-        lines += [f"## {subset}", "", *render(table), ""]
-        if any("paper:" in row[0] for row in table):
-            lines += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one.", ""]
-        if any(cell.endswith("*") for row in table for cell in row):
-            lines += ["\\* error rate and F that no single evaluation can give together, even rounded.", ""]
-        lines += [*render(details(here, subset_events)), ""]
+    for subset, found in content["subsets"].items():
+        lines += subset_text(subset, found, [row for row in rows if row.subset == subset])
     commands = {(row.event, row.system, row.seed): row.command for row in rows if row.command}
     if commands:
         lines += ["## Commands", ""]
@@ -208,8 +189,12 @@ def results_text(corpus_dir: str | os.PathLike) -> str:
 
 
 def write_results(corpus_dir: str | os.PathLike) -> str:
-    """Write ``<corpus_dir>/RESULTS.md`` and return its text."""
-    text = results_text(corpus_dir)
+    """Write ``<corpus_dir>/RESULTS.md`` (its text is returned), ``comparison.json`` and the pooled scores."""
+    rows = gather(corpus_dir)
+    content = comparison(rows, Path(corpus_dir).resolve().name)
+    text = _text(rows, content)
+    write_comparison(Path(corpus_dir) / "comparison.json", content)
+    write_pooled(rows, content)
     with atomic_open(Path(corpus_dir) / "RESULTS.md") as stream:
         stream.write(text)
     return text

@@ -16,7 +16,7 @@ from pysed.report.figures import threshold_curves
 from pysed.report.gather import read_models, read_test_files
 from pysed.report.markdown import to_html
 from pysed.report.page import write_report
-from pysed.score.results import read_score
+from pysed.score.gather import read_score
 
 ERRORS = {system: [one not in ("hit", "correct rejection") for one in some] for system, some in VERDICTS.items()}
 

@@ -1,0 +1,202 @@
+"""Every system of a corpus side by side: what ``RESULTS.md`` shows, as ``exp/<corpus>/comparison.json``.
+
+::
+
+    {"format": 1, "corpus": "demo", "against": "gradual",
+     "interval": {"level": 0.95, "draws": 10000, "over": "files"},
+     "paper": "where its figures are printed",
+     "subsets": {"devtest": [RECORD, ...], ...}}
+
+A RECORD is one system on one event class, or on "average", the classes' plain mean, seed by seed::
+
+    {"event": "babycry", "system": "gradual", "seeds": [1, 2, 3], "num_files": 500,
+     "error_rate": FIGURE, "f_measure": FIGURE, "precision": FIGURE, "recall": FIGURE,
+     "consistent": true,                 # can error rate and F of every seed come together? null for the average
+     "against": {"error_rate": DIFFERENCE, "f_measure": DIFFERENCE},    # null: gradual itself, or not comparable
+     "paper": {"name": "Gradual Net", "error_rate": 0.04, "f_measure": 0.98, "consistent": true},       # or null
+     "parameters": 123456, "training_s": 61.2, "times_real_time": 900.0}      # means over seeds; null where unknown
+
+    FIGURE = {"mean": 0.1, "std": 0.02, "interval": [0.05, 0.15], "values": [0.08, 0.1, 0.12]}
+    DIFFERENCE = {"mean": 0.03, "interval": [-0.01, 0.07], "p": 0.12}           # this system minus gradual
+
+Rates are fractions. ``mean`` is null where a seed's value is, ``std`` (with n - 1) with one seed, ``interval`` where
+the files' counts are not known. ``values`` stand in the order of ``seeds``.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+
+from pysed.atomic import atomic_open
+from pysed.score import bootstrap, paper
+from pysed.score.consistency import check
+from pysed.score.gather import RATES, Row, in_order
+
+FORMAT = 1
+AGAINST = "gradual"
+COMPARED = ("error_rate", "f_measure")
+
+Draws = dict[str, np.ndarray]
+
+
+def comparison(rows: list[Row], corpus: str) -> dict[str, Any]:
+    """The content of comparison.json, of gather()'s rows."""
+    subsets = in_given_order(row.subset for row in rows)
+    return {
+        "format": FORMAT,
+        "corpus": corpus,
+        "against": AGAINST,
+        "interval": {"level": bootstrap.LEVEL, "draws": bootstrap.NUM_DRAWS, "over": "files"},
+        "paper": paper.SOURCE,
+        "subsets": {subset: records([row for row in rows if row.subset == subset]) for subset in subsets},
+    }
+
+
+def in_given_order(names: Iterable[str]) -> list[str]:
+    """Names without repetition."""
+    return list(dict.fromkeys(names))
+
+
+def records(rows: list[Row]) -> list[dict[str, Any]]:
+    """The records of one subset: event by event, then the average; systems in the paper's order."""
+    events = in_given_order(row.event for row in rows)
+    systems = in_order(row.system for row in rows)
+    made: dict[tuple[str, str], dict[str, Any]] = {}
+    draws: dict[tuple[str, str], Draws] = {}
+    for event in events:
+        here = {system: [r for r in rows if (r.event, r.system) == (event, system)] for system in systems}
+        draws.update({(event, system): drawn for system, drawn in draw_event(event, here).items()})
+        made.update(
+            {
+                (event, system): record(event, system, found, draws.get((event, system)))
+                for system, found in here.items()
+                if found
+            }
+        )
+    for system in systems:
+        parts = [made[event, system] for event in events if (event, system) in made]
+        if len(parts) == len(events) and len({tuple(part["seeds"]) for part in parts}) == 1:
+            drawn = [draws[event, system] for event in events if (event, system) in draws]
+            if len(drawn) == len(events):
+                draws[paper.AVERAGE, system] = {rate: np.mean([each[rate] for each in drawn], axis=0) for rate in RATES}
+            made[paper.AVERAGE, system] = average(system, parts, draws.get((paper.AVERAGE, system)))
+    for (event, system), each in made.items():
+        other = made.get((event, AGAINST))
+        if system != AGAINST and other and (event, system) in draws and (event, AGAINST) in draws:
+            each["against"] = {
+                rate: difference(each[rate], other[rate], draws[event, system][rate], draws[event, AGAINST][rate])
+                for rate in COMPARED
+            }
+    return [made[event, system] for event in (*events, paper.AVERAGE) for system in systems if (event, system) in made]
+
+
+def draw_event(event: str, found: dict[str, list[Row]]) -> dict[str, Draws]:
+    """Each system's rates in the same draws of an event class's files; none for a system tested on other files."""
+    known = {
+        system: [row.counts for row in rows if row.counts is not None]
+        for system, rows in found.items()
+        if rows and all(row.counts is not None for row in rows)
+    }
+    if not known:
+        return {}
+    files = known.get(AGAINST, next(iter(known.values())))[0][0]
+    weights = bootstrap.draw_weights(len(files), seed=zlib.crc32(event.encode()))  # classes are drawn independently
+    return {
+        system: bootstrap.draw_rates(np.stack([counts for _, counts in runs]), weights)
+        for system, runs in known.items()
+        if all(names == files for names, _ in runs)
+    }
+
+
+def record(event: str, system: str, rows: list[Row], draws: Draws | None) -> dict[str, Any]:
+    """One system on one event class, its rows the seeds."""
+    printed = paper.figure(system, event)
+    rate_pairs = [(row.score["error_rate"], row.score["f_measure"]) for row in rows]
+    return {
+        "event": event,
+        "system": system,
+        "seeds": [row.seed for row in rows],
+        "num_files": rows[0].num_files,
+        **{rate: figure([row.score[rate] for row in rows], draws[rate] if draws else None) for rate in RATES},
+        "consistent": all(check(*pair, 0, 0).consistent for pair in rate_pairs if None not in pair),
+        "against": None,
+        "paper": printed and paper_record(system, printed, check(*printed).consistent),
+        "parameters": mean_or_none([row.cost.get("parameters") for row in rows]),
+        "training_s": mean_or_none([row.training_s for row in rows]),
+        "times_real_time": mean_or_none([row.cost.get("times_real_time") for row in rows]),
+    }
+
+
+def average(system: str, parts: list[dict[str, Any]], draws: Draws | None) -> dict[str, Any]:
+    """The classes' plain mean of records with the same seeds."""
+    printed = paper.figure(system, paper.AVERAGE)
+
+    def of_classes(rate: str) -> dict[str, Any]:
+        by_seed = zip(*(part[rate]["values"] for part in parts), strict=True)
+        return figure([mean_or_none(list(values)) for values in by_seed], draws[rate] if draws else None)
+
+    return {
+        "event": paper.AVERAGE,
+        "system": system,
+        "seeds": parts[0]["seeds"],
+        "num_files": None if None in (files := [part["num_files"] for part in parts]) else sum(files),
+        **{rate: of_classes(rate) for rate in RATES},
+        "consistent": None,
+        "against": None,
+        "paper": printed and paper_record(system, printed, None),
+        **{key: mean_or_none([part[key] for part in parts]) for key in ("parameters", "training_s", "times_real_time")},
+    }
+
+
+def paper_record(system: str, printed: paper.Figure, consistent: bool | None) -> dict[str, Any]:
+    """What the paper prints for a system."""
+    return {"name": paper.TABLE_1[system][0], **printed._asdict(), "consistent": consistent}
+
+
+def figure(values: list[float | None], draws: np.ndarray | None = None) -> dict[str, Any]:
+    """A FIGURE of the seeds' values and its draws."""
+    centre = mean_or_none(values)
+    bounds = None if centre is None or draws is None else bootstrap.interval(draws)
+    spread = stdev(values) if centre is not None and len(values) > 1 else None  # type: ignore[type-var]
+    return {"mean": centre, "std": spread, "interval": bounds and list(bounds), "values": values}
+
+
+def difference(mine: dict[str, Any], other: dict[str, Any], draws: np.ndarray, others: np.ndarray) -> dict | None:
+    """A DIFFERENCE of two FIGUREs; None where one of them is undefined."""
+    test = bootstrap.compare(draws, others)
+    if test is None or mine["mean"] is None or other["mean"] is None:
+        return None
+    return {"mean": mine["mean"] - other["mean"], "interval": list(test.interval), "p": test.p}
+
+
+def mean_or_none(values: list[float | None]) -> float | None:
+    """The mean; None where there is nothing or one of them is None."""
+    known = [value for value in values if value is not None]
+    return mean(known) if known and len(known) == len(values) else None
+
+
+def write_comparison(path: str | os.PathLike, content: dict[str, Any]) -> None:
+    """Write comparison.json."""
+    with atomic_open(path) as stream:
+        json.dump(content, stream, indent=1)
+        stream.write("\n")
+
+
+def write_pooled(rows: list[Row], content: dict[str, Any]) -> None:
+    """``score_pooled_<subset>.json`` in the folder of every system with several seeds: its RECORD, and the subset."""
+    folders = {(row.subset, row.event, row.system): row.folder for row in rows}
+    for (subset, event, system), folder in folders.items():
+        path = Path(folder) / f"score_pooled_{subset}.json"
+        (found,) = [r for r in content["subsets"][subset] if (r["event"], r["system"]) == (event, system)]
+        if len(found["seeds"]) > 1:
+            with atomic_open(path) as stream:
+                json.dump({"subset": subset, **found}, stream, indent=2)
+                stream.write("\n")
+        else:
+            path.unlink(missing_ok=True)  # of seeds that are no longer there

@@ -1,0 +1,138 @@
+"""What stages 5 and 6 left of every model of a corpus, read back."""
+
+import csv
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pysed.errors import DataError
+from pysed.score.counts import read_counts
+
+RATES = ("error_rate", "f_measure", "precision", "recall")
+COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
+SYSTEM_ORDER = (
+    "gradual", "joint_asr", "multitask", "cbrnn", "finetune", "crnn", "crnn_ta", "crnn_ta_fa", "cnn1d_rnn", "mlp",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trained model on one subset: its files' content; None where a file is not there."""
+
+    folder: Path
+    event: str
+    system: str
+    subset: str
+    seed: int
+    score: dict[str, Any]  # score_<subset>.json
+    num_files: int | None
+    command: str | None  # that trained it
+    counts: tuple[list[str], np.ndarray] | None  # counts_<subset>.tsv: names, (N, 3)
+    cost: dict[str, Any]  # cost_<subset>.json, {} where it is not there
+    training_s: float | None  # all epochs of metrics.csv
+
+
+def gather(corpus_dir: str | os.PathLike) -> list[Row]:
+    """Every ``<event>/<system>[/seed<k>]/score_<subset>.json`` below ``exp/<corpus>``, by event, system, seed.
+
+    Raises DataError for a missing folder, one without scores, and files that are not as stage 6 writes them.
+    """
+    root = Path(corpus_dir)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected exp/<corpus>")
+    rows = []
+    for path in [*root.glob("*/*/score_*.json"), *root.glob("*/*/seed*/score_*.json")]:
+        subset = path.stem.removeprefix("score_")
+        if subset.startswith("pooled_"):
+            continue
+        nested = re.fullmatch(r"seed(\d+)", path.parent.name)
+        folder = path.parent.parent if nested else path.parent
+        score = read_score(path)
+        counts = path.with_name(f"counts_{subset}.tsv")
+        rows.append(
+            Row(
+                folder=folder,
+                event=folder.parent.name,
+                system=folder.name,
+                subset=subset,
+                seed=int(nested[1]) if nested else int(score.get("seed") or 1),
+                score=score,
+                num_files=_num_files(path, score),
+                command=_command(path.parent),
+                counts=read_counts(counts) if counts.is_file() else None,
+                cost=_read_object(path.with_name(f"cost_{subset}.json")),
+                training_s=_training_s(path.with_name("metrics.csv")),
+            )
+        )
+    if not rows:
+        raise DataError(f"{root}: no <event>/<system>/score_<subset>.json; run stage 6 first")
+    systems = in_order(row.system for row in rows)
+    return sorted(rows, key=lambda row: (row.subset, row.event, systems.index(row.system), row.seed))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """System names without repetition: the paper's first, the rest by name."""
+    unique = set(names)
+    known = [name for name in SYSTEM_ORDER if name in unique]
+    return known + sorted(unique.difference(known))
+
+
+def read_score(path: Path) -> dict[str, Any]:
+    """One score file, its rates and counts checked for type."""
+    score = _read_object(path)
+    for key in (*RATES, *COUNTS):
+        value = score.get(key, "missing")
+        if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key in RATES)):
+            raise DataError(f"{path}: {key} {value!r}; expected a number; run stage 6 again")
+    return score
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error}); run stage 6 again") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: not an object; run stage 6 again")
+    return value
+
+
+def _num_files(path: Path, score: dict[str, Any]) -> int | None:
+    if isinstance(score.get("num_files"), int):
+        return score["num_files"]
+    events = path.with_name(path.name.replace("score_", "events_")).with_suffix(".tsv")
+    if not events.is_file():
+        return None
+    return len({line.split("\t")[0] for line in events.read_text(encoding="utf-8").splitlines() if line})
+
+
+def _command(folder: Path) -> str | None:
+    """The command that trained a model, where its resolved configuration holds it."""
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    command = config.get("command") if isinstance(config, dict) else None
+    if isinstance(command, list):
+        return shlex.join(map(str, command))
+    return str(command) if command else None
+
+
+def _training_s(path: Path) -> float | None:
+    """Seconds of all epochs; None where they were not written down."""
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            return sum(float(row["seconds"]) for row in csv.DictReader(stream))
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
