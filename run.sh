@@ -24,7 +24,7 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --event NAME|all            event class (all)
   --system NAME[,NAME...]|all systems of conf/systems/ (cbrnn,gradual)
   --corpus NAME|DIR           demo, tut2017, or a folder in the TUT layout, holding source_data/ (demo)
-  --asr NAME|DIR              demo, librispeech, or a folder with a Kaldi chain model (demo)
+  --asr NAME|DIR              demo, librispeech, or a folder with a Kaldi chain or Vosk model (demo)
   --layer NODE                nnet3 node of the ASR features (prefinal-l)
   --exp DIR                   where results go (exp)
   --num-mixtures N            training mixtures per class (the corpus's configuration)

@@ -3,11 +3,13 @@
 set -euo pipefail
 
 manifest=
+vosk=
 accept_licence=false
 download_dir=downloads
 help_message="Usage: $0 [options] ASR_DIR
 Example: $0 --manifest conf/downloads/librispeech.yaml models/librispeech
   --manifest FILE      what to fetch where the folder is not complete (none: it must be there)
+  --vosk DIR           Vosk model that ASR_DIR shall stand for, by links to its files
   --accept-licence     accept the model's licence without being asked, where it has one
   --download-dir DIR   where archives are kept, or are already ($download_dir)
 Reads:  the archives that the manifest lists, from the addresses in PYSED_MIRROR first
@@ -25,5 +27,8 @@ if [[ -n $manifest && (! -s $asr/final.mdl || ! -s $asr/graph/HCLG.fst) ]]; then
   if [[ $accept_licence == true ]]; then options=(--accept-licence); fi
   pysed fetch model --manifest "$manifest" --download-dir "$download_dir" "${options[@]}" "$asr"
 fi
+if [[ -n $vosk ]]; then pysed fetch vosk "$vosk" "$asr"; fi
 need_files "$0" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
-if [[ ! -s $asr/graph/HCLG.fst ]]; then log "  $asr: no graph/HCLG.fst: features only, no phones ('pysed fetch graph $asr' makes one)"; fi
+if [[ -z $vosk && ! -s $asr/graph/HCLG.fst ]]; then
+  log "  $asr: no graph/HCLG.fst: features only, no phones ('pysed fetch graph $asr' makes one)"
+fi

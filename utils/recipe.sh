@@ -45,9 +45,14 @@ if [[ $asr == librispeech ]]; then
   # shellcheck disable=SC2034 # of run.sh
   model_options+=(--manifest conf/downloads/librispeech.yaml)
   [[ -s $asr_dir/final.mdl ]] || active 0 || die "$0: --asr librispeech: no final.mdl in $asr_dir; run stage 0"
+elif [[ ! -e $asr_dir/final.mdl && -s $asr_dir/am/final.mdl ]]; then
+  vosk=$asr_dir asr_dir=models/vosk/$(basename "$(realpath "$asr_dir")")
+  model_options+=(--vosk "$vosk")
+  [[ $asr_dir/final.mdl -ef $vosk/am/final.mdl ]] || active 0 ||
+    die "$0: --asr $asr: a Vosk model that $asr_dir does not stand for yet; run stage 0"
 else
   [[ -s $asr_dir/final.mdl ]] ||
-    die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech or a Kaldi chain model's folder"
+    die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech or a Kaldi chain or Vosk model's folder"
 fi
 [[ $layer =~ ^[A-Za-z0-9_.-]+$ ]] || die "$0: --layer $layer: expected the name of an nnet3 node"
 

@@ -22,6 +22,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--accept-licence", action="store_true")
         command.add_argument("--remove-archives", action="store_true", help="delete each archive once it is unpacked")
         command.add_argument("out", type=Path)
+    vosk = commands.add_parser("vosk", help="make a model folder of links to a Vosk model's files")
+    vosk.add_argument("source", type=Path, help="the Vosk model's folder, with am/, conf/, ivector/, graph/")
+    vosk.add_argument("out", type=Path)
     graph = commands.add_parser("graph", help="make a model folder's missing graph, a loop of its phones")
     graph.add_argument("model", type=Path, help="folder with tree, final.mdl and phones.txt")
     return parser
@@ -36,6 +39,12 @@ def main(argv: list[str]) -> int:
         if (options.model / "graph" / "HCLG.fst").exists():
             raise DataError(f"{options.model}/graph/HCLG.fst: exists; remove it to have another made")
         build_phone_loop(options.model)
+        return 0
+    if options.command == "vosk":
+        from pysed.fetch.vosk import arrange_vosk
+
+        if reason := arrange_vosk(options.source, options.out):
+            print(f"{options.out}: features only, no phones: {reason}")
         return 0
     manifest = load_manifest(options.manifest)
     mirrors = mirrors_from(os.environ)

@@ -1,0 +1,77 @@
+"""A Vosk model's folder in the model-folder layout: links to its files, which stay as they are.
+
+Vosk's layout: am/final.mdl, conf/{mfcc.conf,model.conf}, ivector/ (none: a model without i-vectors), and in graph/
+either HCLG.fst or HCLr.fst and Gr.fst, which are composed while decoding ("look-ahead").
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from pysed.errors import DataError
+from pysed.fetch.chain_model import EXTRACTOR
+
+PHONES = ("graph/phones.txt", "graph/phones/phones.txt", "am/phones.txt", "phones.txt")
+
+
+def arrange_vosk(source: Path, out: Path) -> str | None:
+    """Make ``out`` a model folder of links to the Vosk model ``source``; returns why it gives no phones, if so.
+
+    A folder that is arranged already is left as it is. Raises DataError for a file that is missing or empty, and
+    where ``out`` belongs to another model.
+    """
+    source = source.resolve()
+    network = out / "final.mdl"
+    if network.exists() and network.resolve() != (source / "am/final.mdl").resolve():
+        raise DataError(f"{out}: belongs to {network.resolve()}; rename {source} or remove {out}")
+    if not network.exists():
+        temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            _fill(source, temporary)
+            shutil.rmtree(out, ignore_errors=True)  # links to a folder that is gone
+            temporary.rename(out)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return None if (out / "graph/HCLG.fst").is_file() else _why_no_phones(source)
+
+
+def _fill(source: Path, out: Path) -> None:
+    _link(source / "am/final.mdl", out / "final.mdl")
+    _link(source / "conf/mfcc.conf", out / "conf/mfcc_hires.conf")
+    if (source / "ivector").is_dir():
+        for name in (*EXTRACTOR, "splice.conf"):
+            _link(source / "ivector" / name, out / "extractor" / name)
+    factor = re.search(r"^--frame-subsampling-factor=(\d+)", _text(source / "conf/model.conf"), re.MULTILINE)
+    (out / "frame_subsampling_factor").write_text(f"{factor[1] if factor else 3}\n")
+    phones = [source / name for name in PHONES if (source / name).is_file()]
+    optional = {"am/tree": "tree", "conf/ivector.conf": "conf/ivector.conf"}
+    optional["ivector/online_cmvn.conf"] = "extractor/online_cmvn.conf"
+    if phones:
+        _link(phones[0], out / "phones.txt")
+        optional |= {f"graph/{name}": f"graph/{name}" for name in ("HCLG.fst", "words.txt")}
+    for name, target in optional.items():
+        if (source / name).is_file():
+            (out / target).parent.mkdir(exist_ok=True)
+            (out / target).symlink_to(source / name)
+
+
+def _why_no_phones(source: Path) -> str:
+    graph = source / "graph"
+    if (graph / "HCLG.fst").is_file():
+        return f"{source}: no phones.txt (looked for {', '.join(PHONES)})"
+    if (graph / "HCLr.fst").is_file():
+        return f"{graph}/{{HCLr.fst,Gr.fst}}: a look-ahead graph; phones need a graph/HCLG.fst"
+    return f"{graph}: no HCLG.fst"
+
+
+def _link(source: Path, target: Path) -> None:
+    if not source.is_file() or source.stat().st_size == 0:
+        raise DataError(f"{source}: missing or empty; expected in a Vosk model's folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
