@@ -34,17 +34,18 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
     from pysed.features.alignment import to_grid
     from pysed.kaldi.tables import RandomAccess
 
-    feats = data_dir / f"feats_{detector.config.frontend}.scp"
-    prefinal = data_dir / "prefinal.scp"
-    needed = [feats, prefinal] if detector.config.asr else [feats]
+    needed = [data_dir / f"feats_{detector.config.frontend}.scp"]
+    tuned = (detector.asr or {}).get("tuned")
+    if detector.config.asr:
+        needed.append(data_dir / ("mfcc_hires.scp" if tuned else "prefinal.scp"))
     for path in needed:
         if not path.is_file():
             raise DataError(f"{path}: no such file; run the feature stages before")
     tables: list[RandomAccess | TunedRows] = [RandomAccess(f"scp:{path}", "matrix") for path in needed]
-    if detector.asr and detector.asr.get("tuned"):
+    if detector.asr and tuned:
+        tables.pop().close()
         folder = find_asr_model(detector.asr["model"], data_dir)
-        tables[1].close()
-        tables[1] = TunedRows(data_dir, AsrFeatures(folder, detector.asr["layer"], detector.asr["tuned"]))
+        tables.append(TunedRows(data_dir, AsrFeatures(folder, detector.asr["layer"], tuned)))
     try:
         for name in read_recordings(data_dir):
             streams = []
