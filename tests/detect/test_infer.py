@@ -10,6 +10,7 @@ from small_detector import ASR_DIM, make_data_dir, make_model
 from pysed.cli import main
 from pysed.detect.postprocess import detect_event
 from pysed.features.alignment import to_grid
+from pysed.score.counts import read_counts
 from pysed.score.event_based import read_events
 from pysed.train.checkpoint import load_detector
 
@@ -53,6 +54,14 @@ def test_outputs(tmp_path, data_dir, asr):
         assert key in score
     assert (score["num_reference"], score["num_files"], score["subset"]) == (1, 3, "devtest")
     assert score["system"] == ("gradual" if asr else "cbrnn")
+    files, counts = read_counts(tmp_path / "out/counts_devtest.tsv")
+    assert files == list(events)
+    assert counts[:, [0, 2]].sum() == 1 and counts[:, :2].sum() == score["num_detected"]
+    assert counts[:, 1].sum() == score["insertions"] and counts[:, 2].sum() == score["deletions"]
+    cost = json.loads((tmp_path / "out/cost_devtest.json").read_text())
+    assert cost["parameters"] == sum(value.numel() for value in detector.model.parameters())
+    assert cost["audio_s"] == pytest.approx(62.1)  # 300, 300, 21 score frames
+    assert cost["times_real_time"] == pytest.approx(cost["audio_s"] / cost["seconds"], rel=0.01)
 
 
 def test_errors_leave_no_outputs(tmp_path, data_dir, capsys):
