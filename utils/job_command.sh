@@ -40,11 +40,11 @@ run_job() {
   } >"$(job_log "$1")" 2>&1
 }
 
-# report_failure JOB: says why a job failed, as far as its log tells.
+# report_failure JOB: says why a job failed, as far as its log tells; a reader that is gone had its own reason.
 report_failure() {
   local file reason
   file=$(job_log "$1")
-  reason=$(grep -v '^#' "$file" | grep -E 'ERROR|error|rror:' | tail -n 1 || true)
+  reason=$(grep -v '^#' "$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' | tail -n 1 || true)
   echo "$0: job failed: ${reason:-see its log}; log: $file" >&2
 }
 

@@ -58,3 +58,20 @@ def test_fetching_goes_on_from_where_the_disk_was_full(disk, tmp_path, recipe):
         assert server.requests[-1] == ("a.zip", f"bytes={len(kept)}-")
         assert (disk / "down/a.zip").read_bytes() == body
         assert again.returncode == 2 and "damaged archive" in again.stderr  # of random bytes
+
+
+def test_a_feature_stage_goes_on_when_there_is_room_again(disk, tiny_corpus, recipe):
+    data = disk / "data"
+    data.mkdir()
+    waves = sorted(tiny_corpus.glob("source_data/bgs/audio/*.wav"))
+    (data / "wav.scp").write_text("".join(f"{wave.stem} {wave}\n" for wave in waves))
+    (data / "spk2utt").write_text("".join(f"{wave.stem} {wave.stem}\n" for wave in waves))
+    (data / ".done").write_text("made\n")
+    filler = fill(disk, 256 << 10)  # room for two of the eight, 96 kB each
+    line = ["steps/make_sed_feats.sh", "--nj", 1, data, "logmel40"]
+    full = run_in(recipe, *line)
+    assert full.returncode == 1 and full.stderr.count("\n") == 1, full.stderr
+    assert "No space left" in full.stderr and not (data / "feats_logmel40.scp").exists()
+    filler.unlink()
+    run_in(recipe, *line, check=True)
+    assert len((data / "feats_logmel40.scp").read_text().splitlines()) == len(waves) == 8
