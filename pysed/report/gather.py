@@ -106,9 +106,9 @@ def read_phones(path: Path) -> dict[str, list[tuple[float, float, str]]]:
 
 
 def read_spectrograms(data: Path, recordings: list[Recording]) -> Callable[[Recording], np.ndarray | None]:
-    """A function from recording to its log-mel features (T, F), of whichever front end is there; None without."""
+    """A function from recording to its log-mel features (T, F), of the front end of the shortest name; None without."""
     archives: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for event, subset in dict.fromkeys((one.event, one.subset) for one in recordings):
-        paths = sorted((data / event / subset).glob("feats_*.scp"))
+        paths = sorted((data / event / subset).glob("feats_*.scp"), key=lambda path: (len(path.name), path.name))
         archives[event, subset] = dict(matrices(f"scp:{paths[0]}")) if paths else {}
     return lambda recording: archives[recording.event, recording.subset].get(recording.name)

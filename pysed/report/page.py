@@ -84,8 +84,7 @@ def _describe_all(
 
 
 def _figure(source: str, caption: str, links: str = "") -> str:
-    caption = html.escape(caption, quote=False)
-    alt = html.escape(caption, quote=True)
+    alt, caption = html.escape(caption), html.escape(caption, quote=False)
     return f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}{links}</figcaption></figure>'
 
 
