@@ -314,7 +314,7 @@ def test_gradual_training_uses_both_streams(tmp_path):
     train, valid = make_clips(4, 7, asr=True), make_clips(4, 8, asr=True)
     fit(tmp_path, small_config(asr=True, epochs=1), train=train, valid=valid, asr={"model": "m", "layer": "l"})
     content = load(tmp_path / "final.pt")
-    assert content["asr"] == {"model": "m", "layer": "l", "dim": ASR_DIM}
+    assert content["asr"] == {"model": "m", "layer": "l", "dim": ASR_DIM, "tuned": None}
     torch.manual_seed(1)
     fresh = build_model(small_config(asr=True), 40, ASR_DIM)
     moved = content["state"]["classifier.weight"] - fresh.classifier.weight
