@@ -49,7 +49,7 @@ class SystemConfig:
 
     # Optimisation
     epochs: int = 25
-    min_steps: int = 500  # of training sets so small that the epochs give fewer; not with --epochs
+    min_steps: int = 250  # of training sets so small that the epochs give fewer; not with --epochs
     batch_size: int = 16
     learning_rate: float = 1e-3
     schedule: str = "cosine"
