@@ -77,7 +77,7 @@ def unpack(
                 return stream
 
             return _unpack(archive, _tar_members(tar, archive, limit), extract, out, place, limit, progress)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{archive}: damaged archive ({reason}); remove it to fetch it anew") from None
 
