@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,14 +12,14 @@ import numpy as np
 from pysed.errors import DataError
 from pysed.kaldi.commands.lattice_best_path import spoken_words
 from pysed.kaldi.commands.nnet3_compute import IvectorTable as Ivectors
-from pysed.kaldi.decode import Decoded, Decoder, DecoderOptions
+from pysed.kaldi.decode import Decoded, DecoderOptions
 from pysed.kaldi.lattice_tables import COMPACT, PLAIN
 from pysed.kaldi.messages import log, verbose_log, warn
 from pysed.kaldi.nnet3.chunks import ChunkOptions
-from pysed.kaldi.nnet3.reader import read_model
 from pysed.kaldi.options import OptionParser
 from pysed.kaldi.phones import read_symbols
-from pysed.kaldi.tables import TableWriter, is_table, matrices, read_object
+from pysed.kaldi.recogniser import Recogniser
+from pysed.kaldi.tables import TableWriter, is_table, matrices
 
 _USAGE = """Generate lattices using nnet3 neural net model; here a lattice is the best path alone.
 Usage: nnet3-latgen-faster [options] <nnet-in> <fst-in> <features-rspecifier> <lattice-wspecifier> \
@@ -62,16 +62,16 @@ def main(argv: list[str]) -> int:
     if is_table(graph_name):
         raise DataError(f"{graph_name}: a table of graphs is not supported; give one graph for all utterances")
     symbols = read_symbols(options.word_symbol_table) if options.word_symbol_table else None
-    compute, decoder = _load(parser, options, model_name, graph_name)
+    recogniser = _load(parser, options, model_name, graph_name)
 
     started, tally = time.monotonic(), _Tally()
     with ExitStack() as stack:
         tables = [stack.enter_context(TableWriter(target, COMPACT if options.determinize_lattice else PLAIN))]
         tables += [stack.enter_context(TableWriter(name, "int_vector")) for name in arguments[4:] if name]
         names = ["lattice", *(n for n, given in zip(("words", "alignment"), arguments[4:], strict=False) if given)]
-        for key, scores in _scores(features, compute, options, tally):
+        for key, feats, ivectors in _inputs(features, options, tally):
             try:
-                decoded = decoder.decode(scores)
+                decoded = recogniser.decode(feats, ivectors)
             except DataError as error:
                 raise DataError(f"utterance {key}: {error}") from None
             if decoded is None or not (decoded.final or options.allow_partial):
@@ -90,42 +90,17 @@ def main(argv: list[str]) -> int:
     return 0 if tally.done else 1
 
 
-def _load(parser: OptionParser, options: Any, model_name: str, graph_name: str) -> tuple[Callable, Decoder]:
-    """(feats, ivectors) → blocks of log likelihoods (N, P), and the decoder for them."""
+def _load(parser: OptionParser, options: Any, model_name: str, graph_name: str) -> Recogniser:
     settings = parser.build(DecoderOptions, options)
     settings.check()
     chunks = parser.build(ChunkOptions, options)
     if not options.online_ivectors:
         chunks = dataclasses.replace(chunks, online_ivector_period=1)
-    chunks.check()
-    model = read_model(read_object(model_name))
-    transitions = model.transitions
-    if model.nnet.output_dim() < transitions.num_pdfs:
-        raise DataError(
-            f"{model_name}: an output of {model.nnet.output_dim()} columns for {transitions.num_pdfs} pdfs; "
-            "network and transition model do not fit"
-        )
-    decoder = Decoder(graph_name, transitions, settings, options.acoustic_scale)
-    priors = None
-    if len(model.priors):
-        if len(model.priors) != model.nnet.output_dim() or not (model.priors > 0).all():
-            raise DataError(f"{model_name}: {len(model.priors)} priors for {model.nnet.output_dim()} outputs")
-        priors = np.log(model.priors.astype(np.float32))
-
-    from pysed.kaldi.nnet3.evaluate import NnetComputer
-
-    computer = NnetComputer(model.nnet, "output", chunks)
-
-    def compute(feats: np.ndarray, ivectors: np.ndarray | None) -> Iterator[np.ndarray]:
-        for scores in computer.blocks(feats, ivectors):
-            yield scores if priors is None else scores - priors
-
-    return compute, decoder
+    return Recogniser(model_name, graph_name, chunks, settings, options.acoustic_scale)
 
 
-def _scores(
-    features: str, compute: Callable, options: Any, tally: "_Tally"
-) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
+def _inputs(features: str, options: Any, tally: "_Tally") -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """(utterance, features, i-vectors) of all that have both; the others are counted as failed."""
     ivectors = Ivectors(options)
     for key, feats in matrices(features):
         if len(feats) == 0:
@@ -138,7 +113,7 @@ def _scores(
             warn(f"No {'online ' if options.online_ivectors else ''}iVector available for utterance {key}")
             tally.failed += 1
             continue
-        yield key, compute(feats, ivector)
+        yield key, feats, ivector
 
 
 @dataclasses.dataclass
