@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="FILE", help="write there (audacity and several files: a folder)")
     parser.add_argument("--format", choices=FORMATS, default="tsv", help="tsv (default), json, audacity label track")
     parser.add_argument(
-        "--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores; a picture a minute"
+        "--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute"
     )
     parser.add_argument("inputs", nargs="+", metavar="FILE|DIR", help="audio files, or folders searched for them")
     return parser
@@ -72,6 +72,10 @@ def main(argv: list[str]) -> int:
     from pysed.detect.recordings import analyse_recording, load_models
 
     models = load_models(values.model)
+    if values.plot:
+        from pysed.detect.plot import phone_tracks, plot_recording
+
+        tracks = phone_tracks(models)
     found = {}
     for number, (name, path) in enumerate(recordings.items(), 1):
         if len(recordings) > 1 and sys.stderr.isatty():
@@ -79,9 +83,7 @@ def main(argv: list[str]) -> int:
         analysed = analyse_recording(path, models)
         found[name] = [events for _, events in analysed]
         if values.plot:
-            from pysed.detect.plot import plot_recording
-
-            plot_recording(Path(values.plot), name, path, values.model, analysed)
+            plot_recording(Path(values.plot), name, path, models, analysed, tracks)
     if values.format == "audacity" and len(recordings) > 1:
         for name, per_model in found.items():
             _write(Path(values.out) / f"{name}.txt", as_audacity(per_model))

@@ -115,7 +115,7 @@ def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[n
     duration_s = duration_of(path)
     starts = window_starts(duration_s)
     if len(starts) == 1:
-        scores = score_samples(_samples(path, 0.0, duration_s), models)
+        scores = score_samples(read_window(path, 0.0, duration_s), models)
         num_frames = max(1, int(np.ceil(duration_s / HOP_S - 1e-6)))
         return [(each[:num_frames], np.full(min(num_frames, len(each)), each.mean())) for each in scores]
     num_frames = int(np.ceil(duration_s / HOP_S - 1e-6))
@@ -124,7 +124,7 @@ def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[n
     for start in starts:
         length_s = min(WINDOW_S, duration_s - start) if start != starts[-1] else duration_s - start
         first = round(start / HOP_S)
-        found = score_samples(_samples(path, start, length_s), models)
+        found = score_samples(read_window(path, start, length_s), models)
         length = min(len(found[0]), num_frames - first)
         weight = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1.0
         weights[first : first + length] += weight
@@ -135,7 +135,7 @@ def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[n
     return [(total[0] / weights, total[1] / weights) for total in sums]
 
 
-def _samples(path: str | Path, start_s: float, length_s: float) -> np.ndarray:
+def read_window(path: str | Path, start_s: float, length_s: float) -> np.ndarray:
     """Part of a recording at 16 kHz; what is shorter than a second is repeated to and fro to fill it."""
     samples, rate_hz = read_audio(path, start_s, length_s)
     samples = resample(samples, rate_hz, RATE_HZ)

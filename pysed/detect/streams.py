@@ -89,10 +89,14 @@ class AsrFeatures:
         )
         self.network = NnetComputer(nnet, layer, options)
 
+    def inputs(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The network's inputs of 16-bit valued samples at 16 kHz: hires MFCC (T, F), i-vectors (P, I) or None."""
+        feats = compute_mfcc(samples, RATE_HZ, self.mfcc)
+        return feats, None if self.extractor is None else self.extractor.extract(feats)
+
     def compute(self, samples: np.ndarray) -> np.ndarray:
         """Rows (ceil(frames / 3), D) float32, one every 30 ms, of 16-bit valued samples at 16 kHz."""
-        feats = compute_mfcc(samples, RATE_HZ, self.mfcc)
-        return self.network.compute(feats, None if self.extractor is None else self.extractor.extract(feats))
+        return self.network.compute(*self.inputs(samples))
 
 
 class RecogniserInputs:

@@ -65,7 +65,7 @@ def _plot(
     end_s = max([30.0, *(each.offset_s for each in (*reference, *detected))])
     if bars is None:
         spectrogram, bars = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        end_s = draw_spectrogram(spectrogram, Path(audio_dir or "") / name)
+        end_s = _draw_spectrogram(spectrogram, Path(audio_dir or "") / name)
         top = spectrogram
     else:
         top = bars
@@ -78,15 +78,15 @@ def _plot(
     return path
 
 
-def draw_spectrogram(axes, path: Path, start_s: float = 0.0, duration_s: float | None = None) -> float:
-    """Draw a spectrogram in dB of a file, or of a part of it; returns the time of its end in seconds."""
+def _draw_spectrogram(axes, path: Path) -> float:
+    """Draw a spectrogram in dB of a file; returns its duration in seconds."""
     import numpy as np
 
     from pysed.audio import read_audio
 
-    samples, rate_hz = read_audio(path, start_s, duration_s)
-    end_s = start_s + len(samples) / rate_hz
+    samples, rate_hz = read_audio(path)
+    end_s = len(samples) / rate_hz
     samples = samples + 1e-8 * np.sin(np.arange(len(samples)))  # silence has no dB
-    axes.specgram(samples, NFFT=512, Fs=rate_hz, noverlap=256, cmap="magma", xextent=(start_s, end_s))
+    axes.specgram(samples, NFFT=512, Fs=rate_hz, noverlap=256, cmap="magma", xextent=(0, end_s))
     axes.set(ylabel="Hz")
     return end_s

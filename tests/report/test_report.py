@@ -16,6 +16,7 @@ from pysed.report.figures import threshold_curves
 from pysed.report.gather import read_models, read_test_files
 from pysed.report.markdown import to_html
 from pysed.report.page import write_report
+from pysed.report.picture import grey_levels
 from pysed.score.gather import read_score
 
 ERRORS = {system: [one not in ("hit", "correct rejection") for one in some] for system, some in VERDICTS.items()}
@@ -77,7 +78,7 @@ def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_time_from_left_to_r
 
     features = np.zeros((20, 10))
     features[15:, 1] = 5  # late and low
-    read = matplotlib.image.imread(io.BytesIO(media.spectrogram_png(features)), format="png")
+    read = matplotlib.image.imread(io.BytesIO(media.grey_png(grey_levels(features))), format="png")
     assert read.shape == (10, 20)
     np.testing.assert_array_equal(np.argwhere(read > 0.5), [[8, column] for column in range(15, 20)])
 

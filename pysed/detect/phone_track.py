@@ -1,0 +1,56 @@
+"""What a recogniser hears in a recording: its phones with their times, as stage 4 aligns them, without files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pysed.detect.streams import FRAMES_PER_CHUNK, AsrFeatures
+from pysed.errors import DataError
+from pysed.kaldi.decode import DecoderOptions
+from pysed.kaldi.nnet3.chunks import ChunkOptions
+from pysed.kaldi.phones import read_symbols, split_to_phones
+from pysed.kaldi.recogniser import Recogniser
+
+_FRAME_S = 0.01
+_OPTIONS = DecoderOptions(beam=15.0, max_active=7000)  # steps/make_alignments.sh's
+
+
+def has_graph(folder: Path) -> bool:
+    """Whether an ASR model's folder holds what phones are decoded with."""
+    return (folder / "graph/HCLG.fst").is_file()
+
+
+class PhoneTrack:
+    """The phones that a recogniser with a graph hears. Raises DataError for a model folder that lacks a file."""
+
+    def __init__(self, asr: AsrFeatures):
+        folder = asr.folder
+        factor = _subsampling_factor(folder / "frame_subsampling_factor")
+        period = 1 if asr.extractor is None else asr.extractor.options.ivector_period
+        chunks = ChunkOptions(FRAMES_PER_CHUNK, frame_subsampling_factor=factor, online_ivector_period=period)
+        self._asr = asr
+        self._recogniser = Recogniser(str(folder / "final.mdl"), str(folder / "graph/HCLG.fst"), chunks, _OPTIONS)
+        self._names = read_symbols(str(folder / "phones.txt"))
+        self._hop_s = factor * _FRAME_S
+
+    def compute(self, samples: np.ndarray) -> list[tuple[float, float, str]]:
+        """(start, duration, phone) in seconds of 16-bit valued samples at 16 kHz; none where no path is left."""
+        decoded = self._recogniser.decode(*self._asr.inputs(samples))
+        phones: list[tuple[float, float, str]] = []
+        frame = 0
+        for number, length in (
+            [] if decoded is None else split_to_phones(self._recogniser.transitions, decoded.alignment)
+        ):
+            phones.append((frame * self._hop_s, length * self._hop_s, self._names[number]))
+            frame += length
+        return phones
+
+
+def _subsampling_factor(path: Path) -> int:
+    """Of the network's frames, as Kaldi leaves it in the model's folder; 1 without such a file."""
+    if not path.is_file():
+        return 1
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise DataError(f"{path}: {text[:20]!r}; expected how many frames the network skips, 3 of a chain model")
+    return int(text)
