@@ -8,7 +8,7 @@ Example: $0 data/demo exp/demo models/demo exp/demo/phones/patterns babycry glas
   --subset NAME   the test set ($subset)
 Reads:  DATA/EVENT/NAME/{phones.ctm,prefinal.scp,feats_*.scp,...}, MODELS/EVENT/gradual/{final.pt,events_NAME.tsv},
         MODELS/EVENT/cbrnn/events_NAME.tsv where it is there
-Writes: OUT_DIR/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,streams.png,evidence.png};
+Writes: OUT_DIR/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,{streams,evidence}.{svg,png,pdf}};
         nothing of classes without a trained and scored gradual, or where the model has no graph"
 . ./path.sh
 . utils/resume.sh
@@ -16,10 +16,7 @@ Writes: OUT_DIR/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,st
 (($# >= 5)) || die "$help_message"
 data=$1 models=$2 asr=$3 out=$4
 shift 4
-if [[ ! -f $asr/graph/HCLG.fst ]]; then
-  log "  $out: $asr has no graph/HCLG.fst: features only, no phones to analyse"
-  exit
-fi
+has_graph "$asr" "$out" || exit 0
 events=() inputs=("$asr/phones.txt")
 for event; do
   list=$models/$event/gradual/events_$subset.tsv
@@ -34,7 +31,7 @@ done
 if ((${#events[@]} == 0)); then exit; fi
 need_files "$0" "${inputs[@]}"
 key=$(fingerprint "${inputs[@]}" "=$subset ${events[*]}")
-if up_to_date "$out/.done" "$key"; then
+if up_to_date "$out/.done" "$key" && [[ -s $out/streams.svg ]]; then
   log "  $out: up to date"
   exit
 fi
@@ -42,6 +39,6 @@ rm -f "$out/.done"
 names=${events[*]}
 pysed phones patterns --data "$data" --models "$models" --events "${names// /,}" --phones "$asr/phones.txt" \
   --subset "$subset" --out "$out"
-need_files "$0" "$out"/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,streams.png,evidence.png}
+need_files "$0" "$out"/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,{streams,evidence}.{svg,png,pdf}}
 mark_done "$out/.done" "$key"
 log "  $out/patterns.md: ${#events[@]} classes"

@@ -7,7 +7,7 @@ help_message="Usage: $0 [--subset NAME] DATA SOURCE_DIR ASR_DIR OUT_DIR EVENT...
 Example: $0 data/demo data/demo models/demo exp/demo/phones babycry glassbreak gunshot
   --subset NAME   whose events ($subset)
 Reads:  DATA/EVENT/{NAME,isolated_NAME}/{phones.ctm,events.tsv,...}, ASR_DIR/phones.txt, SOURCE_DIR/source_data's lists
-Writes: OUT_DIR/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,words.csv,figure2*.png,figure2*.pdf};
+Writes: OUT_DIR/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,words.csv,figure2{,_mixtures}.{svg,png,pdf}};
         nothing where the model has no graph"
 . ./path.sh
 . utils/resume.sh
@@ -15,10 +15,7 @@ Writes: OUT_DIR/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,wor
 (($# >= 5)) || die "$help_message"
 data=$1 source_dir=$2 asr=$3 out=$4
 shift 4
-if [[ ! -f $asr/graph/HCLG.fst ]]; then
-  log "  $out: $asr has no graph/HCLG.fst: features only, no phones to analyse"
-  exit
-fi
+has_graph "$asr" "$out" || exit 0
 lists=$source_dir/source_data/cv_setup
 inputs=("$asr/phones.txt" "$lists/events_$subset.yaml")
 for event; do
@@ -28,7 +25,7 @@ for event; do
 done
 need_files "$0" "${inputs[@]}"
 key=$(fingerprint "${inputs[@]}" "=$subset $*")
-if up_to_date "$out/.done" "$key"; then
+if up_to_date "$out/.done" "$key" && [[ -s $out/figure2.svg ]]; then
   log "  $out: up to date"
   exit
 fi
@@ -37,6 +34,6 @@ events=$*
 pysed phones --data "$data" --events "${events// /,}" --phones "$asr/phones.txt" --source "$source_dir" \
   --subset "$subset" --out "$out"
 need_files "$0" "$out"/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,words.csv} \
-  "$out"/figure2{,_mixtures}.{png,pdf}
+  "$out"/figure2{,_mixtures}.{svg,png,pdf}
 mark_done "$out/.done" "$key"
 log "  $out/phones.md: $# classes"

@@ -17,10 +17,7 @@ Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no gra
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 data=$1 asr=$2
-if [[ ! -f $asr/graph/HCLG.fst ]]; then
-  log "  $data: $asr has no graph/HCLG.fst: features only, no phones"
-  exit
-fi
+has_graph "$asr" "$data" || exit 0
 need_files "$0" "$data/.done_prefinal" "$data/mfcc_hires.scp" "$asr/final.mdl" "$asr/phones.txt"
 work=$data/alignments
 key=$(fingerprint "$data/.done_prefinal" "$asr/phones.txt" "$asr/graph/HCLG.fst" "=$beam")

@@ -28,3 +28,8 @@ need_integer() {
 
 # yaml_value FILE KEY: the value of a key in a flat YAML file.
 yaml_value() { sed -n "s/^$2: *\([^ #]*\).*/\1/p" "$1"; }
+
+# has_graph ASR_DIR OUT: can the ASR model decode phones? Says what is left out where it cannot.
+has_graph() {
+  [[ -f $1/graph/HCLG.fst ]] || { log "  $2: $1 has no graph/HCLG.fst: features only, no phones" && false; }
+}

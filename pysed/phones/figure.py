@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pysed.atomic import atomic_path
+from pysed.figure_files import save_figure
 from pysed.phones.analysis import BACKGROUND, Analysis, PhoneTable
 from pysed.phones.names import CLASSES, OTHER, by_class, class_of, is_speech
 
@@ -13,8 +13,19 @@ from pysed.phones.names import CLASSES, OTHER, by_class, class_of, is_speech
 COLOURS = dict(
     zip([*CLASSES, OTHER], ["#666666", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#000000"], strict=True)
 )
+# figure's name -> whose events it shows, and its caption
+FIGURES = {
+    name: (
+        place,
+        f"Figure 2 of the paper, {where}: share of each phone among all phones of an event class, by count, without "
+        "word position and stress; whiskers: 95 % over source recordings; lines: recordings without an event.",
+    )
+    for name, place, where in (
+        ("figure2", "isolated", "bare events"), ("figure2_mixtures", "mixtures", "events in mixtures")
+    )
+}  # fmt: skip
 COLUMN_INCHES = 3.4
-_FONT: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 6.5, "pdf.fonttype": 42, "axes.linewidth": 0.5}
+_FONT: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 6.5, "axes.linewidth": 0.5}
 _ROW_INCHES = 0.112
 _GAP = 0.7  # rows between classes
 
@@ -22,9 +33,9 @@ _GAP = 0.7  # rows between classes
 def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
     """Draw a panel for each event of ``place``: share of phones by count in %, in order of their classes.
 
-    ``path`` ends in .png (400 dots an inch) or .pdf (text stays text). Silence and noise have an axis of their own,
-    above, since they are many times the rest. Whiskers are 95 % intervals, black lines the background's shares. Three
-    events are a column wide (COLUMN_INCHES), more are wider. The same analysis gives the same bytes.
+    ``path`` has no suffix; SVG, PNG and PDF are written. Silence and noise have an axis of their own, above, since they
+    are many times the rest. Whiskers are 95 % intervals, black lines the background's shares. Three events are a column
+    wide (COLUMN_INCHES), more are wider. The same analysis gives the same bytes.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,9 +64,7 @@ def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
             panel.set_title(f"{table.event}\n{int(table.amount.sum())} phones", fontsize=7)
         figure.supxlabel("share of phones (%)", fontsize=6.5)
         _add_legend(figure, {class_of(name) for name in names}, background is not None)
-        options = {"format": "pdf", "metadata": {"CreationDate": None}} if path.suffix == ".pdf" else {"format": "png"}
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=400, **options)
+        save_figure(figure, path, dpi=400)
 
 
 def _positions(group: list[str]) -> np.ndarray:

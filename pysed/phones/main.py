@@ -18,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="pysed phones",
         description="Phones of each event class, bare and in mixtures, against recordings without an event: tables "
-        "(Markdown, CSV), the paper's Table 2 and Figure 2 (PNG, PDF). Intervals are 95 %, over source recordings.",
+        "(Markdown, CSV), the paper's Table 2 and Figure 2 (SVG, PNG, PDF). Intervals are 95 % over source recordings.",
         epilog="Example: pysed phones --data data/demo --events babycry,glassbreak,gunshot --out exp/demo/phones "
         "--phones models/demo/phones.txt --source data/demo. "
         "Which speech patterns help a trained detector: pysed phones patterns --help.",
@@ -59,25 +59,19 @@ def main(argv: list[str]) -> int:
         raise DataError(f"{options.data}: no such folder; expected data/<corpus>; run stages 1 to 4")
 
     from pysed.phones.analysis import analyse
-    from pysed.phones.figure import draw_figure2
+    from pysed.phones.figure import FIGURES, draw_figure2
     from pysed.phones.tables import write_tables
 
     analysis = analyse(
         options.data, events, options.phones, options.source, options.subset, options.samples, options.seed, print
     )
-    figures = []
-    for place, name, where in (("isolated", "figure2", "bare events"), ("mixtures", "figure2_mixtures", "mixtures")):
-        for suffix in (".png", ".pdf"):
-            draw_figure2(analysis, place, options.out / f"{name}{suffix}")
-        caption = (
-            f"Figure 2, {where}: share of each phone among all phones of an event class, by count, without word "
-            "position and stress; whiskers 95 % over source recordings; lines: recordings without an event."
-        )
-        figures.append((f"{name}.png", caption))
+    for name, (place, _) in FIGURES.items():
+        draw_figure2(analysis, place, options.out / name)
+    figures = [(f"{name}.png", caption) for name, (_, caption) in FIGURES.items()]
     about = [
         f"Data: `{options.data}`, {options.subset}; seed {options.seed}, {options.samples} resamplings. "
         "What the numbers are and how they are made: `docs/phones.md`."
     ]
     write_tables(analysis, options.out, about, figures)
-    print(f"{options.out}: phones.md, five tables as CSV, {len(figures)} figures as PNG and PDF")
+    print(f"{options.out}: phones.md, five tables as CSV, {len(figures)} figures as SVG, PNG and PDF")
     return 0

@@ -5,17 +5,27 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.atomic import atomic_path
+from pysed.figure_files import save_figure
 from pysed.phones.figure import COLOURS
 from pysed.phones.names import by_class, class_of
 from pysed.phones.patterns import Patterns
 from pysed.phones.patterns_tables import LEVEL, parts
 
 _PANEL_INCHES = 2.7
+# figure's name -> caption
+CAPTIONS = {
+    "streams": "What each detection of gradual rests on: its logit's parts from the SED features and from the "
+    "recogniser's, above the clip's mean input.",
+    "evidence": "The recogniser's evidence, summed over all detections, on each phone heard there; lines: what chance "
+    f"expects, the recording's phones moved in time; *: false discovery rate q below {LEVEL:g}; colours: phone class.",
+}
 
 
 def draw_streams(found: Sequence[Patterns], path: Path) -> None:
-    """A panel for each class: every detection's logit from SED features (x) and from the recogniser (y)."""
+    """A panel for each class: every detection's logit from SED features (x) and from the recogniser (y).
+
+    ``path`` has no suffix; SVG, PNG and PDF are written.
+    """
     figure, panels = _figure(len(found), 2.9, sharey=True)
     for panel, each in zip(panels, found, strict=True):
         for hit, label, colour, marker in ((True, "hit", "#0072B2", "o"), (False, "false alarm", "#D55E00", "x")):
@@ -30,11 +40,14 @@ def draw_streams(found: Sequence[Patterns], path: Path) -> None:
         if each.decisions:
             panel.legend(fontsize=7, frameon=False)
     panels[0].set_ylabel("recogniser's features (logits)", fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_evidence(found: Sequence[Patterns], path: Path) -> None:
-    """A panel for each class: evidence on each phone in detections; chance as a line, a star for q below LEVEL."""
+    """A panel for each class: evidence on each phone in detections; chance as a line, a star for q below LEVEL.
+
+    ``path`` has no suffix; SVG, PNG and PDF are written.
+    """
     heard = [{row.phone: row for row in each.phones if row.seconds} for each in found]
     most = max(map(len, heard), default=0)
     figure, panels = _figure(len(found), 1.2 + 0.15 * max(most, 4))
@@ -52,7 +65,7 @@ def draw_evidence(found: Sequence[Patterns], path: Path) -> None:
         panel.set(ylim=(max(most, 4) - 0.4, -0.6))
         panel.axvline(0, color="#888888", linewidth=0.6)
     figure.supxlabel(f"line: expected by chance; *: q below {LEVEL:g}", fontsize=7)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _figure(number: int, height: float, **options):
@@ -66,8 +79,3 @@ def _figure(number: int, height: float, **options):
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=7)
     return figure, panels
-
-
-def _save(figure, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=160)

@@ -14,7 +14,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="pysed phones patterns",
         description="Which speech patterns help a trained gradual network: its decisions attributed to streams and "
         "phones, phone n-grams before, in and after its detections, errors of cbrnn that it mends or makes and what "
-        "was heard there; tests say what is noise. Tables (Markdown, CSV) and plots (PNG).",
+        "was heard there; tests say what is noise. Tables (Markdown, CSV) and plots (SVG, PNG, PDF).",
         epilog="Example: pysed phones patterns --data data/demo --models exp/demo --events babycry,gunshot "
         "--phones models/demo/phones.txt --out exp/demo/phones/patterns",
     )
@@ -50,12 +50,12 @@ def main(argv: list[str]) -> int:
         data = options.data / event / options.subset
         found.append(find_patterns(data, options.models / event, event, inventory, options.draws, options.seed))
         print(f"{data}: {event}, {len(found[-1].decisions)} detections")
-    draw_streams(found, options.out / "streams.png")
-    draw_evidence(found, options.out / "evidence.png")
+    draw_streams(found, options.out / "streams")
+    draw_evidence(found, options.out / "evidence")
     about = (
         f"Data: `{options.data}`, {options.subset}; models: `{options.models}`, seed 1; {options.draws} permutations, "
         f"seed {options.seed}. How the numbers are made: `docs/phones.md`."
     )
     write_patterns(found, options.out, about)
-    print(f"{options.out}: patterns.md, four tables as CSV, two figures as PNG")
+    print(f"{options.out}: patterns.md, four tables as CSV, two figures as SVG, PNG and PDF")
     return 0

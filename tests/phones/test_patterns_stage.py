@@ -94,8 +94,9 @@ def test_a_decision_by_one_recogniser_feature_is_that_streams(corpus):
         "false alarms mended": ("1", "0"), "false alarms made": ("0", "0"),
     }  # fmt: skip
     assert "| cry | 2 | hits | 3.13 | +0.00 | +3.13 | 100 % |" in (corpus / "out/patterns.md").read_text()
-    for name in ("streams.png", "evidence.png"):
-        assert (corpus / "out" / name).read_bytes().startswith(b"\x89PNG")
+    for name in ("streams", "evidence"):
+        for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+            assert (corpus / "out" / f"{name}.{kind}").read_bytes().startswith(start)
 
 
 @pytest.mark.parametrize(
