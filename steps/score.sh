@@ -22,8 +22,8 @@ for subset in devtest evaltest; do
   marks=("$data/.done" "$data/.done_feats_$frontend")
   if [[ $(yaml_value "$system" asr) == true ]]; then marks+=("$data/.done_prefinal"); fi
   need_files "$0" "${marks[@]}"
-  key=$(fingerprint "${marks[@]}" "$dir/.done_train")
-  if up_to_date "$dir/.done_$subset" "$key" && [[ -s $dir/counts_$subset.tsv ]]; then
+  key=$(fingerprint "${marks[@]}" "$dir/.done_train" "=counts segments psds") # an older version's scores lack them
+  if up_to_date "$dir/.done_$subset" "$key"; then
     log "stage 6: $dir: $subset: up to date"
     continue
   fi

@@ -17,6 +17,7 @@ from pysed.errors import DataError
 from pysed.score.counts import write_counts
 from pysed.score.event_based import Event, EventLists, evaluate_files, write_events
 from pysed.score.main import show
+from pysed.score.psds import SCENARIOS, psds
 from pysed.score.reference import read_recordings, read_reference
 
 if TYPE_CHECKING:
@@ -99,10 +100,12 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
     """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
 
     <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds.
+    Those that PSDS judges have gone through the system's median filter, as every decision of theirs would.
     Also each file's counts, ``counts_<subset>.tsv``, and ``cost_<subset>.json``: the network's number of parameters,
     its seconds for so many seconds of audio (features at hand), their ratio, device and threads.
     """
     import torch
+    from scipy.signal import medfilt
 
     from pysed.kaldi.tables import TableWriter
     from pysed.train.checkpoint import load_detector
@@ -124,6 +127,8 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
         )
         detected[file] = [] if event is None else [Event(*event, detector.event)]
     judged, files = evaluate_files(reference, detected, detector.event)
+    smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
+    judged |= {name: psds(smooth, reference, detector.event, scenario) for name, scenario in SCENARIOS.items()}
     out.mkdir(parents=True, exist_ok=True)
     with TableWriter(f"ark,scp:{out}/scores_{subset}.ark,{out}/scores_{subset}.scp", "matrix") as table:
         for name in names:

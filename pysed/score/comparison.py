@@ -11,6 +11,7 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
 
     {"event": "babycry", "system": "gradual", "seeds": [1, 2, 3], "num_files": 500,
      "error_rate": FIGURE, "f_measure": FIGURE, "precision": FIGURE, "recall": FIGURE,
+     "segment_error_rate": FIGURE, "segment_f_measure": FIGURE, "psds1": FIGURE, "psds2": FIGURE,
      "consistent": true,                 # can error rate and F of every seed come together? null for the average
      "against": {"error_rate": DIFFERENCE, "f_measure": DIFFERENCE},    # null: gradual itself, or not comparable
      "paper": {"name": "Gradual Net", "error_rate": 0.04, "f_measure": 0.98, "consistent": true},       # or null
@@ -20,7 +21,7 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
     DIFFERENCE = {"mean": 0.03, "interval": [-0.01, 0.07], "p": 0.12}           # this system minus gradual
 
 Rates are fractions. ``mean`` is null where a seed's value is, ``std`` (with n - 1) with one seed, ``interval`` where
-the files' counts are not known. ``values`` stand in the order of ``seeds``.
+the files' counts are not known and for segments and PSDS. ``values`` stand in the order of ``seeds``.
 """
 
 import json
@@ -36,7 +37,7 @@ import numpy as np
 from pysed.atomic import atomic_open
 from pysed.score import bootstrap, paper
 from pysed.score.consistency import check
-from pysed.score.gather import RATES, Row, in_order
+from pysed.score.gather import MORE, RATES, Row, in_order
 
 FORMAT = 1
 AGAINST = "gradual"
@@ -124,6 +125,7 @@ def record(event: str, system: str, rows: list[Row], draws: Draws | None) -> dic
         "seeds": [row.seed for row in rows],
         "num_files": rows[0].num_files,
         **{rate: figure([row.score[rate] for row in rows], draws[rate] if draws else None) for rate in RATES},
+        **{key: figure([row.score.get(key) for row in rows]) for key in MORE},
         "consistent": all(check(*pair, 0, 0).consistent for pair in rate_pairs if None not in pair),
         "against": None,
         "paper": printed and paper_record(system, printed, check(*printed).consistent),
@@ -137,16 +139,16 @@ def average(system: str, parts: list[dict[str, Any]], draws: Draws | None) -> di
     """The classes' plain mean of records with the same seeds."""
     printed = paper.figure(system, paper.AVERAGE)
 
-    def of_classes(rate: str) -> dict[str, Any]:
-        by_seed = zip(*(part[rate]["values"] for part in parts), strict=True)
-        return figure([mean_or_none(list(values)) for values in by_seed], draws[rate] if draws else None)
+    def of_classes(key: str) -> dict[str, Any]:
+        by_seed = zip(*(part[key]["values"] for part in parts), strict=True)
+        return figure([mean_or_none(list(values)) for values in by_seed], draws.get(key) if draws else None)
 
     return {
         "event": paper.AVERAGE,
         "system": system,
         "seeds": parts[0]["seeds"],
         "num_files": None if None in (files := [part["num_files"] for part in parts]) else sum(files),
-        **{rate: of_classes(rate) for rate in RATES},
+        **{key: of_classes(key) for key in (*RATES, *MORE)},
         "consistent": None,
         "against": None,
         "paper": printed and paper_record(system, printed, None),

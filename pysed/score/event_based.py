@@ -1,4 +1,4 @@
-"""Event-based error rate and F as in DCASE 2017 task 2, by sed_eval, every file counted.
+"""Event-based error rate and F as in DCASE 2017 task 2, by sed_eval, every file counted; and segment-based ones.
 
 One class at a time, onset collar 500 ms, offsets not judged, file by file (``sed_eval`` with ``t_collar=0.5``,
 ``evaluate_offset=False``, matching 'optimal'). Lists are read here: dcase_util takes their first row for a header.
@@ -15,6 +15,7 @@ from pysed.atomic import atomic_open
 from pysed.errors import DataError
 
 COLLAR_S = 0.5
+SEGMENT_S = 1.0
 
 
 class Event(NamedTuple):
@@ -134,7 +135,8 @@ def evaluate_files(
 
     Events of other classes are left out on both sides. Files that ``detected`` lacks count as without detection.
     The score: error_rate, f_measure, precision, recall (fractions; None where undefined), num_reference, num_detected,
-    insertions, deletions, num_files, sed_eval (its version).
+    insertions, deletions, num_files, sed_eval (its version); segment_error_rate and segment_f_measure, of segments of
+    one second, active or not.
 
     Raises DataError for detections in files that the reference does not have.
     """
@@ -155,14 +157,18 @@ def evaluate_files(
         t_collar=float(COLLAR_S),
         percentage_of_length=0.5,
     )
+    segments = sed_eval.sound_event.SegmentBasedMetrics(event_label_list=[event], time_resolution=SEGMENT_S)
     files: dict[str, Counts] = {}
     before = Counts(0, 0, 0)
     for name, events in reference.items():
-        metrics.evaluate(for_sed_eval(name, events, event), for_sed_eval(name, detected.get(name, ()), event))
+        lists = for_sed_eval(name, events, event), for_sed_eval(name, detected.get(name, ()), event)
+        metrics.evaluate(*lists)
+        segments.evaluate(*lists)  # those after the last event are left out: no rate used here counts them
         total = Counts(*(int(metrics.overall[key]) for key in ("Ntp", "Nfp", "Nfn")))
         files[name] = Counts(*(now - then for now, then in zip(total, before, strict=True)))
         before = total
     results, counts = metrics.results_overall_metrics(), metrics.overall
+    of_segments = segments.results_overall_metrics()
     score = {
         # Without reference events sed_eval divides by its epsilon; a rate of nothing is undefined.
         "error_rate": finite(results["error_rate"]["error_rate"]) if counts["Nref"] else None,
@@ -174,6 +180,8 @@ def evaluate_files(
         "insertions": int(counts["Nfp"]),
         "deletions": int(counts["Nfn"]),
         "num_files": int(metrics.evaluated_files),
+        "segment_error_rate": finite(of_segments["error_rate"]["error_rate"]) if counts["Nref"] else None,
+        "segment_f_measure": finite(of_segments["f_measure"]["f_measure"]),
         "sed_eval": sed_eval.__version__,
     }
     return score, files

@@ -17,6 +17,7 @@ from pysed.errors import DataError
 from pysed.score.counts import read_counts
 
 RATES = ("error_rate", "f_measure", "precision", "recall")
+MORE = ("segment_error_rate", "segment_f_measure", "psds1", "psds2")  # of scores by newer versions
 COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
 SYSTEM_ORDER = (
     "gradual", "joint_asr", "multitask", "cbrnn", "finetune", "crnn", "crnn_ta", "crnn_ta_fa", "cnn1d_rnn", "mlp",
@@ -88,9 +89,9 @@ def in_order(names: Iterable[str]) -> list[str]:
 def read_score(path: Path) -> dict[str, Any]:
     """One score file, its rates and counts checked for type."""
     score = _read_object(path)
-    for key in (*RATES, *COUNTS):
-        value = score.get(key, "missing")
-        if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key in RATES)):
+    for key in (*RATES, *MORE, *COUNTS):
+        value = score.get(key, None if key in MORE else "missing")
+        if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key not in COUNTS)):
             raise DataError(f"{path}: {key} {value!r}; expected a number; run stage 6 again")
     return score
 

@@ -11,17 +11,20 @@ from pysed.atomic import atomic_open
 from pysed.score import paper
 from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
 from pysed.score.consistency import check
-from pysed.score.gather import COUNTS, RATES, Row, gather
+from pysed.score.gather import COUNTS, MORE, RATES, Row, gather
 
 NAMES = {"error_rate": ("ER", 1, 2), "f_measure": ("F %", 100, 1)}
 NAMES |= {"precision": ("precision %", 100, 1), "recall": ("recall %", 100, 1)}
+NAMES |= {"segment_error_rate": ("segment ER", 1, 2), "segment_f_measure": ("segment F %", 100, 1)}
+NAMES |= {"psds1": ("PSDS 1", 1, 3), "psds2": ("PSDS 2", 1, 3)}
 
 Record = dict[str, Any]
 Table = list[list[str]]
 
 
 def number(value: float | None, rate: str, sign: str = "") -> str:
-    """A rate as printed: error rates with two decimals, the others in percent with one; "n/a" where undefined."""
+    """A rate as printed: error rates with two decimals, PSDS with three, the others in percent with one; "n/a" where
+    undefined."""
     _, scale, decimals = NAMES[rate]
     return "n/a" if value is None else f"{value * scale:{sign}.{decimals}f}"
 
@@ -78,6 +81,15 @@ def one_class(found: list[Record]) -> Table:
         intervals = [bounds(each[rate], rate) for rate in RATES]
         if any(intervals):
             table.append(["", *intervals])
+    return table
+
+
+def other_criteria(found: list[Record]) -> Table:
+    """Every system's segment-based rates and PSDS; the header alone where stage 6 has not left any."""
+    table = [["class", "system", *(NAMES[key][0] for key in MORE)]]
+    for each in found:
+        if any(each[key]["mean"] is not None for key in MORE):
+            table.append([each["event"], each["system"], *(spread(each[key], key) for key in MORE)])
     return table
 
 
@@ -147,6 +159,7 @@ def render(table: Table) -> list[str]:
 def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
     """A subset's part of RESULTS.md."""
     main_table, model_table, test_table, cost_table = overview(found), details(rows), tests(found), costs(found)
+    other_table = other_criteria(found)
     lines = [f"## {subset}", "", *render(main_table), ""]
     if any("paper:" in row[0] for row in main_table):
         lines += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one.", ""]
@@ -155,6 +168,10 @@ def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
     for event in dict.fromkeys(each["event"] for each in found):
         here = [each for each in found if each["event"] == event]
         lines += [f"### {subset}: {event}", "", *render(one_class(here)), ""]
+    if len(other_table) > 1:
+        lines += [f"### {subset}: by other criteria", ""]
+        lines += ["Segment-based, of 1 s (sed_eval); polyphonic sound detection score (docs/scoring.md).", ""]
+        lines += [*render(other_table), ""]
     if len(test_table) > 1:
         lines += [f"### {subset}: against {AGAINST}", ""]
         lines += [f"Difference to {AGAINST} in the same draws of files, and p of no difference.", ""]

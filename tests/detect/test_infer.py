@@ -5,6 +5,7 @@ import json
 import kaldiio
 import numpy as np
 import pytest
+from scipy.signal import medfilt
 from small_detector import ASR_DIM, make_data_dir, make_model
 
 from pysed.cli import main
@@ -12,6 +13,8 @@ from pysed.detect.postprocess import detect_event
 from pysed.features.alignment import to_grid
 from pysed.score.counts import read_counts
 from pysed.score.event_based import read_events
+from pysed.score.psds import SCENARIOS, psds
+from pysed.score.reference import read_reference
 from pysed.train.checkpoint import load_detector
 
 ASR = {"model": "models/demo", "layer": "prefinal-l", "dim": ASR_DIM}
@@ -54,6 +57,9 @@ def test_outputs(tmp_path, data_dir, asr):
         assert key in score
     assert (score["num_reference"], score["num_files"], score["subset"]) == (1, 3, "devtest")
     assert score["system"] == ("gradual" if asr else "cbrnn")
+    smooth = {f"{name}.wav": medfilt(scores[name][:, 0], 3) for name in scores}
+    for name, scenario in SCENARIOS.items():
+        assert score[name] == psds(smooth, read_reference(data_dir), "cry", scenario)
     files, counts = read_counts(tmp_path / "out/counts_devtest.tsv")
     assert files == list(events)
     assert counts[:, [0, 2]].sum() == 1 and counts[:, :2].sum() == score["num_detected"]

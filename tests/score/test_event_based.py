@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from pysed.errors import DataError
@@ -115,7 +116,8 @@ def test_several_events_in_a_file():
 
 def test_undefined_rates_are_null():
     nothing = evaluate({"a.wav": []}, {}, "x")
-    rates = {key: nothing[key] for key in ("error_rate", "f_measure", "precision", "recall")}
+    keys = ("error_rate", "f_measure", "precision", "recall", "segment_error_rate", "segment_f_measure")
+    rates = {key: nothing[key] for key in keys}
     assert rates == dict.fromkeys(rates)
     assert "NaN" not in json.dumps(nothing)
     silent = evaluate({"a.wav": [Event(1, 2, "x")]}, {}, "x")
@@ -128,3 +130,34 @@ def test_undefined_rates_are_null():
 def test_unknown_files_are_refused():
     with pytest.raises(DataError, match="b.wav.*not in the reference"):
         evaluate({"a.wav": []}, {"b.wav": []}, "x")
+
+
+def test_segments_of_a_second_by_hand():
+    reference = {"a.wav": [Event(5.2, 7.1, "x")], "b.wav": [Event(2.0, 3.0, "x"), Event(2.5, 3.5, "y")], "c.wav": []}
+    detected = {"a.wav": [Event(6.9, 9.0, "x")], "c.wav": [Event(0.5, 1.5, "x")]}
+    # a: 5, 6, 7 against 6, 7, 8; b: 2 against nothing; c: nothing against 0, 1.
+    score = evaluate(reference, detected, "x")
+    assert score["segment_error_rate"] == pytest.approx(((1 + 1) + 3) / 4)
+    assert score["segment_f_measure"] == pytest.approx(2 * 2 / (2 * 2 + 3 + 2))
+
+
+def test_segments_are_those_of_sed_eval_with_the_files_lengths():
+    import sed_eval
+
+    random = np.random.default_rng(3)
+    metrics = sed_eval.sound_event.SegmentBasedMetrics(["x"], time_resolution=1.0)
+    reference, detected = {}, {}
+    for index in range(20):
+        for lists in (reference, detected):
+            onset = random.uniform(0, 25)
+            lists[f"{index}.wav"] = [Event(onset, onset + random.uniform(0.1, 4), "x")] if random.random() < 0.7 else []
+        metrics.evaluate(
+            *(
+                [{"onset": e.onset_s, "offset": e.offset_s, "event_label": "x"} for e in lists[f"{index}.wav"]]
+                for lists in (reference, detected)
+            ),
+            evaluated_length_seconds=30,
+        )
+    expected, score = metrics.results_overall_metrics(), evaluate(reference, detected, "x")
+    assert score["segment_error_rate"] == pytest.approx(expected["error_rate"]["error_rate"])
+    assert score["segment_f_measure"] == pytest.approx(expected["f_measure"]["f_measure"])

@@ -50,6 +50,20 @@ def test_table(corpus):
     assert detail == ["gunshot", "gradual", "2", "0.40", "80.0", "80.0", "50.0", "10", "9", "1", "2", "20"]
 
 
+def test_other_criteria(corpus):
+    assert "other criteria" not in write_results(corpus)  # scores of an older version
+    more = {"segment_error_rate": 0.6, "segment_f_measure": 0.75, "psds1": 0.5, "psds2": 0.75}
+    put(corpus / "babycry/gradual", 0.1, 0.95, **more)
+    put(corpus / "babycry/gradual/seed2", 0.3, 0.85, seed=2, **{**more, "psds1": 0.7})
+    put(corpus / "babycry/cbrnn", 0.5, 0.7, **{**more, "segment_f_measure": None})
+    table = write_results(corpus).split("other criteria")[1].split("###")[0]
+    gradual = ["babycry", "gradual", "0.60 ± 0.00", "75.0 ± 0.0", "0.600 ± 0.141", "0.750 ± 0.000"]
+    assert rows_of(table, "| babycry")[:2] == [gradual, ["babycry", "cbrnn", "0.60", "n/a", "0.500", "0.750"]]
+    assert not rows_of(table, "gunshot") and not rows_of(table, "average")
+    pooled = json.loads((corpus / "babycry/gradual/score_pooled_devtest.json").read_text())
+    assert pooled["psds1"] == {"mean": 0.6, "std": pytest.approx(0.02**0.5), "interval": None, "values": [0.5, 0.7]}
+
+
 def test_columns_are_aligned(corpus):
     text = write_results(corpus)
     for block in text.split("\n\n"):
@@ -86,7 +100,13 @@ def test_errors(corpus, capsys):
     with pytest.raises(DataError, match="run stage 6"):
         main([str(empty)])
     path = corpus / "babycry/cbrnn/score_devtest.json"
-    for content, words in (("{", "JSON"), ("[]", "not an object"), ("{}", "error_rate 'missing'")):
+    good = json.dumps(json.loads(path.read_text()) | {"psds1": "high"})
+    for content, words in (
+        ("{", "JSON"),
+        ("[]", "not an object"),
+        ("{}", "error_rate 'missing'"),
+        (good, "psds1 'high'"),
+    ):
         path.write_text(content)
         with pytest.raises(DataError, match=words):
             main([str(corpus)])
