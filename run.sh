@@ -29,7 +29,7 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --exp DIR                   where results go (exp)
   --num-mixtures N            training mixtures per class (the corpus's configuration)
   --epochs N                  training epochs (the system's configuration)
-  --nj N                      parallel jobs (2)
+  --nj N                      parallel jobs; models trained side by side (2)
   --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
   --accept-licence            accept a corpus's licence without being asked
   --download-dir DIR          where archives are kept, or are already (downloads)
@@ -77,11 +77,11 @@ if active 4; then
 fi
 
 if active 5; then
-  for_each_model steps/train.sh --epochs "$epochs" --asr "$asr_dir" --layer "$layer"
+  for_each_model "$nj" steps/train.sh --side-by-side "$nj" --epochs "$epochs" --asr "$asr_dir" --layer "$layer"
 fi
 
 if active 6; then
-  for_each_model steps/score.sh
+  for_each_model 1 steps/score.sh
 fi
 
 if active 7; then

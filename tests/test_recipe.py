@@ -1,9 +1,17 @@
 """run.sh on a tiny corpus, then single stages alone; and what it says to bad use."""
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
+import torch
 from tiny_recipe import run_in
 
 
@@ -83,6 +91,69 @@ def test_another_corpus_of_the_same_name_is_refused(finished, tmp_path, tiny_cor
     lists.write_text(lists.read_text().replace("park", "library"))
     done = run_in(recipe, "./run.sh", "--corpus", other, "--stop-stage", 1)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "tiny" in done.stderr
+
+
+def train(tiny_corpus, *options):
+    """The command that trains for one event, on what is there."""
+    return ("./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--stage", 5, "--stop-stage", 5, *options)
+
+
+def test_models_trained_side_by_side_are_those_trained_one_by_one(finished, tiny_corpus):
+    recipe, _ = finished  # trained both at once, as --nj is 2
+    done = run_in(recipe, *train(tiny_corpus, "--epochs", 1, "--nj", 1, "--exp", "exp_one"), check=True)
+    for system in ("cbrnn", "gradual"):
+        states = [
+            torch.load(recipe / exp / "tiny/babycry" / system / "final.pt", weights_only=True)["state"]
+            for exp in ("exp", "exp_one")
+        ]
+        assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+        assert f"{system}: best epoch 1: " in done.stdout
+
+
+def test_one_model_fails_and_the_others_are_finished(finished, tiny_corpus):
+    recipe, _ = finished
+    broken = recipe / "conf/systems/broken.yaml"
+    broken.write_text("system: broken\nfrontend: logmel40\nlearning_rate: fast\n")
+    try:
+        options = ("--epochs", 1, "--exp", "exp_broken", "--system", "broken,cbrnn", "--seeds", 2)
+        done = run_in(recipe, *train(tiny_corpus, *options, "--nj", 3))
+    finally:
+        broken.unlink()
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()  # of both seeds
+    assert len(lines) == 2 and all("learning_rate 'fast'" in line and "job.log" in line for line in lines)
+    folder = recipe / "exp_broken/tiny/babycry/cbrnn"
+    assert (folder / ".done_train").is_file() and not (folder / "seed2").exists(), "begun before, not after the failure"
+
+
+def test_an_interrupted_run_leaves_no_process(finished, tiny_corpus):
+    recipe, _ = finished
+    command = [str(word) for word in train(tiny_corpus, "--epochs", 1000, "--exp", "exp_stopped")]
+    environment = {**os.environ, "PYSED_VENV": sys.prefix, "OMP_NUM_THREADS": "1"}
+    logs = [recipe / "exp_stopped/tiny/babycry" / system / "metrics.csv" for system in ("cbrnn", "gradual")]
+    with subprocess.Popen(command, cwd=recipe, env=environment, start_new_session=True, stdout=subprocess.PIPE) as run:
+        wait_until(lambda: all(log.is_file() for log in logs) or run.poll() is not None)
+        assert len(trainings()) >= 2
+        os.killpg(run.pid, signal.SIGINT)
+        wait_until(lambda: run.poll() is not None and not trainings())
+        assert run.returncode not in (0, None)
+
+
+def trainings() -> list[str]:
+    """Command lines of processes that work on exp_stopped."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if "exp_stopped" in line]
+
+
+def wait_until(condition, seconds: float = 60.0) -> None:
+    """Until it holds; an error when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

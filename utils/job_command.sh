@@ -45,6 +45,9 @@ report_failure() {
   local file reason
   file=$(job_log "$1")
   reason=$(grep -v '^#' "$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' | tail -n 1 || true)
+  if [[ -z $reason && $(tail -n 1 "$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason
+    reason=$(grep -v '^#' "$file" | tail -n 1)
+  fi
   echo "$0: job failed: ${reason:-see its log}; log: $file" >&2
 }
 

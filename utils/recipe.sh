@@ -100,16 +100,37 @@ for_each_set() {
   done
 }
 
-# for_each_model SCRIPT [OPTION...]: runs it for every chosen event, system and seed.
+# for_each_model NUMBER SCRIPT [OPTION...]: runs it for every chosen event, system and seed, so many side by side.
+# After a failure no more are begun; those that run are waited for.
 for_each_model() {
-  local name one seed dir
+  local at_once=$1 name one seed dir
+  shift
+  failed=0
   for name in $events; do
     for one in $systems; do
       for seed in $seed_list; do
         dir=$exp/$corpus_name/$name/$one
         ((seed == 1)) || dir+=/seed$seed
-        "$@" --seed "$seed" "$data/$name" "$name" "conf/systems/$one.yaml" "$dir"
+        ((${#running[@]} < at_once)) || wait_for_one
+        ((failed == 0)) || break 3
+        set -m # a process group of its own, so that all of it can be ended
+        "$@" --seed "$seed" "$data/$name" "$name" "conf/systems/$one.yaml" "$dir" </dev/null &
+        set +m
+        running[$!]=$dir
       done
     done
   done
+  while ((${#running[@]})); do wait_for_one; done
+  ((failed == 0)) || exit "$failed"
+}
+
+declare -A running=() # process -> what it works on
+trap 'for pid in "${!running[@]}"; do kill -- "-$pid" 2>/dev/null || true; done' EXIT
+
+# wait_for_one: until one of the running ends; keeps its exit code in `failed` unless that is 0.
+wait_for_one() {
+  local pid=
+  wait -n -p pid "${!running[@]}" || failed=$?
+  [[ -n $pid ]] || die "$0: lost sight of ${running[*]}"
+  unset "running[$pid]"
 }

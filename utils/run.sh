@@ -4,15 +4,18 @@
 #   utils/run.sh [JOB=1:N] LOG COMMAND [ARG...]
 #
 # JOB in LOG and in the command stands for the job's number. Arguments are joined by spaces for bash -c, those
-# with white space quoted, so '|' and '>' work when quoted by the caller. Exit 1 when a job fails, naming its log.
+# with white space quoted, so '|' and '>' work when quoted by the caller. A job that fails is named with its log; exit 2
+# for bad use or bad data, 1 otherwise. Jobs share the cores; side_by_side in the environment says how many of this
+# script run at once. Jobs end with the script, even one that is interrupted.
 set -euo pipefail
 # shellcheck source=utils/job_command.sh
 . "$(dirname "${BASH_SOURCE[0]}")/job_command.sh"
 parse_job "$@"
-share_cores $((last - first + 1)) "$(nproc)"
+share_cores $(((last - first + 1) * ${side_by_side:-1})) "$(nproc)"
 
 declare -A numbers=()
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+trap 'for pid in "${!numbers[@]}"; do kill -- "-$pid" 2>/dev/null || true; done' EXIT
+set -m # each job in a process group of its own, so that all of it can be ended
 for ((job = first; job <= last; job++)); do
   mkdir -p "$(dirname "$(job_log "$job")")"
   run_job "$job" &
@@ -20,9 +23,11 @@ for ((job = first; job <= last; job++)); do
 done
 failed=0
 for pid in "${!numbers[@]}"; do
-  if ! wait "$pid"; then
+  code=0
+  wait "$pid" || code=$?
+  if ((code)); then
     report_failure "${numbers[$pid]}"
-    failed=1
+    failed=$((code == 2 ? 2 : 1))
   fi
 done
 trap - EXIT
