@@ -1,18 +1,26 @@
 """The recogniser's last layers in training: the recipe's features to begin with, gradients where they belong."""
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-from pysed.detect.streams import AsrFeatures
+from pysed.audio import read_audio
+from pysed.cli import main
+from pysed.detect.infer import score_clips
+from pysed.detect.recordings import load_models, score_recording
+from pysed.detect.streams import AsrFeatures, as_int16_values, sed_features
 from pysed.errors import DataError
 from pysed.features.alignment import to_grid
+from pysed.features.frontend import load_frontend
 from pysed.features.normalise import apply_normalisation, statistics
 from pysed.kaldi.tables import TableWriter
 from pysed.models import build_model
+from pysed.train import checkpoint, engine
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig, config_from_dict
 from pysed.train.engine import rated
@@ -75,6 +83,52 @@ def test_joint_network(tmp_path):
     assert np.abs(found - second[0]).max() > 0.01
     with pytest.raises(DataError, match="no weights weights.x of shape"):
         AsrFeatures(MODEL, "prefinal-l", {"weights.x": torch.zeros(1)})
+
+
+def test_detection_is_the_recipes(tmp_path, root, capsys):
+    """A trained model's scores and events by pysed detect, of a wav alone, and by pysed infer, of the archives."""
+    frontend = load_frontend(root / "conf/frontends/logmel40.yaml")
+    recogniser = AsrFeatures(MODEL, "prefinal-l")
+    data, rng = tmp_path / "devtest", np.random.default_rng(0)
+    data.mkdir()
+    names = [f"c{index}" for index in range(4)]
+    streams: dict[str, dict] = {name: {} for name in ("feats_logmel40", "mfcc_hires", "ivectors", "prefinal")}
+    for name in names:
+        soundfile.write(data / f"{name}.wav", rng.normal(0, 0.05, 64000), 16000)  # of 16 bits
+        samples = as_int16_values(read_audio(data / f"{name}.wav")[0])
+        inputs = recogniser.inputs(samples)
+        values = (sed_features(samples, frontend), *inputs, recogniser.network.compute(*inputs))
+        for stream, matrix in zip(streams.values(), values, strict=True):
+            stream[name] = matrix
+    for stream, matrices in streams.items():
+        with TableWriter(f"ark,scp:{data}/{stream}.ark,{data}/{stream}.scp", "matrix") as table:
+            for name, matrix in matrices.items():
+                table.write(name, matrix)
+    (data / "wav.scp").write_text("".join(f"{name} {data}/{name}.wav\n" for name in names))
+    (data / "utt2split").write_text("c0 train\nc1 train\nc2 valid\nc3 valid\n")
+    (data / "events.tsv").write_text("c0\t1.0\t2.0\tcry\nc2\t2.0\t3.0\tcry\n")
+    config = dataclasses.replace(CONFIG, epochs=2, min_steps=0, warmup_steps=0, asr_learning_rate=1e-3)
+    asr = {"model": str(MODEL), "layer": "prefinal-l"}
+    engine.train(config, data, "cry", tmp_path / "model", 1, asr, frontend.as_dict())
+    (data / "prefinal.scp").unlink()  # the model's own weights are not those any more
+
+    (model,) = load_models([str(tmp_path / "model")])
+    expected, _ = score_clips(data, model.detector)
+    content = checkpoint.load(tmp_path / "model/final.pt")
+    content |= {"t_base": float(np.median(np.concatenate(list(expected.values())))), "beta": 0.0}  # half of all frames
+    for name in names:
+        ((scores, _),) = score_recording(data / f"{name}.wav", [model])
+        np.testing.assert_allclose(scores, expected[name], atol=1e-5)
+    ((scores, _),) = score_recording(data / "c0.wav", [dataclasses.replace(model, asr=recogniser)])
+    assert np.abs(scores - expected["c0"]).max() > 1e-4, "the trained layers are those that count"
+
+    checkpoint.save(tmp_path / "model/final.pt", content)
+    options = ["--model", str(tmp_path / "model")]
+    assert main(["infer", *options, "--data", str(data), "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert main(["detect", *options, str(data)]) == 0
+    found = capsys.readouterr().out
+    assert found == (tmp_path / "events_devtest.tsv").read_text() and "\tcry\n" in found
 
 
 def test_layers_without_a_recogniser(tmp_path):
