@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.kaldi import native
 from pysed.kaldi.stream import KaldiReader
+
+_UNLIKELY = "features: no Gaussian has a finite likelihood; expected numbers of the extractor's training"
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,19 @@ def prune_posteriors(
     """
     num_frames, num_gauss = scores.shape
     size = min(num_gselect, num_gauss)
+    share = np.broadcast_to(np.asarray(min_post, np.float32), (num_frames,))
+    if native.library() is not None:
+        chosen, posteriors = np.zeros((num_frames, size), np.int64), np.zeros((num_frames, size), np.float32)
+        values = np.empty(num_frames, np.float32)
+        results = chosen, posteriors, values
+        rows, shares = np.ascontiguousarray(scores), np.ascontiguousarray(share)
+        if native.call("select_gaussians", rows, shares, num_frames, num_gauss, size, *results) < num_frames:
+            raise DataError(_UNLIKELY)
+        return results
     best = scores.max(axis=1, keepdims=True)
     if not np.all(np.isfinite(best)):
-        raise DataError("features: no Gaussian has a finite likelihood; expected numbers of the extractor's training")
-    share = np.broadcast_to(np.asarray(min_post, np.float32), (num_frames,))[:, None]
+        raise DataError(_UNLIKELY)
+    share = share[:, None]
     if np.all(share > 0):
         # Few pass the cutoff, so comparing all and sorting those beats a partial sort of every row.
         cutoff = best + np.log(share)

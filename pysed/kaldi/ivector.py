@@ -13,15 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.kaldi import native
 from pysed.kaldi.cmvn import OnlineCmvn, OnlineCmvnOptions, add_stats
-from pysed.kaldi.extractor import (
-    CG_ITERATIONS,
-    ExtractorModel,
-    IvectorStats,
-    conjugate_gradient,
-    read_extractor,
-    unpacking,
-)
+from pysed.kaldi.estimation import IvectorStats, follow
+from pysed.kaldi.extractor import ExtractorModel, read_extractor
 from pysed.kaldi.gmm import DiagGmm, prune_posteriors, read_diag_gmm
 from pysed.kaldi.options import OptionParser
 from pysed.kaldi.splice import SpliceOptions, Transform, splice_frames
@@ -132,8 +127,6 @@ class IvectorExtractor:
             raise DataError(f"dimensions of LDA matrix, UBM and extractor: {dims}; expected the same, of one model")
         if ubm.num_gauss > model.num_gauss:
             raise DataError(f"UBM of {ubm.num_gauss} Gaussians, extractor of {model.num_gauss}; expected one model's")
-        self._unpack = unpacking(model.ivector_dim)
-        self._matrix = np.empty(self._unpack.shape)
 
     @classmethod
     def load(cls, source: str | os.PathLike | IvectorOptions) -> "IvectorExtractor":
@@ -213,16 +206,15 @@ class IvectorExtractor:
         rows = np.empty((num_ivectors, self.model.ivector_dim), np.float32)
         ivector = np.zeros(self.model.ivector_dim)
         ivector[0] = self.model.prior_offset
-        stats, log_likelihood = state.ivector_stats, 0.0
+        stats, log_likelihood, row = state.ivector_stats, 0.0, 0
         with np.errstate(over="ignore", invalid="ignore"):
-            for last, count, linear, precision, gain in self._groups(features, state.cmvn_stats, frame_weights, end):
-                stats.add(count, linear, precision)
+            for wanted, occupancy, linear, gain in self._groups(features, state.cmvn_stats, frame_weights, end):
+                found = follow(stats, self.model, occupancy, linear, wanted, ivector)
+                rows[row : row + len(found)] = found
+                row += len(found)
                 log_likelihood += gain
-                if not greedy and last % period == 0:
-                    ivector = self._estimate(stats, ivector)
-                    rows[last // period] = ivector
             if greedy:
-                ivector = self._estimate(stats, ivector)
+                ivector = stats.estimate(ivector)
                 rows[:] = ivector
         if not np.isfinite(rows).all():
             raise DataError("an i-vector is not a number; expected features of the kind the extractor was trained on")
@@ -230,28 +222,16 @@ class IvectorExtractor:
         if diagnostics is not None:
             seen = stats.num_frames / self.options.posterior_scale
             diagnostics.log_likelihood = log_likelihood / seen if seen else 0.0
-            diagnostics.objective_change = stats.objective_change(ivector, self._unpack)
+            diagnostics.objective_change = stats.objective_change(ivector)
         state.cmvn_stats = add_stats(state.cmvn_stats, features)
         state.limit(self.options.max_remembered_frames, self.options.posterior_scale)
         return rows[np.arange(total) // period] if repeat else rows
 
-    def _estimate(self, stats: IvectorStats, guess: np.ndarray) -> np.ndarray:
-        """The i-vector (S,) float64, by a few steps from the last one."""
-        if stats.num_frames <= 0:
-            default = np.zeros_like(guess)
-            default[0] = stats.prior_offset
-            return default
-        if guess[0] == 0.0:
-            guess[0] = stats.prior_offset
-        matrix = stats.precision.take(self._unpack, out=self._matrix, mode="clip")
-        return conjugate_gradient(matrix, stats.linear, guess, CG_ITERATIONS)
-
     def _groups(
         self, features: np.ndarray, speaker: np.ndarray | None, frame_weights: np.ndarray | None, end: int
-    ) -> Iterator[tuple[int, float, np.ndarray, np.ndarray, float]]:
-        """Statistics up to each multiple of the period (and to the end of a block): last frame, count, linear, packed.
-
-        The last item is the summed log-likelihood of the block, given once.
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
+        """Block by block, statistics of the P periods (the block's end closes one): whether its last frame has an
+        i-vector (P,), occupancy (P, G), linear term (P, S), and the block's summed log-likelihood.
         """
         total, period, greedy = len(features), self.options.ivector_period, self.options.greedy_ivector_extractor
         normaliser = OnlineCmvn(self.cmvn, self.global_stats, speaker, features)
@@ -273,10 +253,8 @@ class IvectorExtractor:
             if not len(bounds) or bounds[-1] != stop - 1:
                 bounds = np.append(bounds, stop - 1)
             groups = np.searchsorted(bounds, np.arange(start, stop))
-            sums = self._accumulate(plain, chosen, posteriors, groups, len(bounds))
-            for last, count, linear, precision in zip(bounds.tolist(), *sums, strict=True):
-                yield last, float(count), linear, precision, gain
-                gain = 0.0
+            wanted = bounds % period == 0 if not greedy else np.zeros(1, bool)
+            yield wanted, *self._accumulate(plain, chosen, posteriors, groups, len(bounds)), gain
 
     def _transformed(self, rows: np.ndarray, first: int, start: int, stop: int, total: int) -> np.ndarray:
         return self.transform(splice_frames(rows, first, start, stop, total, self.splicing))
@@ -297,17 +275,23 @@ class IvectorExtractor:
 
     def _accumulate(
         self, features: np.ndarray, chosen: np.ndarray, posteriors: np.ndarray, groups: np.ndarray, num_groups: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Per group of frames: count (P,), linear term (P, S), packed precision (P, S(S+1)/2)."""
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Per group of frames: occupancy (P, G), linear term (P, S)."""
         model = self.model
+        occupancy = np.zeros((num_groups, model.num_gauss))
+        linear = np.zeros((num_groups, model.ivector_dim))
+        if native.library() is not None:
+            sizes = *chosen.shape, *occupancy.shape, model.feature_dim, model.ivector_dim
+            scratch = np.zeros(occupancy.shape, np.int64), np.empty((chosen.size, model.feature_dim))
+            inputs = features, chosen, posteriors, groups, model.projections
+            native.call("accumulate", *inputs, *sizes, occupancy, linear, *scratch)
+            return occupancy, linear
         frames, ranks = np.nonzero(posteriors)
         keys = chosen[frames, ranks] * num_groups + groups[frames]
         order = np.argsort(keys, kind="stable")
         frames, keys, weights = frames[order], keys[order], posteriors[frames, ranks][order].astype(np.float64)
-        occupancy = np.zeros((num_groups, model.num_gauss))
-        linear = np.zeros((num_groups, model.ivector_dim))
         if not len(keys):
-            return occupancy[:, 0], linear, np.zeros((num_groups, model.precisions.shape[1]))
+            return occupancy, linear
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
         gauss, group = np.divmod(keys[starts], num_groups)
         sums = np.add.reduceat(weights[:, None] * features[frames], starts, axis=0)
@@ -316,7 +300,7 @@ class IvectorExtractor:
         for begin, stop in zip(edges, edges[1:], strict=False):
             # Groups are distinct within one Gaussian, so plain indexing adds them all.
             linear[group[begin:stop]] += sums[begin:stop] @ model.projections[gauss[begin]]
-        return occupancy.sum(axis=1), linear, occupancy @ model.precisions
+        return occupancy, linear
 
 
 def _read_options(struct: type[T], path: str) -> T:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from pysed.errors import DataError
+from pysed.kaldi import native
 from pysed.kaldi.commands import ivector_extract_online2
+from pysed.kaldi.estimation import IvectorStats, follow
+from pysed.kaldi.extractor import ExtractorModel
 from pysed.kaldi.ivector import IvectorExtractor, IvectorOptions
 from pysed.kaldi.random_extractor import random_features, write_random_extractor
 from pysed.kaldi.tables import TableWriter, matrices, read_object
@@ -17,6 +20,15 @@ from pysed.kaldi.tables import TableWriter, matrices, read_object
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/demo"
 MODEL = ROOT / "models/demo"
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def form(request, monkeypatch):
+    """Compiled loops (where there is a compiler) and the plain ones."""
+    if request.param == "plain":
+        monkeypatch.setattr(native, "library", lambda: None)
+    elif native.library() is None:
+        pytest.skip("no compiler here")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +50,7 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
-def test_golden_parity(demo_config, tmp_path):
+def test_golden_parity(demo_config, form, tmp_path):
     out = tmp_path / "iv.ark"
     arguments = [f"--config={demo_config}", f"ark:{GOLDEN}/spk2utt", f"ark:{GOLDEN}/mfcc_hires.ark", f"ark:{out}"]
     assert ivector_extract_online2.main(arguments) == 0
@@ -48,6 +60,41 @@ def test_golden_parity(demo_config, tmp_path):
     for key, ivectors in found.items():
         # Rounding of the features in float32 alone moves noise_burst by 3e-4: 15 steps do not converge there.
         assert relative(ivectors, expected[key]) < (1e-3 if key == "noise_burst" else 1e-4), key
+
+
+@pytest.mark.parametrize(("spread", "tolerance"), [(1e3, 1e-7), (1e9, 2e-2)])
+def test_steps_and_exact_solution(form, spread, tolerance):
+    """At 1e9 the steps of some periods lead away from the solution: the exact one, eigenvalues floored, counts."""
+    rng = np.random.default_rng(0)
+    size, num_gauss, periods = 30, 3, 40
+    bases = np.linalg.qr(rng.standard_normal((num_gauss, size, size)))[0]
+    full = (bases * np.geomspace(1, spread, size)) @ bases.transpose(0, 2, 1)
+    packed = np.ascontiguousarray(full[:, *np.tril_indices(size)])
+    model = ExtractorModel(np.zeros((num_gauss, 2, size)), packed, 5.0)
+    occupancy, terms = rng.uniform(size=(periods, num_gauss)), spread * rng.standard_normal((periods, size))
+    wanted = rng.uniform(size=periods) < 0.7
+    last = np.eye(size)[0] * 5
+    found = iter(follow(IvectorStats(model, 0.0), model, occupancy, terms, wanted, last))
+    guess, exact, precision, linear = np.eye(size)[0] * 5, 0, np.eye(size), np.eye(size)[0] * 5
+    for share, term, due in zip(occupancy, terms, wanted, strict=True):
+        precision, linear = precision + np.tensordot(share, full, 1), linear + term
+        if not due:
+            continue
+        x, residual = guess, precision @ guess - linear
+        direction, first = -residual, residual @ residual
+        for _ in range(15):
+            step = -(direction @ residual) / (direction @ precision @ direction)
+            x, before = x + step * direction, residual @ residual
+            residual = precision @ x - linear
+            direction = residual @ residual / before * direction - residual
+        if residual @ residual > first + 1e-10 * linear @ linear:
+            values, vectors = np.linalg.eigh(precision)
+            inverse = vectors / np.maximum(values, values[-1] * 1e-4) @ vectors.T
+            x, exact = guess + inverse @ (linear - precision @ guess), exact + 1
+        guess = next(found)
+        assert relative(guess, x) < tolerance
+    assert next(found, None) is None and np.array_equal(last, guess)
+    assert (exact > 0) == (spread > 1e6)
 
 
 def test_model_folder_is_the_configuration(demo_config):
@@ -188,7 +235,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_against_definition(tiny, tmp_path, case):
+def test_against_definition(tiny, form, tmp_path, case):
     changes, cmvn, how = CASES[case]
     lines = [f"--{name.replace('_', '-')}={str(value).lower()}" for name, value in cmvn.items()]
     (tmp_path / "cmvn.conf").write_text("\n".join(lines))
@@ -204,7 +251,7 @@ def test_against_definition(tiny, tmp_path, case):
         assert relative(extractor.extract(features, state, **how), reference.extract(features, **how)) < 1e-4
 
 
-def test_frame_weights(tiny):
+def test_frame_weights(tiny, form):
     options = IvectorExtractor.load(tiny).options
     extractor, reference = IvectorExtractor.load(options), Reference(tiny, options, {})
     rng = np.random.default_rng(8)
@@ -278,7 +325,7 @@ def test_refusals(tiny, table, options, message):
         ivector_extract_online2.main([*arguments, f"ark:{table}/spk2utt", f"ark:{table}/feats.ark", "ark:/dev/null"])
 
 
-def test_wrong_features(tiny):
+def test_wrong_features(tiny, form):
     extractor = IvectorExtractor.load(tiny)
     for features in (np.zeros((5, 4)), np.zeros((0, 5)), np.full((5, 5), np.nan), np.full((5, 5), 1e38)):
         with pytest.raises(DataError):

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from pysed import compiled as compiled_sources
 from pysed.models import native
 
 #: One target with the processor's own instructions, one that every processor of the last ten years has: the vectors of
@@ -23,9 +24,9 @@ def compiled_library(request, tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("PYSED_NATIVE", raising=False)
         if target:
-            flags = tuple(target if flag == "-march=native" else flag for flag in native._FLAGS)
-            assert flags != native._FLAGS
-            patch.setattr(native, "_FLAGS", flags)
+            flags = tuple(target if flag == "-march=native" else flag for flag in compiled_sources._FLAGS)
+            assert flags != compiled_sources._FLAGS
+            patch.setattr(compiled_sources, "_FLAGS", flags)
         library = native.library.__wrapped__()
     assert library is not None, "gcc is here, but native.c did not compile or load"
     return library

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.delenv("PYSED_NATIVE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # no folder can be made under a file
-    monkeypatch.setattr(native.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert native.library.__wrapped__() is not None
     built = list(tmp_path.rglob("*.so"))
     assert [path.parent for path in built] == [tmp_path / f"pysed-{os.getuid()}"]
@@ -85,7 +86,7 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
 def test_nothing_is_loaded_from_a_folder_others_may_write_to(tmp_path, monkeypatch):
     monkeypatch.delenv("PYSED_NATIVE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(native.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for folder in (tmp_path / "cache/pysed", tmp_path / f"pysed-{os.getuid()}"):
         folder.mkdir(parents=True)
         folder.chmod(0o777)
