@@ -6,7 +6,7 @@ help_message="Usage: $0 DATA RESULTS OUT_DIR
 Example: $0 data/demo exp/demo exp/demo/report
 Reads:  RESULTS/EVENT/SYSTEM/{score_*.json,scores_*.scp,events_*.tsv,metrics.csv,final.pt}, RESULTS/phones/,
         DATA/EVENT/SUBSET/{wav.scp,events.tsv,phones.ctm,feats_*.scp}
-Writes: OUT_DIR/index.html, every figure as SVG, PNG and PDF; OUT_DIR/audio/ where the page cannot hold all of it"
+Writes: OUT_DIR/index.html, every figure as SVG, PNG and PDF; OUT_DIR/index_files/, what the page cannot hold"
 . ./path.sh
 . utils/resume.sh
 . utils/parse_options.sh
@@ -14,7 +14,7 @@ Writes: OUT_DIR/index.html, every figure as SVG, PNG and PDF; OUT_DIR/audio/ whe
 data=$1 results=$2 out=$3
 inputs=()
 for file in "$results"/*/*/{,seed*/}{score_{dev,eval}test.json,counts_*.tsv} "$results"/*/*/{config.yaml,events_*.tsv} \
-  "$results"/phones/{,patterns/}.done; do
+  "$results"/phones/{.done,figure2.svg,patterns/{.done,streams.svg}}; do
   [[ ! -f $file ]] || inputs+=("$file")
 done
 need_files "$0" "${inputs[0]-$results/*/*/score_devtest.json}"
@@ -24,7 +24,7 @@ if up_to_date "$out/.done" "$key"; then
   exit
 fi
 mkdir -p "$out"
-rm -rf "$out/.done" "$out/audio"
+rm -rf "$out/.done" "$out/index_files"
 pysed report --data "$data" --results "$results" --out "$out"
 need_files "$0" "$out/index.html"
 mark_done "$out/.done" "$key"

@@ -7,18 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from pysed.atomic import atomic_path
 from pysed.detect.tuning import T_BASES, rates, sweep
+from pysed.figure_files import save_figure
 from pysed.report.gather import Model, Recording
+from pysed.report.picture import COLOURS
 from pysed.train.checkpoint import load, load_detector
 
-# Okabe and Ito's palette, told apart by colour-blind readers.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
-SUFFIXES = (".svg", ".png", ".pdf")
 _STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 8, "pdf.fonttype": 42, "svg.fonttype": "path", "axes.linewidth": 0.6,
-    "svg.hashsalt": "pysed", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "grid.color": "#cccccc", "grid.linewidth": 0.4,
+    "font.family": "DejaVu Sans", "font.size": 8, "axes.linewidth": 0.6, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.color": "#cccccc", "grid.linewidth": 0.4,
 }  # fmt: skip
 
 
@@ -39,7 +36,7 @@ def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dic
             f"Precision against recall on {subset} as T_base moves, β and gap as tuned; the dot is the setting that "
             "validation chose."
         )
-        _draw(here, _threshold, curves, out / f"threshold_{subset}", "T_base", "F (%)")
+        _draw(here, _threshold, curves, out / f"threshold_{subset}", "threshold T_base", "F (%)")
         drawn[f"threshold_{subset}"] = f"F on {subset} against T_base; the dot is the setting that validation chose."
     first = list({(model.event, model.system): model for model in models}.values())
     progress = [training_curve(model) for model in first]
@@ -121,8 +118,4 @@ def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, a
         panels[0].set_ylabel(up)
         lines = [Line2D([], [], color=colour[system], label=system) for system in colour]
         figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), 4), frameon=False)
-        for suffix in SUFFIXES:
-            date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": None}[suffix]
-            options: dict[str, Any] = {"format": suffix[1:], "metadata": date, "transparent": suffix == ".svg"}
-            with atomic_path(path.with_suffix(suffix)) as temporary:
-                figure.savefig(temporary, dpi=200, **options)
+        save_figure(figure, path)

@@ -8,11 +8,13 @@ import numpy as np
 
 from pysed.corpus.datadir import load_data_dir
 from pysed.errors import DataError
+from pysed.features.frontend import FrontEnd
 from pysed.kaldi.tables import matrices
 from pysed.score.event_based import Event, read_events
 from pysed.score.gather import gather
 from pysed.score.plot import verdict
 from pysed.score.reference import file_name
+from pysed.train.checkpoint import load
 from pysed.train.data import read_lines
 
 
@@ -109,6 +111,22 @@ def read_spectrograms(data: Path, recordings: list[Recording]) -> Callable[[Reco
     """A function from recording to its log-mel features (T, F), of the front end of the shortest name; None without."""
     archives: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for event, subset in dict.fromkeys((one.event, one.subset) for one in recordings):
-        paths = sorted((data / event / subset).glob("feats_*.scp"), key=lambda path: (len(path.name), path.name))
-        archives[event, subset] = dict(matrices(f"scp:{paths[0]}")) if paths else {}
+        path = _features(data / event / subset)
+        archives[event, subset] = {} if path is None else dict(matrices(f"scp:{path}"))
     return lambda recording: archives[recording.event, recording.subset].get(recording.name)
+
+
+def read_frontend(data: Path, models: list[Model]) -> FrontEnd | None:
+    """The front end of ``read_spectrograms``, as a model that was trained on it has it; None where none was."""
+    paths = [_features(data / model.event / model.subset) for model in models]
+    for model in models:
+        values = load(model.folder / "final.pt")["frontend"]
+        if values is not None and f"feats_{values['name']}.scp" in {path.name for path in paths if path}:
+            return FrontEnd.from_dict(values, f"{model.folder}: front end")
+    return None
+
+
+def _features(folder: Path) -> Path | None:
+    """The features that are shown of a data directory."""
+    paths = sorted(folder.glob("feats_*.scp"), key=lambda path: (len(path.name), path.name))
+    return paths[0] if paths else None

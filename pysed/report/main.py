@@ -18,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="pysed report",
         description="Results, curves, phones and a browser of the test files in one page that opens from disk "
-        "(index.html), with every figure as PNG and PDF beside it.",
+        "(index.html), with every figure as SVG, PNG and PDF beside it.",
         epilog="Example: pysed report --data data/demo --results exp/demo --out exp/demo/report",
     )
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="data/<corpus>")

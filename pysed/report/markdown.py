@@ -3,17 +3,26 @@
 import html
 import re
 
+_LONG = 40
+
 
 def to_html(text: str, level: int = 1) -> str:
     """HTML of a Markdown text; its first-level headings are left out, others begin ``level`` deeper.
 
+    What a third-level heading heads is a <div class="part">, so that a page can set parts side by side.
     Everything is escaped; of inline marks, `code`, **bold** and *italic* are known, links show their text.
     """
     parts: list[str] = []
+    in_part = False
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.splitlines()
         if lines[0].startswith("#"):
             depth = len(lines[0]) - len(lines[0].lstrip("#"))
+            if in_part:
+                parts.append("</div>")
+            in_part = depth > 2
+            if in_part:
+                parts.append('<div class="part">')
             if depth > 1:
                 parts.append(f"<h{depth + level}>{inline(lines[0].lstrip('# '))}</h{depth + level}>")
             lines = lines[1:]
@@ -28,6 +37,8 @@ def to_html(text: str, level: int = 1) -> str:
             parts.append("<ul>" + "".join(f"<li>{inline(item)}</li>" for item in items) + "</ul>")
         elif not lines[0].startswith("!["):  # pictures are placed by the page
             parts.append(f"<p>{inline(' '.join(lines))}</p>")
+    if in_part:
+        parts.append("</div>")
     return "\n".join(parts)
 
 
@@ -46,12 +57,15 @@ def inline(text: str) -> str:
 
 
 def _table(lines: list[str]) -> str:
+    """A column with a cell of over _LONG characters is text, which wraps; a row without a name adds to the last."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     body = [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
-    head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in rows[0])
+    kinds = [' class="text"' * any(len(row[column]) > _LONG for row in body) for column in range(1, len(rows[0]))]
+    head = f'<th scope="col">{inline(rows[0][0])}</th>'
+    head += "".join(f'<th scope="col"{kind}>{inline(cell)}</th>' for kind, cell in zip(kinds, rows[0][1:], strict=True))
     text = [f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>']
-    for line in body:
-        cells = "".join(f"<td>{inline(cell)}</td>" for cell in line[1:])
-        kind = ' class="paper"' if line[0].startswith("paper") else ""
-        text.append(f'<tr{kind}><th scope="row">{inline(line[0])}</th>{cells}</tr>')
+    for name, *values in body:
+        cells = "".join(f"<td{kind}>{inline(cell)}</td>" for kind, cell in zip(kinds, values, strict=True))
+        row = ' class="paper"' if name.startswith("paper") else "" if name else ' class="more"'
+        text.append(f'<tr{row}><th scope="row">{inline(name)}</th>{cells}</tr>')
     return "".join(text) + "</tbody></table></div>"

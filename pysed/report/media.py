@@ -17,7 +17,6 @@ AUDIO_HZ = 16000
 AUDIO_TYPE = "audio/mpeg"  # what every browser plays
 AUDIO_SUFFIX = ".mp3"
 _COMPRESSION = 0.99  # of libsndfile: about 18 kbit/s
-AUDIO_BYTES = 12_000_000  # embedded at most, before base64 makes them a third more
 
 
 def encode_audio(recording: Recording) -> bytes:
@@ -29,20 +28,13 @@ def encode_audio(recording: Recording) -> bytes:
     return stream.getvalue()
 
 
-def choose_embedded(recordings: list[Recording], sizes: list[int], budget: int = AUDIO_BYTES) -> list[bool]:
-    """Which recordings' audio goes into the page: those that a system got wrong first, then evenly spread others, as
-    far as ``budget`` bytes reach. All of them, where they fit."""
-    if sum(sizes) <= budget:
-        return [True] * len(sizes)
+def by_need(recordings: list[Recording]) -> list[int]:
+    """Places of the recordings in the order in which they go into the page: those that a system got wrong, then the
+    others, evenly spread however many of them fit."""
     wrong = [index for index, recording in enumerate(recordings) if not recording.is_right]
     right = [index for index, recording in enumerate(recordings) if recording.is_right]
-    order = sorted(range(len(right)), key=lambda place: f"{place:b}"[::-1])  # halves, quarters, eighths apart
-    chosen = [False] * len(sizes)
-    for index in [*wrong, *(right[place] for place in order)]:
-        if sizes[index] <= budget:
-            budget -= sizes[index]
-            chosen[index] = True
-    return chosen
+    spread = sorted(range(len(right)), key=lambda place: f"{place:b}"[::-1])  # halves, quarters, eighths apart
+    return [*wrong, *(right[place] for place in spread)]
 
 
 def grey_png(pixels: np.ndarray) -> bytes:
@@ -70,25 +62,34 @@ def scores_text(scores: np.ndarray) -> str:
     return base64.b64encode(np.rint(255 * np.clip(scores, 0, 1)).astype(np.uint8).tobytes()).decode()
 
 
-def describe(recording: Recording, spectrogram: np.ndarray | None, audio: str, new_index: Callable[[str], int]) -> dict:
-    """What the page's script reads of a file. ``audio``: a URL; ``new_index``: a phone's place in a shared list."""
-    times = [[round(each.onset_s, 2), round(each.offset_s, 2)] for each in recording.reference]
+def summary(recording: Recording) -> dict:
+    """What the page's list of files shows and filters by."""
     return {
         "name": recording.name,
         "event": recording.event,
         "subset": recording.subset,
+        "verdicts": {system: recording.verdict(system) for system in scored(recording)},
+    }
+
+
+def detail(recording: Recording, spectrogram: np.ndarray | None, new_index: Callable[[str], int]) -> dict:
+    """What the page draws of a file, but its audio. ``new_index``: a phone's place in a shared list."""
+    picture = None if spectrogram is None else data_uri("image/png", grey_png(grey_levels(spectrogram)))
+    return {
         "scene": recording.scene,
-        "reference": times,
+        "reference": [[round(each.onset_s, 2), round(each.offset_s, 2)] for each in recording.reference],
         "systems": {
             system: {
-                "verdict": recording.verdict(system),
                 "detected": [[each.onset_s, each.offset_s] for each in recording.detected(system)],
-                "scores": scores_text(model.scores[recording.name]),
+                "scores": scores_text(recording.models[system].scores[recording.name]),
             }
-            for system, model in recording.models.items()
-            if recording.name in model.scores
+            for system in scored(recording)
         },
         "phones": [[round(start, 2), round(length, 2), new_index(phone)] for start, length, phone in recording.phones],
-        "picture": None if spectrogram is None else data_uri("image/png", grey_png(grey_levels(spectrogram))),
-        "audio": audio,
+        "picture": picture,
     }
+
+
+def scored(recording: Recording) -> list[str]:
+    """The systems that have scores of a recording."""
+    return [system for system, model in recording.models.items() if recording.name in model.scores]

@@ -1,124 +1,115 @@
-"""The report's one page: everything that the browser needs is inside it."""
+"""The report's one page: what the browser needs is inside it, as far as a number of bytes reaches."""
 
-import base64
 import html
-import json
-from concurrent.futures import ThreadPoolExecutor
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-from tqdm import tqdm
-
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, atomic_path
+from pysed.figure_files import SUFFIXES
+from pysed.phones.figure import FIGURES
+from pysed.phones.patterns_figure import CAPTIONS
 from pysed.report import media
-from pysed.report.figures import SUFFIXES, colours, draw_all
-from pysed.report.gather import Recording, read_models, read_spectrograms, read_test_files
+from pysed.report.figures import colours, draw_all
+from pysed.report.files import FOLDER, TestFiles, as_json
+from pysed.report.gather import read_frontend, read_models, read_test_files
 from pysed.report.markdown import to_html
+from pysed.report.picture import frequency_ticks
 from pysed.score.results import results_text
 
+PAGE_BYTES = 28 * 2**20
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def write_report(data: Path, results: Path, out: Path, audio_bytes: int = media.AUDIO_BYTES) -> tuple[Path, str]:
+def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BYTES) -> tuple[Path, str]:
     """Write ``index.html`` and the figures into ``out``; returns its path and what it holds, in words.
 
-    ``data``: data/<corpus>; ``results``: exp/<corpus>. Of the test files' audio at most ``audio_bytes`` go into the
-    page; the rest lies in ``out/audio``. Raises DataError where stages 1 to 6 have not run.
+    ``data``: data/<corpus>; ``results``: exp/<corpus>. Of the test files' pictures, scores, phones and audio as much
+    goes into the page as ``page_bytes`` hold beside its tables and figures, files with errors first; the rest lies in
+    ``out/index_files``, and the page says so. Raises DataError where stages 1 to 6 have not run.
     """
     models = read_models(results)
     recordings = read_test_files(data, models)
+    frontend = read_frontend(data, models)
     out.mkdir(parents=True, exist_ok=True)
-    captions = draw_all(models, recordings, out)
-    files, phones, beside = _describe_all(data, recordings, out, audio_bytes)
-    embedded = len(recordings) - beside
-    note = f"{len(recordings)} files" + (f", the audio of {embedded} inside" if beside else "")
-    systems = colours(models)
-    content = {
-        "files": files, "phones": phones, "systems": systems,
-        "subsets": list(dict.fromkeys(one.subset for one in recordings)),
-    }  # fmt: skip
     corpus = results.resolve().name
-    patterns = _pattern_section(results / "phones" / "patterns")
+    table, _, commands = results_text(results).partition("\n## Commands\n")
+    patterns = _pattern_section(results / "phones" / "patterns", out)
+    events, systems = (
+        ", ".join(dict.fromkeys(getattr(model, name) for model in models)) for name in ("event", "system")
+    )
     parts = {
         "TITLE": html.escape(f"Sound events of {corpus}"),
-        "RESULTS": to_html(results_text(results)),
-        "CURVES": "\n".join(_curve(out, name, caption) for name, caption in captions.items()),
-        "PHONES": _phone_section(results / "phones"),
+        "FACTS": html.escape(f"Event classes: {events}. Systems: {systems}. Test files: {len(recordings)}."),
+        "RESULTS": to_html(table) + (_folded("Commands", to_html(commands)) if commands else ""),
+        "CURVES": "\n".join(_figure(out, *one, "broad") for one in draw_all(models, recordings, out).items()),
+        "PHONES": _phone_section(results / "phones", out),
         "PATTERNS": patterns,
         "PATTERN_LINK": '<a href="#patterns">Patterns</a>' if patterns else "",
-        "AUDIO": f"The audio of {beside} files lies beside this page, in audio/; move them together." if beside else "",
-        "DATA": json.dumps(content, separators=(",", ":")).replace("</", "<\\/"),
     }
-    page = _TEMPLATE.read_text(encoding="utf-8")
-    before, *pieces = page.split("<!--@")
+    files = TestFiles(recordings, out)
+    content = {
+        "files": files.content,
+        "phones": files.phones,
+        "systems": colours(models),
+        "subsets": list(dict.fromkeys(one.subset for one in recordings)),
+        "frequencies": [] if frontend is None else frequency_ticks(frontend),
+    }
+    beside = files.fill(data, page_bytes - len(_filled(parts, content, "")))
+    said = f"Beside this page, in {FOLDER}/, lie {' and '.join(beside)}; keep them together." if beside else ""
+    path = out / "index.html"
+    with atomic_open(path) as stream:
+        stream.write(_filled(parts, content, said))
+    return path, ", ".join([f"{len(recordings)} files, {path.stat().st_size / 2**20:.1f} MiB", *beside])
+
+
+def _filled(parts: Mapping[str, str], content: dict, beside: str) -> str:
+    """The page's text."""
+    parts = {**parts, "BESIDE": beside, "DATA": as_json(content)}
+    before, *pieces = _TEMPLATE.read_text(encoding="utf-8").split("<!--@")
     text = [before]
     for piece in pieces:
         name, _, after = piece.partition("@-->")
         text += [parts[name], after]
-    path = out / "index.html"
-    with atomic_open(path) as stream:
-        stream.write("".join(text))
-    return path, f"{note}, {path.stat().st_size / 2**20:.1f} MiB"
+    return "".join(text)
 
 
-def _describe_all(
-    data: Path, recordings: list[Recording], out: Path, audio_bytes: int
-) -> tuple[list[dict], list[str], int]:
-    """Every file for the page's script, the phones' names, and the number of files whose audio lies beside."""
-    with ThreadPoolExecutor() as pool:
-        encoded = pool.map(media.encode_audio, recordings)
-        audio = list(tqdm(encoded, "report", len(recordings), leave=False, disable=None, unit="file"))
-    embedded = media.choose_embedded(recordings, [len(one) for one in audio], audio_bytes)
-    spectrogram = read_spectrograms(data, recordings)
-    phones: dict[str, int] = {}
-    files = []
-    for recording, sound, inside in zip(recordings, audio, embedded, strict=True):
-        url = media.data_uri(media.AUDIO_TYPE, sound)
-        if not inside:
-            url = f"audio/{recording.event}/{recording.name}{media.AUDIO_SUFFIX}"
-            with atomic_open(out / url, "wb") as stream:
-                stream.write(sound)
-        files.append(
-            media.describe(recording, spectrogram(recording), url, lambda phone: phones.setdefault(phone, len(phones)))
-        )
-    return files, list(phones), embedded.count(False)
-
-
-def _figure(source: str, caption: str, links: str = "") -> str:
-    alt, caption = html.escape(caption), html.escape(caption, quote=False)
-    return f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}{links}</figcaption></figure>'
-
-
-def _curve(out: Path, name: str, caption: str) -> str:
+def _figure(out: Path, name: str, caption: str, kind: str) -> str:
+    """A figure of ``out`` with links to its files."""
     source = media.data_uri("image/svg+xml", (out / f"{name}.svg").read_bytes())
     links = " ".join(f'<a href="{name}{suffix}">{suffix[1:].upper()}</a>' for suffix in SUFFIXES)
-    return _figure(source, caption, f" {links}")
+    image = f'<img src="{source}" alt="{html.escape(caption)}">'
+    legend = f"<figcaption>{html.escape(caption, quote=False)} {links}</figcaption>"
+    return f'<figure><div class="{kind}">{image}</div>{legend}</figure>'
 
 
-def _picture(path: Path, caption: str) -> str:
-    return _figure(f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}", caption)
+def _copied(folder: Path, out: Path, captions: Mapping[str, str], kind: str) -> str:
+    """The figures of stage 7 that are in ``folder``, their files copied beside the page."""
+    found = {name: caption for name, caption in captions.items() if (folder / f"{name}.svg").is_file()}
+    for name in found:
+        for suffix in SUFFIXES:
+            with atomic_path(out / f"{name}{suffix}") as temporary:
+                shutil.copyfile(folder / f"{name}{suffix}", temporary)
+    return "".join(_figure(out, name, caption, kind) for name, caption in found.items())
 
 
-def _phone_section(folder: Path) -> str:
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def _phone_section(folder: Path, out: Path) -> str:
     """Figure 2 and the tables of stage 7."""
     if not (folder / "phones.md").is_file():
         return "<p>No phone analysis yet: run stages 4 and 7.</p>"
-    pictures = [
-        _picture(folder / f"{name}.png", caption)
-        for name, caption in (
-            ("figure2", "The paper's Figure 2, of bare events: share of each phone; lines: files without an event."),
-            ("figure2_mixtures", "The same of events in their mixtures."),
-        )
-        if (folder / f"{name}.png").is_file()
-    ]
+    pictures = _copied(folder, out, {name: caption for name, (_, caption) in FIGURES.items()}, "column")
     tables = to_html((folder / "phones.md").read_text(encoding="utf-8"), level=2)
-    return f'<div class="pair">{"".join(pictures)}</div><details><summary>Tables</summary>{tables}</details>'
+    return f'<div class="pair">{pictures}</div>{_folded("Tables", tables)}'
 
 
-def _pattern_section(folder: Path) -> str:
-    """Tables and plots of which speech patterns help, where there are any."""
-    texts = [to_html(path.read_text(encoding="utf-8"), level=2) for path in sorted(folder.glob("*.md"))]
-    pictures = [_picture(path, path.stem.replace("_", " ")) for path in sorted(folder.glob("*.png"))]
-    if not texts and not pictures:
+def _pattern_section(folder: Path, out: Path) -> str:
+    """Plots and tables of which speech patterns help, where there are any."""
+    if not (folder / "patterns.md").is_file():
         return ""
-    body = f"{''.join(pictures)}<details><summary>Tables</summary>{''.join(texts)}</details>"
+    tables = to_html((folder / "patterns.md").read_text(encoding="utf-8"), level=2)
+    body = _copied(folder, out, CAPTIONS, "broad") + _folded("Tables", tables)
     return f'<section id="patterns"><h2>Which speech patterns help</h2>{body}</section>'

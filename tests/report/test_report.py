@@ -96,13 +96,10 @@ def test_audio_is_the_recording(experiment):
     )
 
 
-def test_wrong_files_are_embedded_first_and_others_spread(experiment):
+def test_wrong_files_come_first_and_others_spread(experiment):
     data, results = experiment
     recordings = read_test_files(data, read_models(results))
-    assert media.choose_embedded(recordings, [10] * 8, 80) == [True] * 8
-    assert media.choose_embedded(recordings, [10] * 8, 45) == [False, False, True, True, True, True, False, False]
-    assert media.choose_embedded(recordings, [10] * 8, 60) == [True, False, True, True, True, True, True, False]
-    assert media.choose_embedded(recordings, [10] * 8, 9) == [False] * 8
+    assert media.by_need(recordings) == [2, 3, 4, 5, 0, 6, 1, 7]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +110,12 @@ def test_wrong_files_are_embedded_first_and_others_spread(experiment):
          "<p>one <code>a&lt;b</code> <strong>two</strong> <em>three</em> four * five</p>"),
         ("- a\n- b\n  c", "<ul><li>a</li><li>b\n  c</li></ul>"),
         ("![a picture](x.png)", ""),
+        ("### One\n\nand\n\n## Two", '<div class="part">\n<h4>One</h4>\n<p>and</p>\n</div>\n<h3>Two</h3>'),
+        ("| a | b |\n|---|---|\n| c | " + 41 * "d" + " |\n|  | e |",
+         '<div class="wide"><table><thead><tr><th scope="col">a</th><th scope="col" class="text">b</th></tr></thead>'
+         '<tbody>'
+         f'<tr><th scope="row">c</th><td class="text">{41 * "d"}</td></tr>'
+         '<tr class="more"><th scope="row"></th><td class="text">e</td></tr></tbody></table></div>'),
         ("| a | b |\n|---|---|\n| paper: x | 1* |",
          '<div class="wide"><table><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead><tbody>'
          '<tr class="paper"><th scope="row">paper: x</th><td>1*</td></tr></tbody></table></div>'),
@@ -122,15 +125,62 @@ def test_markdown(text, page):
     assert to_html(text) == page
 
 
-def test_audio_beyond_the_budget_lies_beside(experiment, tmp_path):
-    data, results = experiment
-    path, about = write_report(data, results, tmp_path / "report", audio_bytes=0)
-    audio = sorted(path.parent.glob("audio/cry/*.mp3"))
-    assert [one.stem for one in audio] == NAMES and "audio of 0 inside" in about
+def content_of(path):
+    """What the page's script reads."""
     text = path.read_text(encoding="utf-8")
-    assert "The audio of 8 files lies beside this page" in text
-    content = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
-    assert content["files"][0]["audio"] == "audio/cry/file_0.mp3"
+    return text, json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
+def test_what_the_page_cannot_hold_lies_beside(experiment, tmp_path):
+    data, results = experiment
+    path, about = write_report(data, results, tmp_path / "report", page_bytes=0)
+    beside = sorted(one.relative_to(path.parent).as_posix() for one in path.parent.glob("index_files/**/*.*"))
+    assert beside == sorted(f"index_files/cry/devtest/{name}{kind}" for name in NAMES for kind in (".js", ".mp3"))
+    text, content = content_of(path)
+    said = "the picture, scores and phones of 8 of 8 files and the audio of 8 of 8 files; keep them together"
+    assert said in text and "the audio of 8 of 8 files" in about
+    assert content["files"][0]["audio"] == "index_files/cry/devtest/file_0.mp3"
+    script = (path.parent / content["files"][3]["beside"]).read_text(encoding="utf-8")
+    assert script.startswith('detail(3,{"scene":"park","reference":[[0.8,1.3]]')
+
+
+def test_the_page_is_as_large_as_it_may_be_with_errors_first(experiment, tmp_path):
+    data, results = experiment
+    whole, _ = write_report(data, results, tmp_path / "whole")
+    empty, _ = write_report(data, results, tmp_path / "empty", page_bytes=0)
+    limit = (whole.stat().st_size + empty.stat().st_size) // 2
+    path, _ = write_report(data, results, tmp_path / "half", page_bytes=limit)
+    files = content_of(path)[1]["files"]
+    size = path.stat().st_size
+    assert limit - 10_000 < size < limit + 1000  # up to a file's audio less; what it says and phones' names more
+    inside = [index for index, one in enumerate(files) if one["audio"].startswith("data:")]
+    assert 2 <= len(inside) < 8 and set(inside) <= set(media.by_need(read_test_files(data, read_models(results)))[:6])
+    for one in files:
+        assert ("detail" in one) != ("beside" in one)
+
+
+def test_figures_of_stage_7_lie_beside_the_page(experiment, tmp_path):
+    import shutil
+
+    from matplotlib.figure import Figure
+
+    from pysed.figure_files import save_figure
+
+    data, results = experiment
+    results = shutil.copytree(results, tmp_path / "exp")
+    for folder, page, names in (
+        ("phones", "phones.md", ("figure2", "figure2_mixtures")),
+        ("phones/patterns", "patterns.md", ("streams", "evidence")),
+    ):
+        for name in names:
+            save_figure(Figure(figsize=(1, 1)), results / folder / name)
+        (results / folder / page).write_text("# Title\n\nA text.\n", encoding="utf-8")
+    path, _ = write_report(data, results, tmp_path / "report")
+    text, _ = content_of(path)
+    for name in ("figure2", "figure2_mixtures", "streams", "evidence"):
+        for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+            assert (path.parent / f"{name}.{kind}").read_bytes().startswith(start)
+            assert f'<a href="{name}.{kind}">{kind.upper()}</a>' in text
 
 
 def test_command_and_its_errors(experiment, tmp_path, capsys):
@@ -216,6 +266,33 @@ def test_keys_and_bars(opened):
     assert opened.evaluate("document.querySelector('#file h3').textContent") == NAMES[0]
 
 
+def test_a_file_can_be_read_without_a_mouse(opened):
+    choose(opened, event="", system="", outcome="")
+    press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
+    opened.evaluate("show(shown[0]); document.querySelector('#list [tabindex=\"0\"]').focus()")
+    opened.evaluate(press % "ArrowDown")
+    assert opened.evaluate("document.activeElement.firstChild.textContent") == NAMES[1]
+    for _ in range(3):
+        opened.evaluate(press % "ArrowRight")
+    assert opened.evaluate("view.readout.textContent") == "1.5 s · gradual 0.10 · cbrnn 0.10"
+    opened.evaluate(press % "ArrowLeft")
+    assert opened.evaluate("view.readout.textContent") == "1.0 s · SIL · gradual 0.80 · cbrnn 0.80"
+    width = opened.evaluate("view.lanes.clientWidth")
+    opened.evaluate(press % "+")
+    assert opened.evaluate("view.lanes.clientWidth") == 2 * width
+    opened.evaluate(press % "-")
+    assert opened.evaluate("view.lanes.clientWidth") == width
+
+
+def test_names_of_phones_are_shown_where_they_fit(opened):
+    opened.evaluate("show(shown[0])")
+    names = "[...document.querySelectorAll('.lanes .phones span')].map(one => one.textContent)"
+    assert opened.evaluate(names) == ["SIL", "EH1"]
+    opened.evaluate("document.querySelector('.browser').style.width = '500px'; layOut()")
+    assert opened.evaluate(names) == ["SIL", ""]
+    opened.evaluate("document.querySelector('.browser').style.width = ''; layOut()")
+
+
 def test_audio_plays(opened):
     opened.evaluate("show(shown[0])")
     reached = opened.evaluate(
@@ -229,3 +306,25 @@ def test_narrow_page_does_not_scroll_sideways(opened):
     opened.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
     opened.call("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine: the page was not opened")
+def test_a_page_with_everything_beside_it(experiment, tmp_path):
+    data, results = experiment
+    path, _ = write_report(data, results, tmp_path / "report", page_bytes=0)
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.open(path.as_uri())
+        until = "new Promise(done => { const wait = () => %s ? done(true) : setTimeout(wait, 20); wait(); })"
+        assert browser.evaluate(until % "view && document.querySelector('.lanes img').complete")
+        assert browser.evaluate("document.querySelector('.lanes img').naturalWidth") == 60
+        assert browser.evaluate("player.play().then(() => player.duration)") == pytest.approx(3, abs=0.3)
+        (path.parent / "index_files/cry/devtest/file_1.js").unlink()
+        browser.evaluate("show(shown[1])")
+        assert browser.evaluate(until % "byId('file').textContent.includes('is missing')")
+        asked = [
+            one["params"]["request"]["url"] for one in browser.events if one["method"] == "Network.requestWillBeSent"
+        ]
+        assert all(url.startswith(("data:", path.parent.as_uri())) for url in asked)
+    finally:
+        browser.close()
