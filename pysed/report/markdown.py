@@ -57,10 +57,11 @@ def inline(text: str) -> str:
 
 
 def _table(lines: list[str]) -> str:
-    """A column with a cell of over _LONG characters is text, which wraps; a row without a name adds to the last."""
+    """A column without numbers is of words, one with a cell of over _LONG characters of text, which wraps; a row without
+    a name adds to the last."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     body = [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
-    kinds = [' class="text"' * any(len(row[column]) > _LONG for row in body) for column in range(1, len(rows[0]))]
+    kinds = [_kind([row[column] for row in body]) for column in range(1, len(rows[0]))]
     head = f'<th scope="col">{inline(rows[0][0])}</th>'
     head += "".join(f'<th scope="col"{kind}>{inline(cell)}</th>' for kind, cell in zip(kinds, rows[0][1:], strict=True))
     text = [f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>']
@@ -69,3 +70,9 @@ def _table(lines: list[str]) -> str:
         row = ' class="paper"' if name.startswith("paper") else "" if name else ' class="more"'
         text.append(f'<tr{row}><th scope="row">{inline(name)}</th>{cells}</tr>')
     return "".join(text) + "</tbody></table></div>"
+
+
+def _kind(cells: list[str]) -> str:
+    if any(len(cell) > _LONG for cell in cells):
+        return ' class="text"'
+    return "" if any(re.match(r"\W*\d", cell) for cell in cells) else ' class="word"'

@@ -111,6 +111,9 @@ def test_wrong_files_come_first_and_others_spread(experiment):
         ("- a\n- b\n  c", "<ul><li>a</li><li>b\n  c</li></ul>"),
         ("![a picture](x.png)", ""),
         ("### One\n\nand\n\n## Two", '<div class="part">\n<h4>One</h4>\n<p>and</p>\n</div>\n<h3>Two</h3>'),
+        ("| a | b |\n|---|---|\n| c | d |",
+         '<div class="wide"><table><thead><tr><th scope="col">a</th><th scope="col" class="word">b</th></tr></thead>'
+         '<tbody><tr><th scope="row">c</th><td class="word">d</td></tr></tbody></table></div>'),
         ("| a | b |\n|---|---|\n| c | " + 41 * "d" + " |\n|  | e |",
          '<div class="wide"><table><thead><tr><th scope="col">a</th><th scope="col" class="text">b</th></tr></thead>'
          '<tbody>'
