@@ -57,8 +57,10 @@ def inline(text: str) -> str:
 
 
 def _table(lines: list[str]) -> str:
-    """A column without numbers is of words, one with a cell of over _LONG characters of text, which wraps; a row without
-    a name adds to the last."""
+    """A column without numbers is of words, one with a cell of over _LONG characters is text, which wraps.
+
+    A row without a name adds to the last.
+    """
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     body = [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
     kinds = [_kind([row[column] for row in body]) for column in range(1, len(rows[0]))]
