@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pysed.kaldi.nnet3.cycles import Cycle, Fail, arrange
 from pysed.kaldi.nnet3.descriptors import Descriptor, node
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.operations import operation_of
@@ -44,11 +45,17 @@ class Op:
 
 @dataclass
 class Graph:
-    """Operations in an order in which each reads only earlier ones, the last being the output."""
+    """Operations in an order in which each reads only earlier ones (but for ``cycles``), and the one that is wanted."""
 
     ops: dict[str, Op]
     output: str
     modulus: int
+    cycles: list[Cycle] = field(default_factory=list)
+
+    def arrange(self, fail: Fail) -> None:
+        """Bring the operations into that order and find the cycles."""
+        order, self.cycles = arrange(self.ops, self.output, fail)
+        self.ops = {name: self.ops[name] for name in order}
 
 
 def shift(descriptor: Descriptor, t: int) -> Descriptor:
@@ -63,41 +70,31 @@ def shift(descriptor: Descriptor, t: int) -> Descriptor:
 def build_graph(nnet: Nnet, output: str = "output", fold: bool = True) -> Graph:
     """The operations for one output node (or any other node, by its name).
 
-    Raises DataError for a node or component that the evaluator does not know, and for cyclic networks.
+    Raises DataError for a node or component that the evaluator does not know, and for cycles of unknown form.
     """
     dims = nnet.node_dims()
     if output not in nnet.nodes:
         raise nnet.fail(f"no node {output!r}; its nodes are {', '.join(list(nnet.nodes)[-8:])} and others")
-    order = _order(nnet, output)
-    if len(order) > _MAX_NODES:
-        raise nnet.fail(f"{len(order)} nodes to compute; at most {_MAX_NODES} are supported")
+    names = _needed(nnet, output)
+    if len(names) > _MAX_NODES:
+        raise nnet.fail(f"{len(names)} nodes to compute; at most {_MAX_NODES} are supported")
     with np.errstate(all="ignore"):  # a damaged model may hold any number
-        graph = Graph({name: _make_op(nnet, name, dims) for name in order}, output, nnet.modulus())
+        graph = Graph({name: _make_op(nnet, name, dims) for name in names}, output, nnet.modulus())
+        graph.arrange(nnet.fail)
         if fold:
             _fold(graph)
+            graph.arrange(nnet.fail)
     return graph
 
 
-def _order(nnet: Nnet, output: str) -> list[str]:
-    """Depth-first order of the nodes that the output needs."""
-    done: dict[str, bool] = {}
-    order: list[str] = []
-    stack: list[tuple[str, bool]] = [(output, False)]
-    while stack:
-        name, leave = stack.pop()
-        if leave:
-            done[name] = True
-            order.append(name)
-        elif name not in done:
-            done[name] = False
-            stack.append((name, True))
-            stack.extend((source, False) for source in reversed(nnet.nodes[name].sources()) if not done.get(source))
-            for source in nnet.nodes[name].sources():
-                if done.get(source) is False:
-                    raise nnet.fail(
-                        f"nodes {name} and {source} form a cycle; recurrent networks are not supported by the evaluator"
-                    )
-    return order
+def _needed(nnet: Nnet, output: str) -> list[str]:
+    """The nodes that the output needs."""
+    found, waiting = {output}, [output]
+    while waiting:
+        fresh = set(nnet.nodes[waiting.pop()].sources()) - found
+        found |= fresh
+        waiting.extend(fresh)
+    return [name for name in nnet.nodes if name in found]
 
 
 def _make_op(nnet: Nnet, name: str, dims: dict[str, int]) -> Op:

@@ -4,11 +4,15 @@ Source: Kaldi ``src/nnet3/nnet-computation-graph.cc``, ``nnet-utils.cc`` (Comput
 All frame sets are sorted int64 arrays of t.
 """
 
+import functools
+import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.kaldi.nnet3.cycles import Cycle
 from pysed.kaldi.nnet3.descriptors import Descriptor
 from pysed.kaldi.nnet3.graph import Graph, Op, build_graph
 from pysed.kaldi.nnet3.model import Nnet
@@ -16,6 +20,7 @@ from pysed.kaldi.nnet3.model import Nnet
 Frames = dict[str, np.ndarray]
 Add = Callable[[str, np.ndarray], None]
 _MAX_WINDOW = 20_000_000
+_MAX_SPAN = 10_000_000
 
 
 def mapped(descriptor: Descriptor, ts: np.ndarray) -> np.ndarray:
@@ -113,16 +118,99 @@ def _op_computable(op: Op, ts: np.ndarray, have: Frames) -> np.ndarray:
     return found
 
 
-def _backward(graph: Graph, outputs: np.ndarray, have: Frames | None) -> Frames:
+def _groups(graph: Graph) -> list[tuple[list[Op], Cycle | None]]:
+    """The operations in order, those of a cycle together."""
+    cycles = {name: cycle for cycle in graph.cycles for name in cycle.names}
+    grouped = itertools.groupby(graph.ops.values(), lambda op: cycles[op.name].names if op.name in cycles else op.name)
+    groups = [list(ops) for _, ops in grouped]
+    return [(ops, cycles.get(ops[0].name)) for ops in groups]
+
+
+def _backward(graph: Graph, outputs: np.ndarray, have: Frames | None, inputs: Frames) -> Frames:
     wanted: dict[str, list[np.ndarray]] = {name: [] for name in graph.ops}
     wanted[graph.output].append(outputs)
     found: Frames = {}
-    for op in reversed(list(graph.ops.values())):
-        ts = _merge(wanted[op.name])
-        found[op.name] = ts
-        if len(ts):
-            _visit_op(op, ts, lambda name, frames: wanted[name].append(frames), have)
+    spans = _spans(graph, inputs) if graph.cycles and have is None else {}
+    for ops, cycle in reversed(_groups(graph)):
+        if cycle is None:
+            ts = _merge(wanted[ops[0].name])
+        else:
+            ts = _merge([frames for op in ops for frames in wanted[op.name]])
+            within = spans[ops[0].name] if have is None else _span(have[ops[0].name])
+            ts = _all_along(cycle, ts, within)
+            if have is not None:
+                ts = ts[np.isin(ts, have[ops[0].name])]
+        for op in ops:
+            found[op.name] = ts
+            if len(ts):
+                _visit_op(op, ts, lambda name, frames: wanted[name].append(frames), have)
     return found
+
+
+Span = tuple[float, float]  # first and last frame
+
+
+def _span(ts: np.ndarray) -> Span:
+    return (float(ts[0]), float(ts[-1])) if len(ts) else (math.inf, -math.inf)
+
+
+def _spans(graph: Graph, inputs: Frames) -> dict[str, Span]:
+    """Frames beyond which an operation cannot be computed from the inputs, however much is left undefined."""
+    found: dict[str, Span] = {}
+
+    def reach(descriptor: Descriptor) -> Span:
+        op, everywhere = descriptor.op, (-math.inf, math.inf)
+        if op == "Node":
+            return found.get(descriptor.name, everywhere)
+        if op in ("Const", "IfDefined", "ReplaceIndex"):
+            return everywhere
+        parts = [reach(part) for part in descriptor.parts]
+        if op in ("Switch", "Failover"):
+            return min(p[0] for p in parts), max(p[1] for p in parts)
+        first, last = max(p[0] for p in parts), min(p[1] for p in parts)
+        if op == "Offset":
+            return first - descriptor.numbers[0], last - descriptor.numbers[0]
+        return (first, last + descriptor.numbers[0]) if op == "Round" else (first, last)
+
+    for ops, cycle in _groups(graph):
+        for op in ops:
+            before, after = _whole_window(op)
+            parts = [reach(descriptor) for descriptor in op.reads()]
+            parts += [_span(inputs.get(op.name, np.zeros(0)))] if op.kind == "input" else []
+            found[op.name] = (
+                max((p[0] for p in parts), default=-math.inf) - after,
+                min((p[1] for p in parts), default=math.inf) + before,
+            )
+        if cycle is not None:
+            common = max(found[op.name][0] for op in ops), min(found[op.name][1] for op in ops)
+            if math.inf in (-common[0], common[1]):
+                raise DataError(f"node {ops[0].name}: a recurrence without any input that begins and ends")
+            found.update({op.name: common for op in ops})
+    return found
+
+
+def _whole_window(op: Op) -> tuple[int, int]:
+    """How many frames before and after its own an operation may read at most."""
+    if op.kind == "extract":
+        return op.params["period_out"], op.params["period_out"]
+    if op.kind == "pool":
+        return op.params["left"], op.params["right"]
+    if op.kind == "convolution":
+        times = [t for t, _, _ in op.params["weights"]]
+        return max(0, -min(times)), max(0, max(times))
+    return 0, 0
+
+
+def _all_along(cycle: Cycle, ts: np.ndarray, within: Span) -> np.ndarray:
+    """The frames of a cycle that those wanted lead to: all of the same remainders, up to the end of ``within``."""
+    ts = ts[(ts >= within[0]) & (ts <= within[1])]
+    if not len(ts):
+        return ts
+    first, last = (within[0], ts[-1]) if cycle.delay < 0 else (ts[0], within[1])
+    if last - first > _MAX_SPAN:
+        raise DataError(f"node {cycle.names[0]}: a recurrence over {last - first:.0f} frames; at most {_MAX_SPAN}")
+    every = np.arange(int(first), int(last) + 1)
+    return every[np.isin(every % cycle.step, np.unique(ts % cycle.step))]
 
 
 def _merge(arrays: list[np.ndarray]) -> np.ndarray:
@@ -133,12 +221,19 @@ def _merge(arrays: list[np.ndarray]) -> np.ndarray:
 
 def _forward(graph: Graph, wanted: Frames, inputs: Frames) -> Frames:
     have: Frames = {}
-    for op in graph.ops.values():
-        ts = wanted[op.name]
-        if op.kind == "input":
-            have[op.name] = ts[np.isin(ts, inputs.get(op.name, ts[:0]))]
-        else:
-            have[op.name] = ts[_op_computable(op, ts, have)] if len(ts) else ts
+    for ops, cycle in _groups(graph):
+        for op in ops:
+            ts = wanted[op.name]
+            if op.kind == "input":
+                have[op.name] = ts[np.isin(ts, inputs.get(op.name, ts[:0]))]
+            else:
+                have[op.name] = ts[_op_computable(op, ts, have)] if len(ts) else ts
+        if cycle is not None:
+            common = functools.reduce(np.intersect1d, (have[op.name] for op in ops))
+            for op in ops:
+                if op.name in cycle.remembered and len(have[op.name]) > len(common):
+                    raise DataError(f"node {op.name}: remembered at frames at which its recurrence does not exist yet")
+                have[op.name] = common
     return have
 
 
@@ -148,12 +243,12 @@ def needed_frames(graph: Graph, outputs: np.ndarray, inputs: Frames) -> Frames:
     Raises DataError where an output frame cannot be computed from these inputs.
     """
     outputs = np.asarray(outputs, np.int64)
-    have = _forward(graph, _backward(graph, outputs, None), inputs)
+    have = _forward(graph, _backward(graph, outputs, None, inputs), inputs)
     missing = np.setdiff1d(outputs, have[graph.output])
     if len(missing):
         spans = ", ".join(f"{k} {v.min()}..{v.max()}" if len(v) else f"{k} none" for k, v in inputs.items())
         raise DataError(f"node {graph.output}: frame {missing[0]} cannot be computed from the input frames {spans}")
-    return _backward(graph, outputs, have)
+    return _backward(graph, outputs, have, inputs)
 
 
 def context(nnet: Nnet, output: str = "output") -> tuple[int, int]:
@@ -181,7 +276,7 @@ def _context_for_shift(graph: Graph, start: int, size: int) -> tuple[int, int] |
     inputs = {op.name: outputs for op in graph.ops.values() if op.kind == "input"}
     if "ivector" in inputs:
         inputs["ivector"] = np.arange(min(0, start - graph.modulus), start + size)
-    have = _forward(graph, _backward(graph, outputs, None), inputs)
+    have = _forward(graph, _backward(graph, outputs, None, inputs), inputs)
     good = np.isin(outputs, have[graph.output])
     if not good.any():
         return None

@@ -171,7 +171,7 @@ def _columns(x: torch.Tensor, params: dict) -> torch.Tensor:
     return x[:, :, params["columns"]]
 
 
-KERNELS = {
+KERNELS: dict[str, Callable[..., "Step"]] = {
     "relu": _simple(lambda x, _: x.relu()),
     "sigmoid": _simple(lambda x, _: x.sigmoid()),
     "tanh": _simple(lambda x, _: x.tanh()),

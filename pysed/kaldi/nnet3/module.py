@@ -40,6 +40,9 @@ class NnetModule(nn.Module):
         super().__init__()
         self.nnet, self.step = nnet, step
         self.graph = build_graph(nnet, output, fold=False)
+        if self.graph.cycles:
+            first = self.graph.cycles[0].names[0]
+            raise nnet.fail(f"node {first} is recurrent; it can be computed, but not trained here")
         self.left_context, self.right_context = graph_context(nnet, self.graph)
         self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()
         self.trained: dict[str, str] = {}  # node → key of its parameters

@@ -12,6 +12,7 @@ from pysed.kaldi.nnet3.descriptors import Descriptor
 from pysed.kaldi.nnet3.graph import Graph, Op
 from pysed.kaldi.nnet3.indexes import Frames, computable, mapped, needed_frames
 from pysed.kaldi.nnet3.kernels import KERNELS
+from pysed.kaldi.nnet3.recurrence import Recurrence
 
 Values = dict[str, torch.Tensor]
 Step = Callable[[Values], torch.Tensor]
@@ -60,20 +61,34 @@ class Plan:
         self.graph, self.weights = graph, weights
         self.frames = {name: ts for name, ts in needed_frames(graph, outputs, inputs).items() if len(ts)}
         self.output = graph.output
-        self.steps: list[tuple[str, Step, list[str]]] = []
+        self.steps: list[tuple[Callable[[Values], None], list[str]]] = []
         chosen = [op for op in graph.ops.values() if op.name in self.frames and op.kind != "input"]
-        last_use = {name: op.name for op in chosen for d in op.reads() for name in d.nodes()}
+        cycles = {name: cycle for cycle in graph.cycles for name in cycle.names}
+        place = {op.name: cycles[op.name].names[0] if op.name in cycles else op.name for op in chosen}
+        last_use = {name: place[op.name] for op in chosen for d in op.reads() for name in d.nodes()}
         for op in chosen:
-            dead = [name for name, user in last_use.items() if user == op.name]
-            self.steps.append((op.name, self._step(op), dead))
+            if place[op.name] != op.name:
+                continue
+            dead = [name for name, user in last_use.items() if user == op.name and name != self.output]
+            cycle = cycles.get(op.name)
+            step = self._setting(op) if cycle is None else Recurrence(self, cycle, self.frames[op.name])
+            self.steps.append((step, dead))
 
     def run(self, values: Values) -> torch.Tensor:
         """Compute the output; ``values`` is emptied on the way."""
-        for name, step, dead in self.steps:
-            values[name] = step(values)
+        for step, dead in self.steps:
+            step(values)
             for old in dead:
                 values.pop(old, None)
         return values[self.output]
+
+    def _setting(self, op: Op) -> Callable[[Values], None]:
+        step = self._step(op)
+
+        def setting(values: Values) -> None:
+            values[op.name] = step(values)
+
+        return setting
 
     def num_products(self) -> int:
         """Multiplications in the matrix products of one chunk."""

@@ -54,13 +54,17 @@ class Reference:
             return self.read(d.parts[t % len(d.parts)], t)
         if d.op == "Const":
             return np.full(int(d.numbers[1]), d.numbers[0])
-        values = [self.read(part, t) for part in d.parts]
         if d.op == "Failover":
-            return values[1] if values[0] is None else values[0]
+            first = self.read(d.parts[0], t)
+            return self.read(d.parts[1], t) if first is None else first
         if d.op == "IfDefined":
-            return np.zeros(d.parts[0].dim(self.dims)) if values[0] is None else values[0]
-        if any(value is None for value in values):
-            return None
+            value = self.read(d.parts[0], t)
+            return np.zeros(d.parts[0].dim(self.dims)) if value is None else value
+        values = []
+        for part in d.parts:
+            values.append(self.read(part, t))
+            if values[-1] is None:  # and no further: a recurrence ends where the input does
+                return None
         if d.op == "Scale":
             return d.numbers[0] * values[0]
         return np.concatenate(values) if d.op == "Append" else sum(values)

@@ -12,7 +12,7 @@ from pysed.kaldi.nnet3.evaluate import NnetComputer
 from pysed.kaldi.nnet3.graph import build_graph
 
 CASES = components()
-# Read and copied, but refused by the evaluator: the recurrent ones would need it to unroll time.
+# Read and copied, but refused by the evaluator.
 ONLY_COPIED = {"GruNonlinearityComponent", "OutputGruNonlinearityComponent"}
 
 
@@ -157,9 +157,7 @@ def test_refusals_name_node_and_component():
     with pytest.raises(DataError, match="component gru1: GruNonlinearityComponent: .*not computed"):
         NnetComputer(nnet)
     config = "input-node name=input dim=2\ncomponent name=n type=NoOpComponent dim=2\n"
-    config += (
-        "component-node name=c component=n input=Sum(input, IfDefined(Offset(c, -1)))\noutput-node name=output input=c"
-    )
+    config += "component-node name=c component=n input=Sum(input, c)\noutput-node name=output input=c"
     with pytest.raises(DataError, match="nodes c and c form a cycle"):
         NnetComputer(network(config))
     nnet, _ = alone("BatchNormComponent")

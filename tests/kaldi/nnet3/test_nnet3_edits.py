@@ -264,11 +264,9 @@ def test_priors_scale_and_exponent(model, data, tmp_path):
 
 
 def test_info_of_a_network_without_context(capsys, tmp_path):
-    """A recurrent network has no context to be found; the rest is printed with a warning."""
+    """A recurrence without a beginning has no context to be found; the rest is printed with a warning."""
     config = "input-node name=input dim=2\ncomponent name=n type=NoOpComponent dim=2\n"
-    config += (
-        "component-node name=c component=n input=Sum(input, IfDefined(Offset(c, -1)))\noutput-node name=output input=c"
-    )
+    config += "component-node name=c component=n input=Sum(input, Offset(c, -1))\noutput-node name=output input=c"
     writer = KaldiWriter()
     write_nnet(network(config), writer)
     (tmp_path / "loop.raw").write_bytes(bytes(writer))

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from nnet3_cases import acoustic_model, components, network, tdnnf_network
+from recurrent_cases import NETWORKS
 
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.components import SCHEMAS, Component
@@ -270,12 +271,13 @@ for number, (label, data) in enumerate(mutations(int(sys.argv[2]))):
 
 
 def mutations(count: int):
-    """Seeded (label, damaged file) pairs: the small model, binary and text, cut off and with bits or bytes changed."""
+    """Seeded (label, damaged file) pairs: small models, recurrent ones too, cut off and with bits or bytes changed."""
     rng = random.Random(7)
-    originals = [as_bytes(acoustic_model()), as_bytes(acoustic_model(), binary=False)]
+    models = [acoustic_model(), *(acoustic_model(make()) for make in NETWORKS.values())]
+    originals = [as_bytes(model, binary) for model in models for binary in (True, False)]
     for number in range(count):
-        data = bytearray(originals[number % 2])
-        kind = ("cut", "bit", "bytes", "number")[number // 2 % 4]
+        data = bytearray(originals[number // 4 % len(originals)])
+        kind = ("cut", "bit", "bytes", "number")[number % 4]
         place = rng.randrange(2, len(data) - 8)
         if kind == "cut":
             del data[place:]
@@ -298,7 +300,8 @@ def try_model(data: bytes) -> str:
         nnet_info(model.nnet)
         as_bytes(model)
         model.transitions.is_final  # noqa: B018
-        NnetComputer(model.nnet).compute(np.ones((9, 4), np.float32), np.ones((1, 3), np.float32))
+        ivectors = np.ones((1, 3), np.float32) if model.nnet.input_dim("ivector") else None
+        NnetComputer(model.nnet).compute(np.ones((9, 4), np.float32), ivectors)
     except DataError as error:
         return "error" if "\n" not in str(error) else "several lines"
     return "valid"
@@ -306,7 +309,7 @@ def try_model(data: bytes) -> str:
 
 def test_damaged_models():
     """Every damaged model gives one DataError or is still a valid one, within 30 s and a gigabyte."""
-    count = 240
+    count = 400
     folder = str(__import__("pathlib").Path(__file__).parent)
     done = subprocess.run([sys.executable, "-c", MANGLED, folder, str(count)], capture_output=True, text=True)
     assert done.returncode == 0, f"after {done.stdout[-80:]}: {done.stderr[-2000:]} {signal_name(done.returncode)}"
