@@ -142,12 +142,13 @@ def training(system: str, folder: Path) -> dict[str, float]:
     """Seconds of a training step, and the peak of memory; leaves a trained model in ``folder``."""
     keep_freed_memory()
     prepared = prepare(system, folder, train=True)
-    rates = [multiply_rate(torch.float32)]
+    kinds = torch.float32, torch.bfloat16
+    before = [multiply_rate(kind) for kind in kinds]
     seconds = best_step(prepared.model, prepared.loss)
-    rates.append(multiply_rate(torch.float32))
+    float32, bfloat16 = (max(rate, multiply_rate(kind)) for rate, kind in zip(before, kinds, strict=True))
     return {
         "parameters": sum(parameter.numel() for parameter in prepared.model.parameters()),
-        "seconds": seconds, "float32": max(rates), "bfloat16": multiply_rate(torch.bfloat16), "peak_mib": peak_mib(),
+        "seconds": seconds, "float32": float32, "bfloat16": bfloat16, "peak_mib": peak_mib(),
     }  # fmt: skip
 
 
