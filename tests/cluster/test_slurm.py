@@ -92,3 +92,24 @@ def test_feature_stages_give_the_archives_of_local_jobs(cluster, tmp_path, stage
         archives = sorted(path for path in data.rglob("*.ark"))
         found.append({str(path.relative_to(data)): path.read_bytes() for path in archives})
     assert found[0] == found[1] and len(found[0]) >= 2
+
+
+def test_training_is_a_job_of_its_own(cluster, tmp_path, recipe):
+    for name in (".done", ".done_feats_logmel40"):
+        (tmp_path / "devtrain").mkdir(exist_ok=True)
+        (tmp_path / "devtrain" / name).write_text("x\n")
+    trainer = tmp_path / "trainer.sh"  # in pysed's place: leaves the job's number
+    trainer.write_text(
+        """#!/usr/bin/env bash
+        while [[ $1 != --out ]]; do shift; done
+        echo "best epoch 1" >"$2/train.log"
+        for name in final.pt metrics.csv; do echo "job $SLURM_ARRAY_JOB_ID" >"$2/$name"; done
+        """
+    )
+    trainer.chmod(0o755)
+    environment = {**cluster, "train_run_cmd": "utils/slurm.sh", "train_cmd": str(trainer), "PYSED_VENV": sys.prefix}
+    command = ["steps/train.sh", str(tmp_path), "cry", "conf/systems/cbrnn.yaml", str(tmp_path / "model")]
+    done = subprocess.run(command, cwd=recipe, env=environment, check=True, timeout=600, capture_output=True, text=True)
+    assert "model: best epoch 1" in done.stdout and (tmp_path / "model/.done_train").is_file()
+    assert (tmp_path / "model/final.pt").read_text().split()[1].isdecimal()
+    assert "(code 0)" in (tmp_path / "model/job.log").read_text()
