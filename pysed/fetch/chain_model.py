@@ -9,9 +9,10 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
-from pysed.kaldi.graph.phone_loop import build_phone_loop
+from pysed.kaldi.graph.build import build_graph
 
 EXTRACTOR = ("final.ie", "final.dubm", "final.mat", "global_cmvn.stats")
+LANG = ("data/lang_test_tgsmall", "data/lang_test*")
 MFCC_HIRES = "--use-energy=false\n--num-mel-bins=40\n--num-ceps=40\n--low-freq=20\n--high-freq=-400\n"
 ROOTS = ("exp", "data", "conf")
 
@@ -47,8 +48,8 @@ def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = 
     """Copy an unpacked chain model from ``source`` to the model folder ``out``, and build its graph.
 
     ``source`` holds exp/chain*/*/{final.mdl,tree}, exp/nnet3*/extractor and data/lang*/phones.txt. The graph is built
-    by Kaldi's own mkgraph.sh where KALDI_ROOT is set; otherwise it is a phone loop. Raises DataError for what is
-    missing; ``out`` is then as it was.
+    by Kaldi's own mkgraph.sh where KALDI_ROOT is set, otherwise by `build_graph`. Raises DataError for what is missing;
+    ``out`` is then as it was.
     """
     environment = dict(os.environ) if environment is None else environment
     if not (out / "final.mdl").is_file():
@@ -65,10 +66,11 @@ def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = 
         return
     root = environment.get("KALDI_ROOT")
     if root:
-        build_graph(source, out, Path(root))
-    else:
-        print(f"{out}: building a graph of phones (for one of words set KALDI_ROOT before stage 0)", flush=True)
-        build_phone_loop(out)
+        kaldi_graph(source, out, Path(root))
+        return
+    print(f"{out}: building the decoding graph (minutes)", flush=True)
+    lang = _one(source, LANG, "language folder") if any(source.glob(LANG[-1])) else None
+    print(f"{out}: a graph of {build_graph(out, lang)}", flush=True)
 
 
 def _fill(source: Path, out: Path) -> None:
@@ -99,13 +101,13 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def build_graph(source: Path, out: Path, kaldi_root: Path) -> None:
+def kaldi_graph(source: Path, out: Path, kaldi_root: Path) -> None:
     """``out/graph`` by Kaldi's utils/mkgraph.sh from the language folder; raises DataError naming its log."""
     recipe = kaldi_root / "egs" / "wsj" / "s5"
     script = recipe / "utils" / "mkgraph.sh"
     if not script.is_file():
         raise DataError(f"{script}: missing; KALDI_ROOT must name a complete Kaldi, with egs/wsj/s5/utils")
-    lang = _one(source, ("data/lang_test_tgsmall", "data/lang_test*"), "language folder").resolve()
+    lang = _one(source, LANG, "language folder").resolve()
     work = out / "graph.tmp"
     shutil.rmtree(work, ignore_errors=True)
     log = out / "mkgraph.log"

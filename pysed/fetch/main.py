@@ -25,8 +25,11 @@ def _parser() -> argparse.ArgumentParser:
     vosk = commands.add_parser("vosk", help="make a model folder of links to a Vosk model's files")
     vosk.add_argument("source", type=Path, help="the Vosk model's folder, with am/, conf/, ivector/, graph/")
     vosk.add_argument("out", type=Path)
-    graph = commands.add_parser("graph", help="make a model folder's missing graph, a loop of its phones")
-    graph.add_argument("model", type=Path, help="folder with tree, final.mdl and phones.txt")
+    graph = commands.add_parser("graph", help="make a model folder's missing graph")
+    graph.add_argument(
+        "--lang", type=Path, help="Kaldi language folder with L_disambig.fst and G.fst (MODEL/lang; without: of phones)"
+    )
+    graph.add_argument("model", type=Path, metavar="MODEL", help="folder with tree, final.mdl and phones.txt")
     return parser
 
 
@@ -34,11 +37,14 @@ def main(argv: list[str]) -> int:
     """Run ``pysed fetch``; returns the exit code."""
     options = _parser().parse_args(argv)
     if options.command == "graph":
-        from pysed.kaldi.graph.phone_loop import build_phone_loop
+        from pysed.kaldi.graph.build import build_graph
 
         if (options.model / "graph" / "HCLG.fst").exists():
             raise DataError(f"{options.model}/graph/HCLG.fst: exists; remove it to have another made")
-        build_phone_loop(options.model)
+        if options.lang is not None and not options.lang.is_dir():
+            raise DataError(f"{options.lang}: no such language folder")
+        lang = options.model / "lang" if options.lang is None else options.lang
+        print(f"{options.model}: a graph of {build_graph(options.model, lang)}")
         return 0
     if options.command == "vosk":
         from pysed.fetch.vosk import arrange_vosk

@@ -7,7 +7,7 @@ import struct
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -76,6 +76,17 @@ class Graph:
     arcs: np.ndarray
     in_file: bool = False
 
+    @classmethod
+    def of_arcs(cls, name: str, start: int, finals: np.ndarray, sources: np.ndarray, arcs: np.ndarray) -> Self:
+        """From final costs (S,) and arcs (A,) in any order with the states that they leave (A,)."""
+        states = np.zeros(len(finals), STATE)
+        states["final"] = finals
+        states["num_arcs"] = np.bincount(sources, minlength=len(finals))
+        states["first"] = np.cumsum(states["num_arcs"], dtype=np.int64) - states["num_arcs"]
+        for column, label in (("num_in", "input"), ("num_out", "output")):
+            states[column] = np.bincount(sources[arcs[label] == 0], minlength=len(finals))
+        return cls(name, start, states, arcs[np.argsort(sources, kind="stable")])
+
     @property
     def num_states(self) -> int:
         """The number of states."""
@@ -139,6 +150,26 @@ class Graph:
         """As a const FST."""
         header = FstHeader("const", "standard", start=self.start, num_states=self.num_states, num_arcs=len(self.arcs))
         return b"".join((header.to_bytes(), self.states.tobytes(), self.arcs.tobytes()))
+
+    def load(self) -> Any:
+        """As ``kaldifst.StdConstFst``; of a graph that was checked."""
+        if self.in_file:
+            return _load(self.name, self.name)
+        with tempfile.NamedTemporaryFile(prefix="pysed-graph-") as file:
+            file.write(self.to_bytes())
+            file.flush()
+            return _load(file.name, self.name)
+
+    @classmethod
+    def unload(cls, name: str, fst: Any) -> Self:
+        """From any FST of kaldifst; raises DataError where the disk has no room for it."""
+        import kaldifst
+
+        with tempfile.NamedTemporaryFile(prefix="pysed-graph-") as file:
+            if not kaldifst.StdConstFst(fst).write(file.name):
+                raise DataError(f"{file.name}: cannot write {name} there; disk full?")
+            graph = read_graph(file.name)
+            return cls(name, graph.start, np.array(graph.states), np.array(graph.arcs))
 
 
 def read_graph(rxfilename: str) -> Graph:
@@ -209,12 +240,7 @@ def load_graph(rxfilename: str, num_labels: int) -> Any:
     """
     graph = read_graph(rxfilename)
     graph.check(num_labels)
-    if graph.in_file:
-        return _load(graph.name, graph.name)
-    with tempfile.NamedTemporaryFile(prefix="pysed-graph-") as file:
-        file.write(graph.to_bytes())
-        file.flush()
-        return _load(file.name, graph.name)
+    return graph.load()
 
 
 def _load(path: str, name: str) -> Any:

@@ -9,7 +9,9 @@ import pytest
 
 from pysed.errors import DataError
 from pysed.kaldi.commands import nnet3_latgen_faster
-from pysed.kaldi.graph.phone_loop import build_phone_loop, phone_loop
+from pysed.kaldi.graph.build import build_graph
+from pysed.kaldi.graph.expand import expand
+from pysed.kaldi.graph.phone_loop import phone_loop, positions
 from pysed.kaldi.graph.tree import Split, Table, Tree, read_tree
 from pysed.kaldi.openfst import Graph, read_graph
 from pysed.kaldi.phones import read_symbols, split_to_phones, without_position
@@ -29,7 +31,7 @@ def model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("loop")
     for name in ("tree", "final.mdl", "phones.txt"):
         (folder / name).symlink_to(MODEL / name)
-    build_phone_loop(folder)
+    build_graph(folder)
     return folder
 
 
@@ -143,7 +145,8 @@ def test_trees_in_text_and_their_faults():
 
 def test_a_tree_of_another_model_is_refused():
     transitions = read_transition_model(str(MODEL / "final.mdl"))
+    loop = phone_loop(positions(SYMBOLS, transitions))
     with pytest.raises(DataError, match="tree of another model"):
-        phone_loop(Tree(1, 0, 3), transitions, SYMBOLS)
-    with pytest.raises(DataError, match="a tree of 3 phones"):
-        phone_loop(Tree(3, 1, 0), transitions, SYMBOLS)
+        expand(loop, [], Tree(1, 0, 3), transitions, "model")
+    with pytest.raises(DataError, match="no phone of phones.txt is in the model"):
+        positions({400: "X_B"}, transitions)

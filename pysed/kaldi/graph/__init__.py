@@ -1,1 +1,1 @@
-"""Decoding graphs made from a model's own tree and topology."""
+"""Decoding graphs from a model's own tree and topology, a lexicon and a grammar."""

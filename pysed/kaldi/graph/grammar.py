@@ -1,0 +1,50 @@
+"""The words that a decoder may find: lexicon and grammar of a Kaldi language folder in one transducer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pysed.errors import DataError
+from pysed.kaldi.graph.expand import determinize
+from pysed.kaldi.openfst import Graph, read_graph
+
+LEXICON, GRAMMAR = "L_disambig.fst", "G.fst"
+
+
+def read_numbers(path: Path) -> list[int]:
+    """Whole numbers, one a line; raises DataError for anything else."""
+    try:
+        return [int(line) for line in path.read_text().split("\n") if line.strip()]
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: expected numbers, one a line ({error})") from None
+
+
+def _read_checked(path: Path) -> Graph:
+    graph = read_graph(str(path))
+    graph.check(np.iinfo(np.int32).max)
+    return graph
+
+
+def words_of(lang: Path) -> Any:
+    """``lang``'s lexicon and grammar composed, deterministic and minimal (StdVectorFst: phones → words).
+
+    Reads L_disambig.fst, G.fst and oov.int, where it is there: words left out, as mkgraph.sh --remove-oov does.
+    """
+    import kaldifst
+
+    grammar = _read_checked(lang / GRAMMAR)
+    if (lang / "oov.int").is_file():
+        sources = np.repeat(np.arange(grammar.num_states), grammar.states["num_arcs"])
+        kept = ~np.isin(grammar.arcs["output"], read_numbers(lang / "oov.int"))
+        finals = grammar.states["final"]
+        grammar = Graph.of_arcs(grammar.name, grammar.start, finals, sources[kept], grammar.arcs[kept])
+    lexicon, words = (kaldifst.StdVectorFst(g.load()) for g in (_read_checked(lang / LEXICON), grammar))
+    kaldifst.arcsort(lexicon, "olabel")
+    kaldifst.arcsort(words, "ilabel")
+    composed = kaldifst.compose(lexicon, words)
+    if composed.start < 0:
+        raise DataError(f"{lang}: no word of {GRAMMAR} is in {LEXICON}; expected both of one language folder")
+    determinize(composed)
+    kaldifst.arcsort(composed, "ilabel")
+    return composed
