@@ -16,5 +16,7 @@ def test_all_systems_resolve_with_their_front_ends(recipe, tiny_corpus, root):
     assert done.returncode == 2 and "no wav.scp; run stage 1" in done.stderr
     (line,) = [line for line in done.stdout.splitlines() if "stage 2: SED features" in line]
     assert set(line.split("feats_{")[1].split("}")[0].split(",")) == frontends
+    variants = run_in(recipe, "./run.sh", *options, "--system", "ablation", "--exp", "exp_all")
+    assert variants.returncode == 2 and "-> feats_{logmel40}.scp" in variants.stdout
     done = run_in(recipe, "./run.sh", *options, "--system", "none")
     assert done.returncode == 2 and set(done.stderr.replace(";", "").split()) >= SYSTEMS

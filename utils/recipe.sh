@@ -56,17 +56,28 @@ else
 fi
 [[ $layer =~ ^[A-Za-z0-9_.-]+$ ]] || die "$0: --layer $layer: expected the name of an nnet3 node"
 
+# system_names DIR: the systems of conf/systems or a folder in it.
+system_names() { basename -s .yaml "$1"/*.yaml | paste -sd' '; }
+
+# system_yaml NAME: the file of a system, or of a variant of one, which --system all leaves out.
+system_yaml() {
+  local folder
+  for folder in conf/systems conf/ablation; do
+    [[ ! -f $folder/$1.yaml ]] || { echo "$folder/$1.yaml" && return; }
+  done
+  return 1
+}
+
 # Systems, their front ends, and seeds.
 systems=${system//,/ }
-if [[ $system == all ]]; then
-  systems=$(basename -s .yaml conf/systems/*.yaml | tr '\n' ' ')
-  systems=${systems% }
-fi
+[[ $system != all ]] || systems=$(system_names conf/systems)
+[[ $system != ablation ]] || systems=$(system_names conf/ablation)
 frontends=
 for name in $systems; do
-  [[ $name =~ ^[a-z0-9_]+$ && -f conf/systems/$name.yaml ]] ||
-    die "$0: --system $name: unknown; one of $(basename -s .yaml conf/systems/*.yaml | paste -sd' ')"
-  frontend=$(yaml_value "conf/systems/$name.yaml" frontend)
+  if ! [[ $name =~ ^[a-z0-9_]+$ ]] || ! yaml=$(system_yaml "$name"); then
+    die "$0: --system $name: unknown; one of $(system_names conf/systems)"
+  fi
+  frontend=$(yaml_value "$yaml" frontend)
   [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
 done
 seed_list=${seeds//,/ }
@@ -114,7 +125,7 @@ for_each_model() {
         ((${#running[@]} < at_once)) || wait_for_one
         ((failed == 0)) || break 3
         set -m # a process group of its own, so that all of it can be ended
-        "$@" --seed "$seed" "$data/$name" "$name" "conf/systems/$one.yaml" "$dir" </dev/null &
+        "$@" --seed "$seed" "$data/$name" "$name" "$(system_yaml "$one")" "$dir" </dev/null &
         set +m
         running[$!]=$dir
       done

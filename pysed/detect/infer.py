@@ -123,6 +123,7 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
             detector.t_base,
             detector.beta,
             max_gap_s=detector.max_gap_s,
+            low_ratio=detector.low_ratio,
             median_frames=detector.config.median_frames,
         )
         detected[file] = [] if event is None else [Event(*event, detector.event)]
@@ -153,6 +154,7 @@ def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: st
         "threshold": detector.t_base,
         "beta": detector.beta,
         "max_gap_s": detector.max_gap_s,
+        "low_ratio": detector.low_ratio,
         "seed": detector.seed,
     }
     write_object(out / f"score_{subset}.json", score)

@@ -1,6 +1,8 @@
 """Frame scores of a clip to at most one event (paper 2.4, equation 8).
 
-The steps: dynamic threshold, median filter, discontinuous pieces made one, the longest run kept.
+The steps: dynamic threshold, median filter, discontinuous pieces made one, the longest run kept. Beyond the paper,
+hysteresis (``low_ratio`` below 1): what is above the threshold decides whether there is an event, and it extends as
+far as the scores stay above ``low_ratio`` times the threshold. A strict threshold then costs no late onsets.
 Runs are handled as lists of (row, start, end), so thousands of settings times clips take no loop over clips.
 Where the paper is silent:
 
@@ -70,6 +72,40 @@ def find_runs(active: np.ndarray) -> Runs:
     return Runs(row, start, np.nonzero(edges == -1)[1])
 
 
+def active_runs(
+    scores: np.ndarray,
+    threshold: np.ndarray,
+    low_ratio: float,
+    max_gap_frames: int | None,
+    median_frames: int = MEDIAN_FRAMES,
+    inside: np.ndarray | None = None,
+) -> Runs:
+    """Runs of scores above ``low_ratio`` times the threshold, gaps closed, that hold a frame above the threshold; both
+    decisions after the median filter.
+
+    scores: (N, T); threshold: broadcast against them; ``inside`` (N, T) bool: the frames that count, None for all.
+    """
+    return confirmed(
+        bridge(find_runs(decisions(scores, low_ratio * threshold, median_frames, inside)), max_gap_frames),
+        decisions(scores, threshold, median_frames, inside),
+    )
+
+
+def decisions(
+    scores: np.ndarray, threshold: np.ndarray, median_frames: int, inside: np.ndarray | None = None
+) -> np.ndarray:
+    """Frames above the threshold, median-filtered: (N, T) bool; arguments as active_runs()'s."""
+    active = scores > threshold
+    return median_filter(active if inside is None else active & inside, median_frames)
+
+
+def confirmed(runs: Runs, active: np.ndarray) -> Runs:
+    """The runs within which a frame is active. active: (N, T) bool."""
+    before = np.pad(np.cumsum(active, axis=1, dtype=np.int32), ((0, 0), (1, 0)))
+    kept = before[runs.row, runs.end] > before[runs.row, runs.start]
+    return Runs(runs.row[kept], runs.start[kept], runs.end[kept])
+
+
 def bridge(runs: Runs, max_gap_frames: int | None) -> Runs:
     """Join neighbouring runs of a row whose gap is at most ``max_gap_frames`` (None: any gap)."""
     if not len(runs.row):
@@ -109,6 +145,7 @@ def detect_batch(
     beta: float = 0.0,
     *,
     max_gap_s: float | None = None,
+    low_ratio: float = 1.0,
     median_frames: int = MEDIAN_FRAMES,
     hop_s: float = HOP_S,
     num_frames: np.ndarray | None = None,
@@ -121,11 +158,9 @@ def detect_batch(
     scores = np.asarray(scores)
     if scores.ndim != 2:
         raise ValueError(f"scores of shape {scores.shape}; expected (clips, frames)")
-    threshold = dynamic_threshold(scores, t_base, beta, num_frames)
-    active = scores > threshold[:, None]
-    if num_frames is not None:
-        active &= np.arange(scores.shape[1]) < np.asarray(num_frames)[:, None]
-    runs = bridge(find_runs(median_filter(active, median_frames)), gap_frames(max_gap_s, hop_s))
+    threshold = dynamic_threshold(scores, t_base, beta, num_frames)[:, None]
+    inside = None if num_frames is None else np.arange(scores.shape[1]) < np.asarray(num_frames)[:, None]
+    runs = active_runs(scores, threshold, low_ratio, gap_frames(max_gap_s, hop_s), median_frames, inside)
     start, end = longest(runs, len(scores))
     found = start >= 0
     return np.where(found, frame_time(start, hop_s), np.nan), np.where(found, frame_time(end, hop_s), np.nan)
@@ -137,10 +172,13 @@ def detect_event(
     beta: float = 0.0,
     *,
     max_gap_s: float | None = None,
+    low_ratio: float = 1.0,
     median_frames: int = MEDIAN_FRAMES,
     hop_s: float = HOP_S,
 ) -> tuple[float, float] | None:
     """One clip: scores (T,) or (T, 1) in [0, 1] -> (onset_s, offset_s), or None where nothing was found."""
     row = np.asarray(scores).reshape(1, -1)
-    onset, offset = detect_batch(row, t_base, beta, max_gap_s=max_gap_s, median_frames=median_frames, hop_s=hop_s)
+    onset, offset = detect_batch(
+        row, t_base, beta, max_gap_s=max_gap_s, low_ratio=low_ratio, median_frames=median_frames, hop_s=hop_s
+    )
     return None if np.isnan(onset[0]) else (float(onset[0]), float(offset[0]))

@@ -18,12 +18,10 @@ from pysed.audio import duration_of, read_audio, resample
 from pysed.detect.postprocess import (
     HOP_S,
     MEDIAN_FRAMES,
-    bridge,
+    active_runs,
     detect_event,
-    find_runs,
     frame_time,
     gap_frames,
-    median_filter,
 )
 from pysed.detect.streams import RATE_HZ, AsrFeatures, as_int16_values, find_asr_model, sed_features
 from pysed.features.alignment import to_grid
@@ -156,20 +154,27 @@ def analyse_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple
         detector, median = model.detector, model.detector.config.median_frames
         if duration_s <= WINDOW_S:
             threshold = detector.t_base + detector.beta * float(mean[0])
-            event = detect_event(scores, threshold, max_gap_s=detector.max_gap_s, median_frames=median)
+            event = detect_event(
+                scores, threshold, max_gap_s=detector.max_gap_s, low_ratio=detector.low_ratio, median_frames=median
+            )
             spans = [] if event is None else [event]
         else:
-            spans = all_events(scores, detector.t_base + detector.beta * mean, detector.max_gap_s, median)
+            dynamic = detector.t_base + detector.beta * mean
+            spans = all_events(scores, dynamic, detector.max_gap_s, detector.low_ratio, median)
         found.append((scores, [_detection(span, scores, detector.event, duration_s) for span in spans]))
     return found
 
 
 def all_events(
-    scores: np.ndarray, threshold: np.ndarray, max_gap_s: float | None, median_frames: int = MEDIAN_FRAMES
+    scores: np.ndarray,
+    threshold: np.ndarray,
+    max_gap_s: float | None,
+    low_ratio: float = 1.0,
+    median_frames: int = MEDIAN_FRAMES,
 ) -> list[tuple[float, float]]:
-    """Every run above a threshold, both (T,): median filter, gaps closed, (onset, offset) in seconds."""
+    """Every event by a threshold, both (T,): median filter, hysteresis, gaps closed, (onset, offset) in seconds."""
     gap = gap_frames(LONG_GAP_S if max_gap_s is None else max_gap_s)
-    runs = bridge(find_runs(median_filter((scores > threshold)[None], median_frames)), gap)
+    runs = active_runs(scores[None], threshold, low_ratio, gap, median_frames)
     return [(float(frame_time(a)), float(frame_time(b))) for a, b in zip(runs.start, runs.end, strict=True)]
 
 

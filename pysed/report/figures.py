@@ -56,9 +56,9 @@ def threshold_curves(model: Model, recordings: list[Recording]) -> dict[str, Any
     onsets = np.array([one.reference[0].onset_s if one.reference else np.nan for one in here])
     t_bases = tuple(sorted({*T_BASES, tuned.t_base}))
     counts = sweep(
-        scores, onsets, t_bases, (tuned.beta,), (tuned.max_gap_s,),
+        scores, onsets, t_bases, (tuned.beta,), (tuned.max_gap_s,), (tuned.low_ratio,),
         median_frames=tuned.config.median_frames, num_frames=length,
-    )[:, 0, 0]  # fmt: skip
+    )[:, 0, 0, 0]  # fmt: skip
     hits, insertions, deletions = counts.T.astype(float)
     with np.errstate(invalid="ignore"):
         precision, recall = hits / (hits + insertions), hits / (hits + deletions)

@@ -50,6 +50,7 @@ class Detector:
     t_base: float
     beta: float
     max_gap_s: float | None
+    low_ratio: float
     seed: int
 
     @property
@@ -124,5 +125,6 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
         content["t_base"],
         content["beta"],
         content["max_gap_s"],
+        content.get("low_ratio", 1.0),
         content["seed"],
     )

@@ -192,6 +192,7 @@ def fit(
         "t_base": tuned.t_base,
         "beta": tuned.beta,
         "max_gap_s": tuned.max_gap_s,
+        "low_ratio": tuned.low_ratio,
         "validation": tuned.as_dict(),
         "asr": {**(asr or {}), "dim": asr_dim, "tuned": tuned_layers} if config.asr else None,
         "scenes": list(clips.scene_names),

@@ -47,8 +47,9 @@ def onset_delay(
 ) -> float | None:
     """Median of detected minus true onset in seconds, of detections at most 3 s off; None without any."""
     detected, _ = detect_batch(
-        scores, tuning.t_base, tuning.beta, max_gap_s=tuning.max_gap_s, median_frames=median_frames
-    )
+        scores, tuning.t_base, tuning.beta,
+        max_gap_s=tuning.max_gap_s, low_ratio=tuning.low_ratio, median_frames=median_frames,
+    )  # fmt: skip
     delay = detected - onset_s
     delay = delay[np.abs(delay) <= 3]  # NaN compares as False
     return round(float(np.median(delay)), 4) if len(delay) else None

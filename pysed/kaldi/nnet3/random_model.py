@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.config import apply_config
+from pysed.kaldi.nnet3.evaluate import NnetComputer
 from pysed.kaldi.nnet3.model import AcousticModel, Nnet
 from pysed.kaldi.nnet3.writer import write_model
 from pysed.kaldi.stream import KaldiWriter
@@ -72,6 +74,30 @@ def write_random_model(path: str | Path, shape: ModelShape | None = None) -> Non
     writer = KaldiWriter()
     write_model(random_model(shape), writer)
     write_object(str(path), bytes(writer))
+
+
+def randomise(nnet: Nnet, recordings: Sequence[tuple[np.ndarray, np.ndarray | None]], seed: int = 0) -> None:
+    """Give a trained network random weights in place, its shape and fixed layers kept: a control for what it learned.
+
+    Weights are normal with variance 1 / inputs, biases 0. Batch norms, in the order of the nodes, get the mean and
+    variance of what reaches them from the ``recordings``: features (T, F) and i-vectors (T / 10, E) or None of each.
+    """
+    rng = np.random.default_rng(seed)
+    for component in nnet.components.values():
+        for key in ("LinearParams", "Params"):
+            if key in component.fields and not component.type.startswith("Fixed"):
+                shape = component[key].shape
+                component.fields[key] = (rng.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
+        if "BiasParams" in component.fields and not component.type.startswith("Fixed"):
+            component.fields["BiasParams"] = np.zeros_like(component["BiasParams"])
+    for node in nnet.nodes.values():
+        component = nnet.components.get(node.component)
+        if component is not None and component.type == "BatchNormComponent":
+            (source,) = node.sources()
+            computer = NnetComputer(nnet, source, ChunkOptions(150, 3))
+            values = np.concatenate([computer.compute(*recording) for recording in recordings])
+            component.fields["StatsMean"] = values.mean(axis=0, dtype=np.float64).astype(np.float32)
+            component.fields["StatsVar"] = values.var(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _lines(shape: ModelShape) -> list[str]:

@@ -13,7 +13,7 @@ from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.components import Component
 from pysed.kaldi.nnet3.evaluate import NnetComputer
 from pysed.kaldi.nnet3.module import NnetModule
-from pysed.kaldi.nnet3.random_model import ModelShape, random_model, write_random_model
+from pysed.kaldi.nnet3.random_model import ModelShape, random_model, randomise, write_random_model
 from pysed.kaldi.nnet3.reader import read_model
 from pysed.kaldi.tables import read_object
 
@@ -126,6 +126,27 @@ def test_random_model(tmp_path):
     np.testing.assert_array_equal(found, again)
     with pytest.raises(ValueError, match="7 pdfs; expected an even number"):
         random_model(ModelShape(num_pdfs=7))
+
+
+def test_random_weights_of_a_trained_shape():
+    """All weights new, the fixed layer kept; mean 0 and variance 1 after each batch norm on what they were set by."""
+    shape = ModelShape(dim=12, bottleneck_dim=4, prefinal_dim=6, num_pdfs=10, ivector_dim=3, strides=(1, 0, 3))
+    nnet, before = random_model(shape).nnet, random_model(shape).nnet
+    recordings = [(features(150, 40, seed), features(15, 3, seed)) for seed in (1, 2)]
+    randomise(nnet, recordings, seed=5)
+    for name, component in nnet.components.items():
+        key = next((key for key in ("LinearParams", "Params") if key in component.fields), None)
+        if key is not None:
+            kept = np.array_equal(component[key], before.components[name][key])
+            assert kept == (component.type == "FixedAffineComponent"), name
+    norms = [name for name, component in nnet.components.items() if component.type == "BatchNormComponent"]
+    assert len(norms) == 8
+    for name in norms:
+        computer = NnetComputer(nnet, name, ChunkOptions(150, 3))
+        values = np.concatenate([computer.compute(*recording) for recording in recordings])
+        silent = nnet.components[name]["StatsVar"] < 0.05  # units that hardly fire: the norm's epsilon of 0.001 counts
+        np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-3)
+        np.testing.assert_allclose(values.std(axis=0)[~silent], 1, atol=0.02)
 
 
 def test_share_of_work_is_counted():
