@@ -85,10 +85,9 @@ def active_runs(
 
     scores: (N, T); threshold: broadcast against them; ``inside`` (N, T) bool: the frames that count, None for all.
     """
-    return confirmed(
-        bridge(find_runs(decisions(scores, low_ratio * threshold, median_frames, inside)), max_gap_frames),
-        decisions(scores, threshold, median_frames, inside),
-    )
+    runs = bridge(find_runs(decisions(scores, low_ratio * threshold, median_frames, inside)), max_gap_frames)
+    strong = np.flatnonzero(decisions(scores, threshold, median_frames, inside))
+    return confirmed(runs, strong, scores.shape[1])
 
 
 def decisions(
@@ -99,10 +98,10 @@ def decisions(
     return median_filter(active if inside is None else active & inside, median_frames)
 
 
-def confirmed(runs: Runs, active: np.ndarray) -> Runs:
-    """The runs within which a frame is active. active: (N, T) bool."""
-    before = np.pad(np.cumsum(active, axis=1, dtype=np.int32), ((0, 0), (1, 0)))
-    kept = before[runs.row, runs.end] > before[runs.row, runs.start]
+def confirmed(runs: Runs, strong: np.ndarray, num_steps: int) -> Runs:
+    """The runs that hold a strong frame; ``strong``: np.flatnonzero of the (N, num_steps) decisions."""
+    first, last = (np.searchsorted(strong, runs.row * num_steps + edge) for edge in (runs.start, runs.end))
+    kept = last > first
     return Runs(runs.row[kept], runs.start[kept], runs.end[kept])
 
 

@@ -126,11 +126,12 @@ def sweep(
         rows = np.tile(np.arange(num_clips), len(some))
         counted = None if inside is None else inside[rows]
         active = decisions(scores[rows], threshold, median_frames, counted)
+        strong = np.flatnonzero(active)
         for low, low_ratio in enumerate(low_ratios):
             wide = active if low_ratio == 1 else decisions(scores[rows], low_ratio * threshold, median_frames, counted)
             runs = find_runs(wide)
             for index, gap in enumerate(gaps):
-                start, _ = longest(confirmed(bridge(runs, gap), active), len(rows))
+                start, _ = longest(confirmed(bridge(runs, gap), strong, num_steps), len(rows))
                 onset = np.where(start >= 0, frame_time(start, hop_s), np.nan).reshape(len(some), num_clips)
                 counts[begin : begin + len(some), index, low] = count_onsets(reference_onset_s, onset, collar_s)
     return counts.reshape(len(t_bases), len(betas), len(max_gaps_s), len(low_ratios), 3)
