@@ -91,8 +91,8 @@ def randomise(nnet: Nnet, recordings: Sequence[tuple[np.ndarray, np.ndarray | No
         if "BiasParams" in component.fields and not component.type.startswith("Fixed"):
             component.fields["BiasParams"] = np.zeros_like(component["BiasParams"])
     for node in nnet.nodes.values():
-        component = nnet.components.get(node.component)
-        if component is not None and component.type == "BatchNormComponent":
+        if node.component and nnet.components[node.component].type == "BatchNormComponent":
+            component = nnet.components[node.component]
             (source,) = node.sources()
             computer = NnetComputer(nnet, source, ChunkOptions(150, 3))
             values = np.concatenate([computer.compute(*recording) for recording in recordings])
