@@ -287,3 +287,24 @@ def test_faults_of_model_archives(root, tmp_path):
     assert not (tmp_path / "model").exists() and not list(tmp_path.glob(".model*"))
     with pytest.raises(DataError, match="expected options like"):
         splice_lines("left 3")
+
+
+@pytest.mark.thorough
+def test_from_the_archives_to_the_report(tut_recipe, root, server, monkeypatch):
+    """The paper's line, all stages, on look-alikes of the record and of the model; one class and one epoch."""
+    monkeypatch.delenv("KALDI_ROOT", raising=False)
+    monkeypatch.setenv("PYSED_MIRROR", server.url)
+    server.files |= model_archives(root)
+    (tut_recipe / "models").unlink()  # a link to the checkout's
+    shutil.copytree(root / "models/demo", tut_recipe / "models/demo")
+    line = ["./run.sh", "--corpus", "tut2017", "--asr", "librispeech", "--accept-licence", "--event", "babycry"]
+    line += ["--num-mixtures", "40", "--epochs", "1"]
+    done = run_in(tut_recipe, *line, check=True)
+    assert "a graph of 1511 words" in done.stdout
+    results = tut_recipe / "exp/tut2017"
+    table = (results / "RESULTS.md").read_text()
+    assert "gradual" in table and "cbrnn" in table and "evaltest" in table
+    for name in ("phones/phones.md", "phones/patterns/patterns.md", "report/index.html"):
+        assert (results / name).stat().st_size > 1000, name
+    again = run_in(tut_recipe, *line, check=True)
+    assert "fetching" not in again.stdout and "a graph of" not in again.stdout
