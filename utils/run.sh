@@ -14,8 +14,9 @@ parse_job "$@"
 share_cores $(((last - first + 1) * ${side_by_side:-1})) "$(nproc)"
 
 declare -A numbers=()
-trap 'for pid in "${!numbers[@]}"; do kill -- "-$pid" 2>/dev/null || true; done' EXIT
-set -m # each job in a process group of its own, so that all of it can be ended
+trap 'for pid in "${!numbers[@]}"; do kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || true; done' EXIT
+# Each job in a process group of its own, so that all of it can be ended. A training stays in that of its steps/train.sh.
+[[ -n ${side_by_side-} ]] || set -m
 for ((job = first; job <= last; job++)); do
   mkdir -p "$(dirname "$(job_log "$job")")"
   run_job "$job" &
