@@ -14,15 +14,15 @@ from pathlib import Path
 _FLAGS = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fPIC", "-Wall")
 
 
-def library(source: Path, *, threads: bool) -> ctypes.CDLL | None:
+def library(source: Path, *, threads: bool, define: str | None = None) -> ctypes.CDLL | None:
     """The compiled ``source``; None without a compiler, or where ``PYSED_NATIVE`` is 0: the caller has a plain form.
 
-    ``threads``: built with OpenMP where torch brings its library.
+    ``threads``: built with OpenMP where torch brings its library. ``define``: a macro that the source looks at.
     """
     if os.environ.get("PYSED_NATIVE") == "0" or platform.system() != "Linux" or shutil.which("gcc") is None:
         return None
     try:
-        flags = [*_FLAGS, *(["-fopenmp"] if threads and _torch_openmp() else [])]
+        flags = [*_FLAGS, *(["-fopenmp"] if threads and _torch_openmp() else []), *([f"-D{define}"] if define else [])]
         name = hashlib.sha256(source.read_bytes() + repr(flags).encode() + _processor().encode()).hexdigest()[:16]
     except OSError:
         return None

@@ -109,10 +109,11 @@ class Cbrnn(nn.Module):
         if self.spectral is not None:
             x = self.spectral(x)
         x = x.transpose(1, 2)  # (B, T, values) -> (B, values, T)
-        fast = self.bfloat16_maps and native.usable(x) and native.first_fits(self.conv1.out_channels)
+        fast = native.usable(x) and native.first_fits(self.conv1.out_channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
-            first = self.norm1(self.conv1(x, fast), fast)  # (B, C, 25, T/2)
+            maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
+            first = self.norm1(self.conv1(x, fast, maps), fast)  # (B, C, 25, T/2)
             x = self.norm2(self.conv2(first), fast)
             second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
             x = self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)

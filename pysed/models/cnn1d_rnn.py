@@ -61,7 +61,7 @@ class Cnn1dRnn(nn.Module):
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
         """Each filter's maximum over frequency. features: (B, T, F) -> (B, T, C)."""
         x = stack_context(features, self.context).transpose(1, 2).unsqueeze(1)  # (B, T, F) -> (B, 1, F, T)
-        fast = self.bfloat16_maps and native.usable(x) and native.first_fits(self.conv.out_channels)
+        fast = native.usable(x) and native.first_fits(self.conv.out_channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             x = self.conv(x)  # (B, C, F - 31, T)
             x = self.norm(functional.max_pool2d(x, (x.shape[2], 1)), fast)  # (B, C, 1, T)

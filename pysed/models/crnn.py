@@ -82,7 +82,7 @@ class Crnn(nn.Module):
         if self.spectral is not None:
             x = self.spectral(x)
         x = x.transpose(1, 2).unsqueeze(1)  # (B, T, values) -> (B, 1, values, T)
-        fast = self.bfloat16_maps and native.usable(x) and native.first_fits(self.channels)
+        fast = native.usable(x) and native.first_fits(self.channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             for conv, norm, pool in zip(self.convolutions, self.norms, _POOLS, strict=True):
                 # Pooling before norm, ReLU and dropout, as in cbrnn.py: they pass over a map a fraction the size.

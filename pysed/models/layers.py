@@ -77,10 +77,10 @@ class FirstConvolution(nn.Conv2d):
     def __init__(self, channels: int):
         super().__init__(1, channels, 7, stride=(2, 1), padding=3, bias=False)
 
-    def forward(self, x: torch.Tensor, compiled: bool = False) -> torch.Tensor:
-        """x: (B, F, T) -> (B, C, ceil(F / 2) // 4, T // 2)."""
+    def forward(self, x: torch.Tensor, compiled: bool = False, maps: torch.dtype = torch.float32) -> torch.Tensor:
+        """x: (B, F, T) -> (B, C, ceil(F / 2) // 4, T // 2), of type ``maps`` where it is compiled."""
         if compiled:
-            return native.FirstConvolution.apply(functional.pad(x.float(), (3, 3, 3, 3)), self.weight)
+            return native.FirstConvolution.apply(functional.pad(x.float(), (3, 3, 3, 3)), self.weight, maps)
         return functional.max_pool2d(super().forward(x.unsqueeze(1)), FIRST_POOL)
 
 
@@ -140,7 +140,7 @@ class Gru(nn.GRU):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """x: (B, T, N) -> (B, T, H · directions)."""
-        if not (native.usable(x) and native.gru_fits(self) and x.dtype == torch.float32):
+        if not (native.usable(x) and native.gru_fits(self)):
             return super().forward(x)[0]
         ends = ["", "_reverse"] if self.bidirectional else [""]
         for layer in range(self.num_layers):

@@ -2,7 +2,8 @@
  * convolution with its pooling (one input channel), pooling with a residual, batch normalisation with activation and
  * dropout in one pass, and the recurrence of a GRU. Compiled and called by native.py; checked against torch in tests.
  *
- * Maps are (B, H, W, C) with the channels last; C is a multiple of 16. Parallel loops divide the work by clip or in
+ * Maps are (B, H, W, C) with the channels last; C is a multiple of 16. Their values are bfloat16, or float32 where
+ * FLOAT32_MAPS is defined: native.py compiles both. Parallel loops divide the work by clip or in
  * equal chunks whose number does not depend on the threads, and partial sums are added in order: the result does not
  * depend on the number of threads.
  */
@@ -21,19 +22,33 @@ static inline vec load(const float *p) { return *(const vec *)p; }
 static inline void store(float *p, vec v) { *(vec *)p = v; }
 static inline vec zero(void) { return (vec){0}; }
 
-/* bfloat16 <-> float, rounding to nearest even. */
-static inline vec load_half(const uint16_t *p)
+#ifdef FLOAT32_MAPS
+typedef float map;
+static inline float widened(map value) { return value; }
+static inline vec load_map(const map *p) { return load(p); }
+static inline void store_map(map *p, vec v) { store(p, v); }
+#else
+typedef uint16_t map; /* bfloat16; rounding to nearest even */
+
+static inline float widened(map value)
+{
+    union { uint32_t i; float f; } bits = {(uint32_t)value << 16};
+    return bits.f;
+}
+
+static inline vec load_map(const map *p)
 {
     uvec wide = __builtin_convertvector(*(const half16 *)p, uvec);
     return (vec)(wide << 16);
 }
 
-static inline void store_half(uint16_t *p, vec v)
+static inline void store_map(map *p, vec v)
 {
     uvec bits = (uvec)v;
     bits += 0x7fff + ((bits >> 16) & 1);
     *(half16 *)p = __builtin_convertvector(bits >> 16, half16);
 }
+#endif
 
 static inline vec choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
 
@@ -47,9 +62,9 @@ static inline ivec passes(vec v) { return ~(v <= 0); }
 
 enum { K = 7, TAPS = K * K, PH = 4, PW = 2, CELLS = PH * PW, STEP = 2 };
 
-/* x: (B, rows, cols) padded input; weight: (49, C); out: (B, H, W, C) bfloat16; index: (B, H, W, C), 0..7.
+/* x: (B, rows, cols) padded input; weight: (49, C); out: (B, H, W, C); index: (B, H, W, C), 0..7.
  * Cell r * 2 + s of pooled (i, j) is the convolution at row 2 * (4 i + r), column 2 j + s of the padded input. */
-void first_forward(const float *x, const float *weight, uint16_t *out, uint8_t *index,
+void first_forward(const float *x, const float *weight, map *out, uint8_t *index,
                    long batch, long rows, long cols, long height, long width, long channels)
 {
 #pragma omp parallel for collapse(2) schedule(static)
@@ -84,8 +99,8 @@ void first_forward(const float *x, const float *weight, uint16_t *out, uint8_t *
                         best0 = choose(more0, low[p], best0);
                         best1 = choose(more1, high[p], best1);
                     }
-                    store_half(out + at + c, best0);
-                    store_half(out + at + c + LANES, best1);
+                    store_map(out + at + c, best0);
+                    store_map(out + at + c + LANES, best1);
                     *(byte16 *)(index + at + c) = __builtin_convertvector(which0, byte16);
                     *(byte16 *)(index + at + c + LANES) = __builtin_convertvector(which1, byte16);
                 }
@@ -93,10 +108,10 @@ void first_forward(const float *x, const float *weight, uint16_t *out, uint8_t *
         }
 }
 
-/* grad: (B, H, W, C) bfloat16; weight_by_channel: (C, 64), a channel's 49 taps as 7 rows of 8 (the eighth zero), 8 more
+/* grad: (B, H, W, C); weight_by_channel: (C, 64), a channel's 49 taps as 7 rows of 8 (the eighth zero), 8 more
  * zeros; partial: (B, 49, C), every clip's gradient of the weights; grad_x: (B, rows, cols) or NULL, zeroed by the
  * caller. Only one cell of each window has a gradient, so this is an eighth of a convolution's work. */
-void first_backward(const float *x, const float *weight_by_channel, const uint16_t *grad, const uint8_t *index,
+void first_backward(const float *x, const float *weight_by_channel, const map *grad, const uint8_t *index,
                     float *partial, float *grad_x, long batch, long rows, long cols, long height, long width,
                     long channels)
 {
@@ -115,7 +130,7 @@ void first_backward(const float *x, const float *weight_by_channel, const uint16
                         for (int p = 0; p < CELLS; p++)
                             candidate[kr * K + kt][p] = corner[(kr + (p / PW) * STEP) * cols + kt + p % PW];
                 for (long c = 0; c < channels; c += LANES) {
-                    vec g = load_half(grad + at + c);
+                    vec g = load_map(grad + at + c);
                     ivec which = __builtin_convertvector(*(const byte16 *)(index + at + c), ivec);
 #pragma GCC unroll 7
                     for (int k = 0; k < TAPS; k++) {
@@ -128,9 +143,7 @@ void first_backward(const float *x, const float *weight_by_channel, const uint16
                 vec cells[CELLS][4];
                 memset(cells, 0, sizeof cells);
                 for (long c = 0; c < channels; c++) {
-                    uint32_t bits = (uint32_t)grad[at + c] << 16;
-                    float g;
-                    memcpy(&g, &bits, sizeof g);
+                    float g = widened(grad[at + c]);
                     vec *cell = cells[index[at + c]];
                     const float *w = weight_by_channel + c * 64;
                     for (int q = 0; q < 4; q++) cell[q] += g * load(w + q * LANES);
@@ -148,8 +161,8 @@ void first_backward(const float *x, const float *weight_by_channel, const uint16
 
 /* ---- (x + residual), max pooled over `pool` rows ----------------------------------------------------------------- */
 
-/* x, residual (or NULL): (B, H, W, C) bfloat16 -> out, index: (B, H / pool, W, C). Rows that fill no window are left out. */
-void pool_forward(const uint16_t *x, const uint16_t *residual, uint16_t *out, uint8_t *index,
+/* x, residual (or NULL): (B, H, W, C) -> out, index: (B, H / pool, W, C). Rows that fill no window are left out. */
+void pool_forward(const map *x, const map *residual, map *out, uint8_t *index,
                   long batch, long height, long width, long channels, long pool)
 {
     long pooled = height / pool, line = width * channels;
@@ -158,24 +171,24 @@ void pool_forward(const uint16_t *x, const uint16_t *residual, uint16_t *out, ui
         for (long i = 0; i < pooled; i++) {
             long from = (b * height + i * pool) * line, to = (b * pooled + i) * line;
             for (long k = 0; k < line; k += LANES) {
-                vec best = load_half(x + from + k);
-                if (residual) best += load_half(residual + from + k);
+                vec best = load_map(x + from + k);
+                if (residual) best += load_map(residual + from + k);
                 ivec which = {0};
                 for (long r = 1; r < pool; r++) {
-                    vec next = load_half(x + from + r * line + k);
-                    if (residual) next += load_half(residual + from + r * line + k);
+                    vec next = load_map(x + from + r * line + k);
+                    if (residual) next += load_map(residual + from + r * line + k);
                     ivec more = beats(next, best);
                     which = (which & ~more) | (more & (int32_t)r);
                     best = choose(more, next, best);
                 }
-                store_half(out + to + k, best);
+                store_map(out + to + k, best);
                 *(byte16 *)(index + to + k) = __builtin_convertvector(which, byte16);
             }
         }
 }
 
-/* grad: (B, H / pool, W, C) bfloat16 -> grad_x: (B, H, W, C) bfloat16, all of it written. */
-void pool_backward(const uint16_t *grad, const uint8_t *index, uint16_t *grad_x,
+/* grad: (B, H / pool, W, C) -> grad_x: (B, H, W, C), all of it written. */
+void pool_backward(const map *grad, const uint8_t *index, map *grad_x,
                    long batch, long height, long width, long channels, long pool)
 {
     long pooled = height / pool, line = width * channels;
@@ -184,15 +197,14 @@ void pool_backward(const uint16_t *grad, const uint8_t *index, uint16_t *grad_x,
         for (long i = 0; i < pooled + (height % pool != 0); i++) {
             long to = (b * height + i * pool) * line, from = (b * pooled + i) * line;
             if (i == pooled) {
-                memset(grad_x + to, 0, sizeof(uint16_t) * line * (height % pool));
+                memset(grad_x + to, 0, sizeof(map) * line * (height % pool));
                 continue;
             }
             for (long k = 0; k < line; k += LANES) {
-                uvec g = __builtin_convertvector(*(const half16 *)(grad + from + k), uvec);
+                vec g = load_map(grad + from + k);
                 ivec which = __builtin_convertvector(*(const byte16 *)(index + from + k), ivec);
                 for (long r = 0; r < pool; r++)
-                    *(half16 *)(grad_x + to + r * line + k) =
-                        __builtin_convertvector(g & (uvec)(which == (int32_t)r), half16);
+                    store_map(grad_x + to + r * line + k, choose(which == (int32_t)r, g, zero()));
             }
         }
 }
@@ -213,8 +225,8 @@ static inline uvec hash(uvec n)
 static const uvec COUNT = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 #define CHUNKS 64
 
-/* Sums and sums of squares of x: (N, C) bfloat16 by channel, in CHUNKS parts: partial (CHUNKS, 2, C). */
-void channel_sums(const uint16_t *x, float *partial, long count, long channels)
+/* Sums and sums of squares of x: (N, C) by channel, in CHUNKS parts: partial (CHUNKS, 2, C). */
+void channel_sums(const map *x, float *partial, long count, long channels)
 {
 #pragma omp parallel for schedule(static)
     for (long part = 0; part < CHUNKS; part++) {
@@ -224,7 +236,7 @@ void channel_sums(const uint16_t *x, float *partial, long count, long channels)
         for (long c = 0; c < channels; c += LANES) {
             vec total = zero(), squares = zero();
             for (long n = count * part / CHUNKS; n < last; n++) {
-                vec v = load_half(x + n * channels + c);
+                vec v = load_map(x + n * channels + c);
                 total += v;
                 squares += v * v;
             }
@@ -235,7 +247,7 @@ void channel_sums(const uint16_t *x, float *partial, long count, long channels)
 }
 
 /* out = dropout(relu(x * scale + shift)); dropped where hash(position, seed) < threshold, the others times keep_scale. */
-void norm_forward(const uint16_t *x, const float *scale, const float *shift, uint16_t *out,
+void norm_forward(const map *x, const float *scale, const float *shift, map *out,
                   long count, long channels, uint32_t seed, uint32_t threshold, float keep_scale)
 {
 #pragma omp parallel for schedule(static)
@@ -244,17 +256,17 @@ void norm_forward(const uint16_t *x, const float *scale, const float *shift, uin
         for (long n = count * part / CHUNKS; n < last; n++)
             for (long c = 0; c < channels; c += LANES) {
                 long at = n * channels + c;
-                vec v = load_half(x + at) * load(scale + c) + load(shift + c);
+                vec v = load_map(x + at) * load(scale + c) + load(shift + c);
                 ivec keep = passes(v);
                 if (threshold) keep &= (ivec)(hash((uint32_t)at + COUNT + seed) >= threshold);
-                store_half(out + at, (vec)((ivec)(v * keep_scale) & keep));
+                store_map(out + at, (vec)((ivec)(v * keep_scale) & keep));
             }
     }
 }
 
 /* From the gradient of norm_forward's output, by channel, the sums of dz and of dz * x: partial (CHUNKS, 2, C), where
  * dz is the gradient at the normalisation's output. An output above zero was neither cut off nor dropped. */
-void norm_backward_sums(const uint16_t *x, const uint16_t *out, const uint16_t *grad, float *partial,
+void norm_backward_sums(const map *x, const map *out, const map *grad, float *partial,
                         long count, long channels, float keep_scale)
 {
 #pragma omp parallel for schedule(static)
@@ -265,9 +277,9 @@ void norm_backward_sums(const uint16_t *x, const uint16_t *out, const uint16_t *
             vec total = zero(), products = zero();
             for (long n = count * part / CHUNKS; n < last; n++) {
                 long at = n * channels + c;
-                vec dz = (vec)((ivec)(load_half(grad + at) * keep_scale) & passes(load_half(out + at)));
+                vec dz = (vec)((ivec)(load_map(grad + at) * keep_scale) & passes(load_map(out + at)));
                 total += dz;
-                products += dz * load_half(x + at);
+                products += dz * load_map(x + at);
             }
             store(sums + c, total);
             store(sums + channels + c, products);
@@ -276,8 +288,8 @@ void norm_backward_sums(const uint16_t *x, const uint16_t *out, const uint16_t *
 }
 
 /* grad_x = dz * a + x * b + c, coefficients by channel. */
-void norm_backward(const uint16_t *x, const uint16_t *out, const uint16_t *grad, const float *a, const float *b,
-                   const float *c0, uint16_t *grad_x, long count, long channels, float keep_scale)
+void norm_backward(const map *x, const map *out, const map *grad, const float *a, const float *b,
+                   const float *c0, map *grad_x, long count, long channels, float keep_scale)
 {
 #pragma omp parallel for schedule(static)
     for (long part = 0; part < CHUNKS; part++) {
@@ -285,8 +297,8 @@ void norm_backward(const uint16_t *x, const uint16_t *out, const uint16_t *grad,
         for (long n = count * part / CHUNKS; n < last; n++)
             for (long c = 0; c < channels; c += LANES) {
                 long at = n * channels + c;
-                vec dz = (vec)((ivec)(load_half(grad + at) * keep_scale) & passes(load_half(out + at)));
-                store_half(grad_x + at, dz * load(a + c) + load_half(x + at) * load(b + c) + load(c0 + c));
+                vec dz = (vec)((ivec)(load_map(grad + at) * keep_scale) & passes(load_map(out + at)));
+                store_map(grad_x + at, dz * load(a + c) + load_map(x + at) * load(b + c) + load(c0 + c));
             }
     }
 }
@@ -294,100 +306,156 @@ void norm_backward(const uint16_t *x, const uint16_t *out, const uint16_t *grad,
 /* ---- GRU recurrence ------------------------------------------------------------------------------------------------ */
 
 /* e^x to 2 ulp for -87 < x < 88, clamped outside: reduction to 2^n * e^r, polynomial of degree 6 (after Cephes). */
-static inline float fast_exp(float x)
+static inline vec exponential(vec x)
 {
-    x = x > 88.0f ? 88.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    float n = rintf(x * 1.44269504f);
-    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
+    vec most = zero() + 88.0f, half = zero() + 0.5f;
+    x = choose(x > most, most, x);
+    x = choose(x < -87.0f, zero() - 87.0f, x);
+    vec y = x * 1.44269504f;
+    ivec n = __builtin_convertvector(y + choose(y < 0, -half, half), ivec);
+    vec whole = __builtin_convertvector(n, vec);
+    vec r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
+    vec p = zero() + 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    union { int32_t i; float f; } power = {((int32_t)n + 127) << 23};
-    return p * power.f;
+    return p * (vec)((n + 127) << 23);
 }
 
-static inline float sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
-static inline float tanh_of(float x) { return 2.0f * sigmoid(2.0f * x) - 1.0f; }
+static inline vec sigmoid(vec x) { return 1.0f / (1.0f + exponential(-x)); }
+static inline vec tanh_of(vec x) { return 2.0f * sigmoid(2.0f * x) - 1.0f; }
 
-enum { MOST = 512 };
+/* The first `count` values alone, where a line ends within a register. */
+static inline vec load_some(const float *p, long count)
+{
+    if (count >= LANES) return load(p);
+    vec v = zero();
+    memcpy(&v, p, sizeof(float) * count);
+    return v;
+}
 
-/* Gates in torch's order r, z, n. gates: (B, T, D, 3H), the input's part with its bias; weight: (D, H, 3H), transposed
- * hidden weights; bias: (D, 3H); out: (B, T, D, H). kept: (B, T, D, 4H): r, z, n and the hidden part of n, for the
- * backward pass. Direction 1 runs from the end. H <= 512. */
+static inline void store_some(float *p, vec v, long count)
+{
+    if (count >= LANES) store(p, v);
+    else memcpy(p, &v, sizeof(float) * count);
+}
+
+enum { MOST = 512, ROWS = 4, WIDE = 2 * LANES, LINE = 3 * MOST + LANES };
+
+/* sums (count, columns) += values (count, rows) * weight (rows, columns); lines of `sums` and `values` lie LINE
+ * apart, columns is a multiple of 32. Four clips at once load every weight once and keep their sums in registers. */
+static void add_products(float *sums, const float *values, const float *weight, long count, long rows, long columns)
+{
+    for (long k = 0; count == ROWS && k < columns; k += WIDE) {
+        vec low[ROWS], high[ROWS];
+        for (int i = 0; i < ROWS; i++) {
+            low[i] = load(sums + i * LINE + k);
+            high[i] = load(sums + i * LINE + k + LANES);
+        }
+        for (long j = 0; j < rows; j++) {
+            vec w0 = load(weight + j * columns + k), w1 = load(weight + j * columns + k + LANES);
+#pragma GCC unroll 4
+            for (int i = 0; i < ROWS; i++) {
+                low[i] += values[i * LINE + j] * w0;
+                high[i] += values[i * LINE + j] * w1;
+            }
+        }
+        for (int i = 0; i < ROWS; i++) {
+            store(sums + i * LINE + k, low[i]);
+            store(sums + i * LINE + k + LANES, high[i]);
+        }
+    }
+    for (long i = 0; count < ROWS && i < count; i++)
+        for (long j = 0; j < rows; j++) {
+            float value = values[i * LINE + j];
+            for (long k = 0; k < columns; k++) sums[i * LINE + k] += value * weight[j * columns + k];
+        }
+}
+
+/* Gates in torch's order r, z, n. gates: (B, T, D, 3H), the input's part with its bias; weight: (D, H, P), transposed
+ * hidden weights, zeros up to P, the next multiple of 32; bias: (D, 3H); out: (B, T, D, H). kept: (B, T, D, 4H): r, z, n
+ * and the hidden part of n, for the backward pass. Direction 1 runs from the end. H <= 512. */
 void gru_forward(const float *gates, const float *weight, const float *bias, float *out, float *kept,
-                 long batch, long steps, long directions, long hidden)
+                 long batch, long steps, long directions, long hidden, long columns)
 {
 #pragma omp parallel for collapse(2) schedule(static)
-    for (long b = 0; b < batch; b++)
+    for (long first = 0; first < batch; first += ROWS)
         for (long d = 0; d < directions; d++) {
-            const float *w = weight + d * hidden * 3 * hidden, *bias_d = bias + d * 3 * hidden;
-            float state[MOST], sum[3 * MOST];
+            long count = batch - first < ROWS ? batch - first : ROWS;
+            float state[ROWS][LINE], sum[ROWS][LINE];
             memset(state, 0, sizeof state);
+            memset(sum, 0, sizeof sum);
             for (long s = 0; s < steps; s++) {
                 long t = d ? steps - 1 - s : s;
-                long at = (b * steps + t) * directions + d;
-                const float *in = gates + at * 3 * hidden;
-                float *keep = kept + at * 4 * hidden, *h = out + at * hidden;
-                memcpy(sum, bias_d, sizeof(float) * 3 * hidden);
-                for (long j = 0; j < hidden; j++) {
-                    const float *row = w + j * 3 * hidden;
-                    float value = state[j];
-                    for (long k = 0; k < 3 * hidden; k++) sum[k] += value * row[k];
+                for (long i = 0; i < count; i++)
+                    memcpy(sum[i], bias + d * 3 * hidden, sizeof(float) * 3 * hidden);
+                add_products(sum[0], state[0], weight + d * hidden * columns, count, hidden, columns);
+                for (long i = 0; i < count; i++) {
+                    long at = ((first + i) * steps + t) * directions + d;
+                    const float *in = gates + at * 3 * hidden, *by_state = sum[i];
+                    float *keep = kept + at * 4 * hidden, *h = state[i];
+                    for (long k = 0; k < hidden; k += LANES) {
+                        long left = hidden - k;
+                        vec m = load(by_state + 2 * hidden + k), last = load(h + k);
+                        vec r = sigmoid(load_some(in + k, left) + load(by_state + k));
+                        vec z = sigmoid(load_some(in + hidden + k, left) + load(by_state + hidden + k));
+                        vec n = tanh_of(load_some(in + 2 * hidden + k, left) + r * m);
+                        store_some(keep + k, r, left);
+                        store_some(keep + hidden + k, z, left);
+                        store_some(keep + 2 * hidden + k, n, left);
+                        store_some(keep + 3 * hidden + k, m, left);
+                        store_some(h + k, n + z * (last - n), left);
+                    }
+                    memcpy(out + at * hidden, h, sizeof(float) * hidden);
                 }
-                for (long k = 0; k < hidden; k++) {
-                    float r = sigmoid(in[k] + sum[k]), z = sigmoid(in[hidden + k] + sum[hidden + k]);
-                    float n = tanh_of(in[2 * hidden + k] + r * sum[2 * hidden + k]);
-                    keep[k] = r;
-                    keep[hidden + k] = z;
-                    keep[2 * hidden + k] = n;
-                    keep[3 * hidden + k] = sum[2 * hidden + k];
-                    state[k] = n + z * (state[k] - n);
-                }
-                memcpy(h, state, sizeof(float) * hidden);
             }
         }
 }
 
-/* grad: (B, T, D, H), of the output. weight: (D, 3H, H), torch's own layout. grad_gates, grad_hidden: (B, T, D, 3H), of
- * the input's part and of the hidden part of the gates. previous: (B, T, D, H), the state each step began with. */
+/* grad: (B, T, D, H), of the output. weight: (D, 3H, P), torch's own layout, zeros up to P, the next multiple of 32.
+ * grad_gates, grad_hidden: (B, T, D, 3H), of the input's part and of the hidden part of the gates. previous:
+ * (B, T, D, H), the state each step began with. */
 void gru_backward(const float *grad, const float *out, const float *kept, const float *weight, float *grad_gates,
-                  float *grad_hidden, float *previous, long batch, long steps, long directions, long hidden)
+                  float *grad_hidden, float *previous, long batch, long steps, long directions, long hidden,
+                  long columns)
 {
 #pragma omp parallel for collapse(2) schedule(static)
-    for (long b = 0; b < batch; b++)
+    for (long first = 0; first < batch; first += ROWS)
         for (long d = 0; d < directions; d++) {
-            const float *w = weight + d * 3 * hidden * hidden;
-            float state_grad[MOST], none[MOST];
+            long count = batch - first < ROWS ? batch - first : ROWS;
+            float state_grad[ROWS][LINE], hidden_grad[ROWS][LINE], none[MOST];
             memset(state_grad, 0, sizeof state_grad);
             memset(none, 0, sizeof none);
             for (long s = steps - 1; s >= 0; s--) {
                 long t = d ? steps - 1 - s : s;
-                long at = (b * steps + t) * directions + d;
-                const float *before = s ? out + (at + (d ? directions : -directions)) * hidden : none;
-                const float *keep = kept + at * 4 * hidden;
-                float *gi = grad_gates + at * 3 * hidden, *gh = grad_hidden + at * 3 * hidden;
-                memcpy(previous + at * hidden, before, sizeof(float) * hidden);
-                for (long k = 0; k < hidden; k++) {
-                    float r = keep[k], z = keep[hidden + k], n = keep[2 * hidden + k], m = keep[3 * hidden + k];
-                    float g = state_grad[k] + grad[at * hidden + k];
-                    float dn = g * (1 - z) * (1 - n * n), dz = g * (before[k] - n) * z * (1 - z);
-                    float dr = dn * m * r * (1 - r);
-                    gi[k] = gh[k] = dr;
-                    gi[hidden + k] = gh[hidden + k] = dz;
-                    gi[2 * hidden + k] = dn;
-                    gh[2 * hidden + k] = dn * r;
-                    state_grad[k] = g * z;
+                for (long i = 0; i < count; i++) {
+                    long at = ((first + i) * steps + t) * directions + d;
+                    const float *before = s ? out + (at + (d ? directions : -directions)) * hidden : none;
+                    const float *keep = kept + at * 4 * hidden;
+                    float *gi = grad_gates + at * 3 * hidden, *gh = hidden_grad[i], *gs = state_grad[i];
+                    memcpy(previous + at * hidden, before, sizeof(float) * hidden);
+                    for (long k = 0; k < hidden; k += LANES) {
+                        long left = hidden - k;
+                        vec r = load_some(keep + k, left), z = load_some(keep + hidden + k, left);
+                        vec n = load_some(keep + 2 * hidden + k, left), m = load_some(keep + 3 * hidden + k, left);
+                        vec g = load_some(gs + k, left) + load_some(grad + at * hidden + k, left);
+                        vec dz = g * (load_some(before + k, left) - n) * z * (1 - z);
+                        vec dn = g * (1 - z) * (1 - n * n), dr = dn * m * r * (1 - r);
+                        store_some(gi + k, dr, left);
+                        store_some(gi + hidden + k, dz, left);
+                        store_some(gi + 2 * hidden + k, dn, left);
+                        store_some(gh + k, dr, left);
+                        store_some(gh + hidden + k, dz, left);
+                        store_some(gh + 2 * hidden + k, dn * r, left);
+                        store_some(gs + k, g * z, left);
+                    }
+                    memcpy(grad_hidden + at * 3 * hidden, gh, sizeof(float) * 3 * hidden);
                 }
-                for (long q = 0; q < 3 * hidden; q++) {
-                    const float *row = w + q * hidden;
-                    float value = gh[q];
-                    for (long k = 0; k < hidden; k++) state_grad[k] += value * row[k];
-                }
+                add_products(state_grad[0], hidden_grad[0], weight + d * 3 * hidden * columns, count, 3 * hidden,
+                             columns);
             }
         }
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch.autograd import Function
+from torch.nn import functional
 
 from pysed import compiled, parallel
 
@@ -19,21 +20,24 @@ _CHUNKS = 64  # as in native.c
 _FIRST_LANES = 32
 _TAPS = 49
 _MOST_HIDDEN = 512
+_GRU_COLUMNS = 32
+#: Type of the maps -> the macro that has native.c compiled for it.
+_DEFINES = {torch.bfloat16: None, torch.float32: "FLOAT32_MAPS"}
 
 
 def usable(x: torch.Tensor) -> bool:
     """Whether compiled code may take this tensor."""
-    return x.device.type == "cpu" and library() is not None
+    return x.device.type == "cpu" and x.dtype in _DEFINES and library(x.dtype) is not None
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled library, or None where it cannot be had."""
-    return compiled.library(Path(__file__).with_name("native.c"), threads=True)
+def library(maps: torch.dtype = torch.float32) -> ctypes.CDLL | None:
+    """The compiled library for maps of a type, or None where it cannot be had."""
+    return compiled.library(Path(__file__).with_name("native.c"), threads=True, define=_DEFINES[maps])
 
 
-def _call(function: str, *arguments: Any) -> None:
-    """Call with tensors as pointers (all contiguous), None as NULL, whole numbers as long, floats as float."""
+def _call(maps: torch.dtype, function: str, *arguments: Any) -> None:
+    """Call what is compiled for such maps: tensors as pointers (all contiguous), None as NULL, int as long, float."""
 
     def converted(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
@@ -43,27 +47,27 @@ def _call(function: str, *arguments: Any) -> None:
             return ctypes.c_float(value)
         return None if value is None else value if not isinstance(value, int) else ctypes.c_long(value)
 
-    getattr(library(), function)(*map(converted, arguments))
+    getattr(library(maps), function)(*map(converted, arguments))
 
 
 def _channels_last(x: torch.Tensor) -> torch.Tensor:
-    """(B, C, H, W) -> (B, H, W, C) bfloat16, contiguous (no copy if it lies so already)."""
-    return x.permute(0, 2, 3, 1).to(torch.bfloat16).contiguous()
+    """(B, C, H, W) -> (B, H, W, C), contiguous (no copy if it lies so already)."""
+    return x.permute(0, 2, 3, 1).contiguous()
 
 
 class FirstConvolution(Function):
     """Convolution 7x7 of one channel, stride (2, 1), and max pooling (4, 2)."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """x: (B, F + 6, T + 6) float32, padded; weight: (C, 1, 7, 7) -> (B, C, (F + 1) // 2 // 4, T // 2) bfloat16."""
+    def forward(ctx, x: torch.Tensor, weight: torch.Tensor, maps: torch.dtype) -> torch.Tensor:
+        """x: (B, F + 6, T + 6) float32, padded; weight: (C, 1, 7, 7) -> (B, C, (F + 1) // 2 // 4, T // 2), ``maps``."""
         x = x.contiguous()
         batch, rows, columns = x.shape
         height, width, channels = ((rows - 7) // 2 + 1) // 4, (columns - 6) // 2, len(weight)
-        out = torch.empty(batch, height, width, channels, dtype=torch.bfloat16)
+        out = torch.empty(batch, height, width, channels, dtype=maps)
         index = torch.empty(out.shape, dtype=torch.uint8)
         taps = weight.detach().reshape(channels, _TAPS).t().contiguous()
-        _call("first_forward", x, taps, out, index, batch, rows, columns, height, width, channels)
+        _call(maps, "first_forward", x, taps, out, index, batch, rows, columns, height, width, channels)
         ctx.save_for_backward(x, weight, index)
         return out.permute(0, 3, 1, 2)
 
@@ -76,10 +80,10 @@ class FirstConvolution(Function):
         partial = torch.empty(batch, _TAPS, channels)
         grad_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         _call(
-            "first_backward", x, by_channel, _channels_last(grad), index, partial, grad_x,
+            grad.dtype, "first_backward", x, by_channel, _channels_last(grad), index, partial, grad_x,
             batch, x.shape[1], x.shape[2], height, width, channels,
         )  # fmt: skip
-        return grad_x, partial.sum(dim=0).t().reshape(weight.shape)
+        return grad_x, partial.sum(dim=0).t().reshape(weight.shape), None
 
 
 class PoolSum(Function):
@@ -87,12 +91,12 @@ class PoolSum(Function):
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, residual: torch.Tensor, pool: int) -> torch.Tensor:
-        """x, residual: (B, C, H, W) -> (B, C, H // pool, W) bfloat16."""
+        """x, residual: (B, C, H, W) -> (B, C, H // pool, W)."""
         x, residual = _channels_last(x), _channels_last(residual)
         batch, height, width, channels = x.shape
-        out = torch.empty(batch, height // pool, width, channels, dtype=torch.bfloat16)
+        out = torch.empty(batch, height // pool, width, channels, dtype=x.dtype)
         index = torch.empty(out.shape, dtype=torch.uint8)
-        _call("pool_forward", x, residual, out, index, batch, height, width, channels, pool)
+        _call(x.dtype, "pool_forward", x, residual, out, index, batch, height, width, channels, pool)
         ctx.save_for_backward(index)
         ctx.shape, ctx.pool = x.shape, pool
         return out.permute(0, 3, 1, 2)
@@ -100,8 +104,8 @@ class PoolSum(Function):
     @staticmethod
     def backward(ctx, grad: torch.Tensor):
         (index,) = ctx.saved_tensors
-        grad_x = torch.empty(ctx.shape, dtype=torch.bfloat16)
-        _call("pool_backward", _channels_last(grad), index, grad_x, *ctx.shape, ctx.pool)
+        grad_x = torch.empty(ctx.shape, dtype=grad.dtype)
+        _call(grad.dtype, "pool_backward", _channels_last(grad), index, grad_x, *ctx.shape, ctx.pool)
         grad_x = grad_x.permute(0, 3, 1, 2)
         return grad_x, grad_x, None
 
@@ -113,12 +117,12 @@ class NormReluDropout(Function):
     def forward(
         ctx, x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, rate: float
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """x: (B, C, H, W) -> the same in bfloat16, mean (C,), variance (C,) (biased)."""
+        """x: (B, C, H, W) -> the same, mean (C,), variance (C,) (biased)."""
         x = _channels_last(x)
         channels = x.shape[-1]
         count = x.numel() // channels
         partial = torch.empty(_CHUNKS, 2, channels)
-        _call("channel_sums", x, partial, count, channels)
+        _call(x.dtype, "channel_sums", x, partial, count, channels)
         mean, square = parallel.sum_in_place(partial.double().sum(dim=0)) / (count * parallel.size())
         variance = (square - mean * mean).clamp_(min=0)
         inverse = (variance + eps).rsqrt()
@@ -141,7 +145,7 @@ class NormReluDropout(Function):
         count = x.numel() // channels
         grad, keep_scale = _channels_last(grad), 1 / (1 - ctx.rate)
         partial = torch.empty(_CHUNKS, 2, channels)
-        _call("norm_backward_sums", x, out, grad, partial, count, channels, keep_scale)
+        _call(x.dtype, "norm_backward_sums", x, out, grad, partial, count, channels, keep_scale)
         sums = partial.double().sum(dim=0)
         own_total, own_products = sums.clone()
         total, products = parallel.sum_in_place(sums)
@@ -150,14 +154,15 @@ class NormReluDropout(Function):
         c = -scale * total / of_all - mean * b
         grad_x = torch.empty_like(x)
         _call(
-            "norm_backward", x, out, grad, scale.float(), b.float(), c.float(), grad_x, count, channels, keep_scale
+            x.dtype, "norm_backward", x, out, grad, scale.float(), b.float(), c.float(), grad_x, count, channels,
+            keep_scale,
         )  # fmt: skip
         grad_gamma = inverse * (own_products - mean * own_total)
         return grad_x.permute(0, 3, 1, 2), grad_gamma.float(), own_total.float(), None, None
 
 
 def norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """relu(x * scale + shift) by channel, without gradient. x: (B, C, H, W) -> the same in bfloat16."""
+    """relu(x * scale + shift) by channel, without gradient. x: (B, C, H, W) -> the same."""
     x = _channels_last(x)
     out = torch.empty_like(x)
     _norm(x, scale.float().contiguous(), shift.float().contiguous(), out, 0, 0.0)
@@ -167,7 +172,14 @@ def norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torc
 def _norm(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor, seed: int, rate: float) -> None:
     channels = x.shape[-1]
     threshold = min(int(rate * 2**32), 2**32 - 1)
-    _call("norm_forward", x, scale, shift, out, x.numel() // channels, channels, seed, threshold, 1 / (1 - rate))
+    _call(
+        x.dtype, "norm_forward", x, scale, shift, out, x.numel() // channels, channels, seed, threshold, 1 / (1 - rate)
+    )
+
+
+def _padded(weight: torch.Tensor) -> torch.Tensor:
+    """Zeros up to a multiple of 32 columns. weight: (D, rows, columns) -> (D, rows, P), contiguous."""
+    return functional.pad(weight, (0, -weight.shape[2] % _GRU_COLUMNS)).contiguous()
 
 
 class GruRecurrence(Function):
@@ -180,8 +192,11 @@ class GruRecurrence(Function):
         batch, steps, directions, triple = gates.shape
         hidden = triple // 3
         out, kept = torch.empty(*gates.shape[:3], hidden), torch.empty(*gates.shape[:3], 4 * hidden)
-        transposed = weight.detach().transpose(1, 2).contiguous()  # (D, 3H, H) -> (D, H, 3H)
-        _call("gru_forward", gates, transposed, bias.detach(), out, kept, batch, steps, directions, hidden)
+        transposed = _padded(weight.detach().transpose(1, 2))  # (D, 3H, H) -> (D, H, P)
+        _call(
+            torch.float32, "gru_forward", gates, transposed, bias.detach(), out, kept, batch, steps, directions, hidden,
+            transposed.shape[2],
+        )  # fmt: skip
         ctx.save_for_backward(weight, out, kept)
         return out
 
@@ -191,9 +206,10 @@ class GruRecurrence(Function):
         batch, steps, directions, hidden = out.shape
         grad_gates, previous = torch.empty(batch, steps, directions, 3 * hidden), torch.empty_like(out)
         grad_hidden = torch.empty_like(grad_gates)
+        padded = _padded(weight.detach())  # (D, 3H, H) -> (D, 3H, P)
         _call(
-            "gru_backward", grad.contiguous(), out, kept, weight.detach().contiguous(), grad_gates, grad_hidden,
-            previous, batch, steps, directions, hidden,
+            torch.float32, "gru_backward", grad.contiguous(), out, kept, padded, grad_gates, grad_hidden, previous,
+            batch, steps, directions, hidden, padded.shape[2],
         )  # fmt: skip
         by_direction = grad_hidden.reshape(batch * steps, directions, -1)
         grad_weight = torch.bmm(  # (D, 3H, B·T) x (D, B·T, H) -> (D, 3H, H)

@@ -16,7 +16,7 @@ TARGETS = {"native": None, "baseline": {"x86_64": "-march=x86-64"}.get(platform.
 
 @pytest.fixture(scope="session", params=list(TARGETS))
 def compiled_library(request, tmp_path_factory):
-    """native.c compiled for a target, kept out of the user's cache."""
+    """As native.library(), native.c compiled for a target, kept out of the user's cache."""
     if shutil.which("gcc") is None or platform.system() != "Linux":
         pytest.skip("no gcc: only the plain path exists here")
     target = TARGETS[request.param]
@@ -27,22 +27,22 @@ def compiled_library(request, tmp_path_factory):
             flags = tuple(target if flag == "-march=native" else flag for flag in compiled_sources._FLAGS)
             assert flags != compiled_sources._FLAGS
             patch.setattr(compiled_sources, "_FLAGS", flags)
-        library = native.library.__wrapped__()
-    assert library is not None, "gcc is here, but native.c did not compile or load"
-    return library
+        libraries = {maps: native.library.__wrapped__(maps) for maps in (torch.bfloat16, torch.float32)}
+    assert all(libraries.values()), "gcc is here, but native.c did not compile or load"
+    return libraries.get
 
 
 @pytest.fixture
 def compiled(compiled_library, monkeypatch):
     """The test runs on the compiled code."""
-    monkeypatch.setattr(native, "library", lambda: compiled_library)
+    monkeypatch.setattr(native, "library", compiled_library)
     return compiled_library
 
 
 @pytest.fixture
 def plain(monkeypatch):
     """The test runs on plain torch, as without a compiler."""
-    monkeypatch.setattr(native, "library", lambda: None)
+    monkeypatch.setattr(native, "library", lambda maps: None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Compiled layers against float64 torch, with tolerances that follow from the arithmetic.
 
-Maps are stored in bfloat16, 8 significant bits: rounding changes a value by at most 2^-8 of itself. Sums are taken in
-float32, where n terms of total magnitude S are off by at most about n · 2^-24 · S.
+Maps are stored in float32, or in bfloat16, 8 significant bits: rounding changes a value by at most 2^-8 of itself. Sums
+are taken in float32, where n terms of total magnitude S are off by at most about n · 2^-24 · S.
 """
 
 import copy
@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from pysed.models import layers, native
 
-ROUNDING = 2.0**-8
 FLOAT = 2.0**-24
+#: Type of the maps -> the most by which storing a value changes it, as a share of it.
+ROUNDING = {torch.bfloat16: 2.0**-8, torch.float32: FLOAT}
 
 pytestmark = pytest.mark.usefixtures("compiled")
+of_both_types = pytest.mark.parametrize("maps", ROUNDING, ids=["bfloat16", "float32"])
 
 
 def halves(*shape: int) -> torch.Tensor:
@@ -31,7 +33,8 @@ def assert_within(actual: torch.Tensor, expected: torch.Tensor, bound: torch.Ten
 
 
 @pytest.mark.parametrize("channels,num_values,num_frames", [(64, 200, 12), (32, 37, 10), (32, 31, 2), (96, 46, 7)])
-def test_first_convolution(channels, num_values, num_frames):
+@of_both_types
+def test_first_convolution(channels, num_values, num_frames, maps):
     layer = layers.FirstConvolution(channels)
     x = torch.randn(2, num_values, num_frames)
     weight = layer.weight.detach().double().requires_grad_()
@@ -40,17 +43,17 @@ def test_first_convolution(channels, num_values, num_frames):
         functional.conv2d(x_reference.unsqueeze(1), weight, stride=(2, 1), padding=3), (4, 2)
     )
     x.requires_grad_()
-    out = layer(x, compiled=True)
-    assert out.dtype == torch.bfloat16 and out.shape == (2, channels, -(-num_values // 2) // 4, num_frames // 2)
+    out = layer(x, compiled=True, maps=maps)
+    assert out.dtype == maps and out.shape == (2, channels, -(-num_values // 2) // 4, num_frames // 2)
     # Magnitude of the 49 terms of a cell, the greatest of each window
     magnitude = functional.max_pool2d(
         functional.conv2d(x_reference.abs().unsqueeze(1), weight.abs(), stride=(2, 1), padding=3), (4, 2)
     )
-    assert_within(out, expected, ROUNDING * expected.abs() + 49 * FLOAT * magnitude)
+    assert_within(out, expected, ROUNDING[maps] * expected.abs() + 49 * FLOAT * magnitude)
 
     grad = halves(*out.shape)
     expected.backward(grad)
-    out.backward(grad.bfloat16())
+    out.backward(grad.to(maps))
     # A weight's gradient adds up one term for each of the B·H·W windows; an input's one for each channel and tap.
     terms = out.numel() // channels
     size = x.abs().max().double() * grad.abs().sum(dim=(0, 2, 3)).view(-1, 1, 1, 1)
@@ -60,16 +63,17 @@ def test_first_convolution(channels, num_values, num_frames):
 
 
 @pytest.mark.parametrize("height,pool", [(25, 4), (6, 6), (9, 9), (4, 1)])
-def test_pool_sum(height, pool):
+@of_both_types
+def test_pool_sum(height, pool, maps):
     x, residual = halves(2, 32, height, 5), halves(2, 32, height, 5)
-    inputs = [values.bfloat16().requires_grad_() for values in (x, residual)]
+    inputs = [values.to(maps).requires_grad_() for values in (x, residual)]
     out = layers.pool_sum(*inputs, pool, compiled=True)
     total = (x.float() + residual.float()).double().requires_grad_()  # as compiled: exact ties are then the same ties
     expected = functional.max_pool2d(total, (pool, 1))
-    assert_within(out, expected, ROUNDING * expected.abs())
+    assert_within(out, expected, ROUNDING[maps] * expected.abs())
     grad = halves(*out.shape)
     expected.backward(grad)
-    out.backward(grad.bfloat16())
+    out.backward(grad.to(maps))
     for values in inputs:
         assert torch.equal(values.grad.double(), total.grad)  # moved, not computed: exact
 
@@ -82,20 +86,21 @@ def reference_norm(x, layer, keep):
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25])
-def test_norm_relu_dropout_in_training(rate):
+@of_both_types
+def test_norm_relu_dropout_in_training(rate, maps):
     layer = layers.NormReluDropout(32, rate).train()
     torch.nn.init.normal_(layer.weight)
     torch.nn.init.normal_(layer.bias)
     x = halves(3, 32, 5, 40) * 4 + 2
     x = x.bfloat16().double()
-    own = x.bfloat16().requires_grad_()
+    own = x.to(maps).requires_grad_()
     out = layer(own, compiled=True)
     undropped, *_ = reference_norm(x, layer, 1.0)
     # Nothing but dropout makes a clearly positive output zero; what is kept tells the mask.
     keep = ((out != 0) | (undropped <= 0)).double() / (1 - rate)
     expected, *references = reference_norm(x, layer, keep)
     size = layer.weight.abs().max().double() * x.abs().max() / x.std() / (1 - rate)
-    assert_within(out, expected.detach(), ROUNDING * expected.detach().abs() + 16 * FLOAT * size)
+    assert_within(out, expected.detach(), ROUNDING[maps] * expected.detach().abs() + 16 * FLOAT * size)
     if rate:
         kept = (out != 0)[undropped > 0].double().mean().item()
         spread = (rate * (1 - rate) / (undropped > 0).sum().item()) ** 0.5
@@ -105,11 +110,11 @@ def test_norm_relu_dropout_in_training(rate):
 
     grad = halves(*out.shape)
     expected.backward(grad)
-    out.backward(grad.bfloat16())
-    # The gradient comes back in bfloat16; its three parts are added in float32 before. The parameters' gradients are
-    # sums over 600 positions.
+    out.backward(grad.to(maps))
+    # The gradient comes back in the maps' type; its three parts are added in float32 before. The parameters' gradients
+    # are sums over 600 positions.
     parts = grad.abs().max() * size * (layer.weight.abs().max() + 1)
-    assert_within(own.grad, references[0].grad, ROUNDING * references[0].grad.abs() + 64 * FLOAT * parts)
+    assert_within(own.grad, references[0].grad, ROUNDING[maps] * references[0].grad.abs() + 64 * FLOAT * parts)
     for mine, reference in ((layer.weight, references[1]), (layer.bias, references[2])):
         torch.testing.assert_close(mine.grad.double(), reference.grad, rtol=1e-4, atol=600 * 64 * FLOAT)
 
@@ -148,13 +153,14 @@ def test_dropout_is_drawn_anew_by_seed():
     assert by_channel.min() > 0.2 and by_channel.max() < 0.8
 
 
-def test_running_statistics_and_evaluation():
+@of_both_types
+def test_running_statistics_and_evaluation(maps):
     layer = layers.NormReluDropout(32, 0.25)
     torch.nn.init.normal_(layer.weight)
     reference = torch.nn.BatchNorm2d(32).double()
     reference.load_state_dict({name: value.double() for name, value in layer.state_dict().items()})
     for _ in range(3):
-        x = (halves(2, 32, 3, 9) * 3 - 1).bfloat16()
+        x = (halves(2, 32, 3, 9) * 3 - 1).to(maps)
         layer.train()(x, compiled=True)
         reference.train()(x.double())
     torch.testing.assert_close(layer.running_mean.double(), reference.running_mean, rtol=1e-5, atol=1e-6)
@@ -163,18 +169,20 @@ def test_running_statistics_and_evaluation():
     with torch.no_grad():
         out = layer.eval()(x, compiled=True)
         expected = functional.relu(reference.eval()(x.double()))
-    assert_within(out, expected, ROUNDING * expected.abs() + 1e-6)
+    assert_within(out, expected, ROUNDING[maps] * expected.abs() + 1e-6)
 
 
 @pytest.mark.parametrize(
-    "hidden,num_layers,both,steps", [(32, 2, True, 30), (5, 1, True, 7), (1, 1, False, 4), (17, 2, False, 1)]
+    "hidden,num_layers,both,steps,batch",
+    [(32, 2, True, 30, 3), (5, 1, True, 7, 3), (1, 1, False, 4, 9), (17, 2, False, 1, 4), (96, 1, True, 12, 11)],
 )
-def test_gru(hidden, num_layers, both, steps):
+def test_gru(hidden, num_layers, both, steps, batch):
+    """Batches of whole blocks of four, of a rest alone and of both."""
     options = {"num_layers": num_layers, "batch_first": True, "bidirectional": both}
     gru = layers.Gru(11, hidden, **options)
     reference = torch.nn.GRU(11, hidden, **options).double()
     reference.load_state_dict({name: value.double() for name, value in gru.state_dict().items()})
-    x = torch.randn(3, steps, 11)
+    x = torch.randn(batch, steps, 11)
     x_reference = x.double().requires_grad_()
     x.requires_grad_()
     assert native.usable(x) and native.gru_fits(gru)

@@ -110,7 +110,7 @@ def test_bfloat16_and_compiled_layers_agree_with_float32(name, monkeypatch):
     results = []
     for bfloat16, library in ((False, False), (True, False), (True, True)):
         if not library:
-            monkeypatch.setattr(native, "library", lambda: None)
+            monkeypatch.setattr(native, "library", lambda maps: None)
         else:
             monkeypatch.undo()
         one = copy.deepcopy(model)
