@@ -23,7 +23,7 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --stage N, --stop-stage N   first and last stage, inclusive (0, 8)
   --event NAME|all            event class (all)
   --system NAME[,NAME...]|all systems of conf/systems/ (cbrnn,gradual)
-                              (or ablation: the variants of gradual in conf/ablation/)
+                              (or ablation: the variants in conf/ablation/)
   --corpus NAME|DIR           demo, tut2017, or a folder in the TUT layout, holding source_data/ (demo)
   --asr NAME|DIR              demo, librispeech, or a folder with a Kaldi chain or Vosk model (demo)
   --layer NODE                nnet3 node of the ASR features (prefinal-l)

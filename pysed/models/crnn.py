@@ -1,8 +1,8 @@
-"""The convolutional recurrent network of Cakir & Virtanen (2017), and with the attentions of Shen et al. (2019).
+"""The convolutional recurrent network of Cakir & Virtanen (2017), with the attentions of Shen et al. (2019).
 
 Without attention it is the former's: three convolutions that pool over frequency only, a GRU, a logit a frame. With
-``temporal_attention``, and with ``spectral_attention`` too, it is the latter's two. What the sources leave open:
-conf/systems/crnn*.yaml.
+``temporal_attention``, and with ``spectral_attention`` too, it is the latter's two. With recogniser features beside the
+GRU's output it is a gradual network with another body. What the sources leave open: conf/systems/crnn*.yaml.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from torch.nn import functional
 from pysed.errors import DataError
 from pysed.models import native
 from pysed.models.attention import SpectralAttention, TemporalAttention
-from pysed.models.layers import Gru, NormReluDropout, dropout, refuse_recogniser, stack_context, to_score_frames
+from pysed.models.layers import Dropout, Gru, NormReluDropout, dropout, stack_context
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
@@ -24,15 +24,19 @@ _POOLS = (5, 4, 2)  # of frequency, after each convolution; time keeps its frame
 
 
 def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Crnn":
-    """The network of a configuration. Raises DataError for recogniser features, and for bins too few to pool."""
-    refuse_recogniser(config, asr_dim)
-    return Crnn(config, num_features, frames_per_label)
+    """The network of a configuration; ``asr_dim`` > 0 gives its classifier the recogniser's features too.
+
+    Raises DataError where these should enter the GRU, and for bins too few to pool.
+    """
+    if asr_dim and config.asr_entry != "classifier":
+        raise DataError(f"{config.system}: asr_entry {config.asr_entry!r}; model {config.model} expects classifier")
+    return Crnn(config, num_features, frames_per_label, asr_dim)
 
 
 class Crnn(nn.Module):
     """[Spectral attention,] three convolutions, [temporal attention,] GRU, dense layer; 100 ms at the very end."""
 
-    def __init__(self, config: "SystemConfig", num_features: int, frames_per_label: int):
+    def __init__(self, config: "SystemConfig", num_features: int, frames_per_label: int, asr_dim: int = 0):
         super().__init__()
         self.bfloat16_maps = False  # whether the convolutions run in bfloat16; set by whoever runs the network
         self.context = config.context_frames
@@ -66,15 +70,20 @@ class Crnn(nn.Module):
             bidirectional=config.bidirectional,
             dropout=config.dropout if config.gru_layers > 1 else 0.0,
         )
-        self.classifier = nn.Linear(config.gru_hidden * (2 if config.bidirectional else 1), 1)
+        self.asr_dropout = Dropout(config.asr_dropout)
+        self.classifier = nn.Linear(config.gru_hidden * (2 if config.bidirectional else 1) + asr_dim, 1)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: None -> logits (B, T100)."""
+        """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: (B, T100, A) or None -> (B, T100)."""
         x = self.frame_vectors(features)
         if self.temporal is not None:
             x = self.temporal(x)
         x = dropout(self.gru(x), self.dropout, self.training)  # (B, T, H · directions)
-        return to_score_frames(self.classifier(x).squeeze(-1), self.frames_per_label)
+        # A score's hidden values are the mean of its frames', and with them its logit is.
+        x = x.unflatten(1, (-1, self.frames_per_label)).mean(dim=2)  # (B, T100, H · directions)
+        if asr is not None:
+            x = torch.cat((x, self.asr_dropout(asr)), dim=-1)
+        return self.classifier(x).squeeze(-1)
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
         """The convolutional part. features: (B, T, F) -> (B, T, C · rows), the rows that the pools leave."""

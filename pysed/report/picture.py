@@ -7,11 +7,11 @@ from pysed.kaldi.mel import mel_scale
 from pysed.kaldi.phones import without_position
 from pysed.phones.names import is_speech
 
-# Okabe and Ito's palette, told apart by colour-blind readers, and two more for the last of ten systems; a system keeps
-# its colour throughout.
+# Okabe and Ito's palette, told apart by colour-blind readers, and three more for the last of eleven systems; a
+# system keeps its colour throughout.
 COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933"),
-    *("#8C6BB1", "#A0522D"),
+    *("#8C6BB1", "#A0522D", "#4D4D8F"),
 )
 _TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
 _GREYS = 32  # a third fewer bytes than with 256, and none misses them

@@ -20,7 +20,8 @@ RATES = ("error_rate", "f_measure", "precision", "recall")
 MORE = ("segment_error_rate", "segment_f_measure", "psds1", "psds2")  # of scores by newer versions
 COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
 SYSTEM_ORDER = (
-    "gradual", "joint_asr", "multitask", "cbrnn", "finetune", "crnn", "crnn_ta", "crnn_ta_fa", "cnn1d_rnn", "mlp",
+    "gradual", "joint_asr", "multitask", "cbrnn", "finetune",
+    "crnn", "crnn_ta", "crnn_ta_asr", "crnn_ta_fa", "cnn1d_rnn", "mlp",
 )  # fmt: skip
 
 

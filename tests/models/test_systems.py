@@ -42,6 +42,7 @@ def inputs(bins: int, frames: int, asr_dim: int, scores: int = 6, batch: int = 2
         # GRU of one direction: 3 gates, input and state of 96 each, two biases; twice
         ("crnn", CRNN + 2 * 3 * 96 * (96 + 96 + 2) + 96 + 1),
         ("crnn_ta", CRNN + TA + BIDIRECTIONAL + 192 + 1),
+        ("crnn_ta_asr", CRNN + TA + BIDIRECTIONAL + 192 + ASR_DIM + 1),
         ("crnn_ta_fa", CRNN + TA + BIDIRECTIONAL + 192 + 1 + 40 * 32 + 32 + 32 * 40 + 40),
         # filters, norm, LSTM: 4 gates
         ("cnn1d_rnn", 128 * 32 + 2 * 128 + 4 * 128 * (128 + 128 + 2) + 128 + 1),
@@ -152,6 +153,19 @@ def test_finetune_listens_to_the_recogniser_only():
     torch.testing.assert_close(torch.softmax(two, dim=1)[:, 0], torch.sigmoid(two[:, 0] - two[:, 1]))
 
 
+def test_a_gradual_network_of_finer_frames():
+    """crnn_ta_asr is crnn_ta plus, in every score, a weighted sum of the recogniser's features of that score."""
+    model, bins, frames, asr_dim = network("crnn_ta_asr")
+    plain, *_ = network("crnn_ta")
+    features, asr = inputs(bins, frames, asr_dim)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    state["classifier.weight"] = state["classifier.weight"][:, :-asr_dim]
+    plain.load_state_dict(state)
+    with torch.no_grad():
+        added = asr @ model.classifier.weight[0, -asr_dim:]
+        torch.testing.assert_close(model.eval()(features, asr), plain.eval()(features) + added)
+
+
 def test_dense_layers():
     assert len(dense_layers(4, 3, 0, 0.1)) == 1 and len(dense_layers(4, 3, 2, 0.1)) == 7
 
@@ -159,8 +173,7 @@ def test_dense_layers():
 @pytest.mark.parametrize(
     "model,bins,asr_dim,frames,words",
     [
-        ("crnn", 40, 4, 5, "x: model crnn takes no recogniser features; set asr: false"),
-        ("mlp", 40, 4, 5, "takes no recogniser features"),
+        ("mlp", 40, 4, 5, "x: model mlp takes no recogniser features; set asr: false"),
         ("cnn1d_rnn", 128, 4, 5, "takes no recogniser features"),
         ("finetune", 40, 0, 2, "x: model finetune has no other input; set asr: true"),
         ("crnn", 39, 0, 5, "logmel40: 39 values a frame; expected 40 or more"),
@@ -178,3 +191,8 @@ def test_cbrnn_of_one_direction():
     config = SystemConfig(system="x", channels=8, temporal_hidden=8, gru_hidden=4, bidirectional=False)
     model = build_model(config, 40).eval()
     assert model.classifier.in_features == 4 and model(torch.randn(1, 20, 40)).shape == (1, 10)
+
+
+def test_recogniser_features_do_not_enter_a_gru_of_finer_frames():
+    with pytest.raises(DataError, match="crnn_ta_asr: asr_entry 'gru'; model crnn expects classifier"):
+        network("crnn_ta_asr", asr_entry="gru")

@@ -23,12 +23,13 @@ from pysed.train.config import config_from_dict, load_config
 from pysed.train.data import load_clips, read_split
 
 SYSTEMS = (
-    *("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_fa", "finetune", "gradual", "joint_asr", "mlp", "multitask"),
+    *("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_asr", "crnn_ta_fa"),
+    *("finetune", "gradual", "joint_asr", "mlp", "multitask"),
 )
 SMALL = {"epochs": 1, "min_steps": 0, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
 
 
-VARIANTS = ("gradual_asr_before_gru", "gradual_no_attention", "gradual_no_spectral", "gradual_no_temporal")
+VARIANTS = ("crnn_ta_50ms", "gradual_asr_before_gru", "gradual_no_attention", "gradual_no_spectral", "gradual_no_temporal")
 
 
 def shipped(root, name: str, **changes):
