@@ -29,7 +29,10 @@ SYSTEMS = (
 SMALL = {"epochs": 1, "min_steps": 0, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
 
 
-VARIANTS = ("crnn_ta_50ms", "gradual_asr_before_gru", "gradual_no_attention", "gradual_no_spectral", "gradual_no_temporal")
+VARIANTS = (
+    "crnn_ta_50ms",
+    *("gradual_asr_before_gru", "gradual_no_attention", "gradual_no_spectral", "gradual_no_temporal"),
+)
 
 
 def shipped(root, name: str, **changes):
