@@ -12,11 +12,10 @@ from torch.nn import functional
 from pysed.errors import DataError
 from pysed.models import native
 from pysed.models.layers import NormReluDropout, dropout, refuse_recogniser, stack_context, to_score_frames
+from pysed.models.native import FILTER_BINS
 
 if TYPE_CHECKING:
     from pysed.train.config import SystemConfig
-
-_FILTER_BINS = 32
 
 
 def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Cnn1dRnn":
@@ -35,12 +34,12 @@ class Cnn1dRnn(nn.Module):
         self.frames_per_label = frames_per_label
         self.dropout = config.dropout
         num_values = num_features * (2 * config.context_frames + 1)
-        if num_values < _FILTER_BINS:
+        if num_values < FILTER_BINS:
             raise DataError(
-                f"{config.frontend}: {num_values} values a frame; expected {_FILTER_BINS} or more, the width of model "
+                f"{config.frontend}: {num_values} values a frame; expected {FILTER_BINS} or more, the width of model "
                 f"{config.model}'s filters; choose more bins"
             )
-        self.conv = nn.Conv2d(1, config.channels, (_FILTER_BINS, 1), bias=False)
+        self.conv = nn.Conv2d(1, config.channels, (FILTER_BINS, 1), bias=False)
         self.norm = NormReluDropout(config.channels, config.dropout)
         self.lstm = nn.LSTM(
             config.channels,
@@ -60,9 +59,12 @@ class Cnn1dRnn(nn.Module):
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
         """Each filter's maximum over frequency. features: (B, T, F) -> (B, T, C)."""
-        x = stack_context(features, self.context).transpose(1, 2).unsqueeze(1)  # (B, T, F) -> (B, 1, F, T)
-        fast = native.usable(x) and native.first_fits(self.conv.out_channels)
+        x = stack_context(features, self.context)
+        if native.usable(x) and native.filters_fit(x, self.conv.out_channels):
+            x = self.norm(native.FilterMaximum.apply(x, self.conv.weight), compiled=True)  # (B, C, 1, T)
+            return x.squeeze(2).transpose(1, 2)  # -> (B, T, C)
+        x = x.transpose(1, 2).unsqueeze(1)  # (B, T, F) -> (B, 1, F, T)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             x = self.conv(x)  # (B, C, F - 31, T)
-            x = self.norm(functional.max_pool2d(x, (x.shape[2], 1)), fast)  # (B, C, 1, T)
+            x = self.norm(functional.max_pool2d(x, (x.shape[2], 1)))  # (B, C, 1, T)
         return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T, C)

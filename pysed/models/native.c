@@ -1,6 +1,7 @@
 /* The parts of the network for which a general tensor library is many times slower than the processor: the first
- * convolution with its pooling (one input channel), pooling with a residual, batch normalisation with activation and
- * dropout in one pass, and the recurrence of a GRU. Compiled and called by native.py; checked against torch in tests.
+ * convolution with its pooling (one input channel), filters over a frame of which the maximum is kept, pooling with a
+ * residual, batch normalisation with activation and dropout in one pass, and the recurrence of a GRU. Compiled and
+ * called by native.py; checked against torch in tests.
  *
  * Maps are (B, H, W, C) with the channels last; C is a multiple of 16. Their values are bfloat16, or float32 where
  * FLOAT32_MAPS is defined: native.py compiles both. Parallel loops divide the work by clip or in
@@ -155,6 +156,68 @@ void first_backward(const float *x, const float *weight_by_channel, const map *g
                         for (int kt = 0; kt < K; kt++)
                             to[(kr + (p / PW) * STEP) * cols + kt + p % PW] += from[kr * 8 + kt];
                 }
+            }
+    }
+}
+
+/* ---- filters over the bins of a frame, the highest place of each --------------------------------------------------- */
+
+enum { BINS = 32, PLACES = 8 };
+
+/* x: (N, F) frames; weight: (32, C); out: (N, C), the maximum over places i of the sum of weight[k] * x[i + k]; index:
+ * (N, C), that place. There are F - 31 of them, 8 to 256: eight at a time, at the end the last eight. */
+void filter_forward(const float *x, const float *weight, float *out, uint8_t *index,
+                    long count, long bins, long channels)
+{
+    long places = bins - BINS + 1;
+#pragma omp parallel for schedule(static)
+    for (long n = 0; n < count; n++)
+        for (long c = 0; c < channels; c += 2 * LANES) {
+            vec best0 = zero() - INFINITY, best1 = best0;
+            ivec which0 = {0}, which1 = {0};
+            for (long first = 0; first < places; first += PLACES) {
+                long from = first + PLACES <= places ? first : places - PLACES;
+                vec low[PLACES], high[PLACES];
+                for (int p = 0; p < PLACES; p++) low[p] = high[p] = zero();
+                for (int k = 0; k < BINS; k++) {
+                    vec w0 = load(weight + k * channels + c), w1 = load(weight + k * channels + c + LANES);
+                    const float *at = x + n * bins + from + k;
+#pragma GCC unroll 8
+                    for (int p = 0; p < PLACES; p++) {
+                        float value = at[p];
+                        low[p] += value * w0;
+                        high[p] += value * w1;
+                    }
+                }
+                for (int p = 0; p < PLACES; p++) {
+                    ivec more0 = beats(low[p], best0), more1 = beats(high[p], best1);
+                    which0 = (which0 & ~more0) | (more0 & (int32_t)(from + p));
+                    which1 = (which1 & ~more1) | (more1 & (int32_t)(from + p));
+                    best0 = choose(more0, low[p], best0);
+                    best1 = choose(more1, high[p], best1);
+                }
+            }
+            store(out + n * channels + c, best0);
+            store(out + n * channels + c + LANES, best1);
+            *(byte16 *)(index + n * channels + c) = __builtin_convertvector(which0, byte16);
+            *(byte16 *)(index + n * channels + c + LANES) = __builtin_convertvector(which1, byte16);
+        }
+}
+
+/* grad: (B, T, C) -> partial: (B, C, 32), every clip's gradient of the weights. */
+void filter_backward(const float *x, const float *grad, const uint8_t *index, float *partial,
+                     long batch, long steps, long bins, long channels)
+{
+#pragma omp parallel for schedule(static)
+    for (long b = 0; b < batch; b++) {
+        float *sums = partial + b * channels * BINS;
+        memset(sums, 0, sizeof(float) * channels * BINS);
+        for (long n = b * steps; n < (b + 1) * steps; n++)
+            for (long c = 0; c < channels; c++) {
+                float g = grad[n * channels + c], *sum = sums + c * BINS;
+                const float *met = x + n * bins + index[n * channels + c];
+                store(sum, load(sum) + g * load(met));
+                store(sum + LANES, load(sum + LANES) + g * load(met + LANES));
             }
     }
 }

@@ -20,6 +20,8 @@ _CHUNKS = 64  # as in native.c
 _FIRST_LANES = 32
 _TAPS = 49
 _MOST_HIDDEN = 512
+FILTER_BINS = 32
+_LEAST_PLACES, _MOST_PLACES = 8, 256
 _GRU_COLUMNS = 32
 #: Type of the maps -> the macro that has native.c compiled for it.
 _DEFINES = {torch.bfloat16: None, torch.float32: "FLOAT32_MAPS"}
@@ -84,6 +86,33 @@ class FirstConvolution(Function):
             batch, x.shape[1], x.shape[2], height, width, channels,
         )  # fmt: skip
         return grad_x, partial.sum(dim=0).t().reshape(weight.shape), None
+
+
+class FilterMaximum(Function):
+    """Filters of 32 values slid along a frame, and the maximum of each over its places."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """x: (B, T, F), has no gradient; weight: (C, 1, 32, 1) -> (B, C, 1, T)."""
+        x = x.contiguous()
+        batch, steps, bins = x.shape
+        channels = len(weight)
+        taps = weight.detach().reshape(channels, FILTER_BINS).t().contiguous()
+        out = torch.empty(batch, 1, steps, channels)
+        index = torch.empty(out.shape, dtype=torch.uint8)
+        _call(torch.float32, "filter_forward", x, taps, out, index, batch * steps, bins, channels)
+        ctx.save_for_backward(x, index)
+        return out.permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor):
+        x, index = ctx.saved_tensors
+        (batch, steps, bins), channels = x.shape, index.shape[-1]
+        partial = torch.empty(batch, channels, FILTER_BINS)
+        _call(
+            torch.float32, "filter_backward", x, _channels_last(grad), index, partial, batch, steps, bins, channels
+        )  # fmt: skip
+        return None, partial.sum(dim=0).view(channels, 1, FILTER_BINS, 1)
 
 
 class PoolSum(Function):
@@ -221,6 +250,12 @@ class GruRecurrence(Function):
 def first_fits(channels: int) -> bool:
     """Whether the maps' compiled code takes this number of channels."""
     return channels % _FIRST_LANES == 0
+
+
+def filters_fit(x: torch.Tensor, channels: int) -> bool:
+    """Whether the compiled filters take frames x (B, T, F), which must need no gradient, and this number of filters."""
+    fits = _LEAST_PLACES <= x.shape[2] - FILTER_BINS + 1 <= _MOST_PLACES
+    return fits and channels % _FIRST_LANES == 0 and not x.requires_grad
 
 
 def gru_fits(gru: torch.nn.GRU) -> bool:

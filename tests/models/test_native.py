@@ -62,6 +62,33 @@ def test_first_convolution(channels, num_values, num_frames, maps):
     assert x.grad.abs().max() > 0.1
 
 
+@pytest.mark.parametrize("channels,num_values,num_frames", [(128, 128, 9), (32, 39, 1), (64, 45, 3), (32, 287, 2)])
+def test_filter_maximum(channels, num_values, num_frames):
+    x, own = torch.randn(3, num_frames, num_values), torch.randn(channels, 1, 32, 1).requires_grad_()
+    assert native.filters_fit(x, channels)
+    out = native.FilterMaximum.apply(x, own)
+    weight = own.detach().double().requires_grad_()
+    places = functional.conv2d(x.double().transpose(1, 2).unsqueeze(1), weight)  # (B, C, places, T)
+    expected = functional.max_pool2d(places, (places.shape[2], 1))
+    magnitude = functional.conv2d(x.double().abs().transpose(1, 2).unsqueeze(1), weight.abs()).amax(2, keepdim=True)
+    assert_within(out, expected, 32 * FLOAT * magnitude)
+    grad = torch.randn(*out.shape)
+    expected.backward(grad.double())
+    out.backward(grad)
+    bound = 3 * num_frames * FLOAT * x.abs().max().double() * grad.abs().sum(dim=(0, 2, 3)).view(-1, 1, 1, 1)
+    assert_within(own.grad, weight.grad, bound)
+    x[1, 0, num_values // 2] = float("nan")
+    out, plain = native.FilterMaximum.apply(x, own), functional.conv2d(x.transpose(1, 2).unsqueeze(1), own)
+    assert torch.equal(out.isnan(), plain.isnan().any(dim=2, keepdim=True))
+
+
+def test_filters_leave_what_they_do_not_fit():
+    assert native.filters_fit(torch.empty(1, 1, 39), 32) and not native.filters_fit(torch.empty(1, 1, 38), 32)
+    assert native.filters_fit(torch.empty(1, 1, 287), 32) and not native.filters_fit(torch.empty(1, 1, 288), 32)
+    assert not native.filters_fit(torch.empty(1, 1, 40), 48)
+    assert not native.filters_fit(torch.empty(1, 1, 40, requires_grad=True), 32)
+
+
 @pytest.mark.parametrize("height,pool", [(25, 4), (6, 6), (9, 9), (4, 1)])
 @of_both_types
 def test_pool_sum(height, pool, maps):
