@@ -77,7 +77,7 @@ def make_clips(config: SystemConfig, frontend: FrontEnd, num_clips: int, seed: i
 
 def prepare(system: str, folder: Path, train: bool = False) -> Prepared:
     """As training sets out; with ``train`` one epoch is trained first and leaves a model in ``folder``."""
-    config = dataclasses.replace(load_config(_CONF / f"systems/{system}.yaml"), epochs=1, min_steps=0)
+    config = dataclasses.replace(load_config(_CONF / f"systems/{system}.yaml"), epochs=1, epoch_steps=1)
     frontend = load_frontend(_CONF / f"frontends/{config.frontend}.yaml")
     clips, valid = make_clips(config, frontend, BATCH, 0), make_clips(config, frontend, _NUM_VALID, 1)
     joint = None

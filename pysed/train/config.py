@@ -49,7 +49,7 @@ class SystemConfig:
 
     # Optimisation
     epochs: int = 25
-    min_steps: int = 250  # of training sets so small that the epochs give fewer; not with --epochs
+    epoch_steps: int = 8  # the least: an epoch passes several times over a smaller training set; not with --epochs
     batch_size: int = 16
     learning_rate: float = 1e-3
     schedule: str = "cosine"
@@ -90,7 +90,7 @@ _AT_LEAST = {
     "asr_layers": 0, "asr_learning_rate": 0,
     "context_frames": 0, "spectral_hidden": 1, "channels": 1, "temporal_hidden": 1, "gru_hidden": 1, "gru_layers": 1,
     "dense_hidden": 1, "dense_layers": 0, "median_frames": 1,
-    "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "min_steps": 0, "batch_size": 1,
+    "dropout": 0, "asr_dropout": 0, "classifier_hidden": 0, "epochs": 1, "epoch_steps": 1, "batch_size": 1,
     "learning_rate": 0, "decay": 0, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0, "positive_weight": 0,
     "average_decay": 0, "scene_weight": 0, "patience": 0, "mask_bins": 0, "mask_frames": 0, "mix_share": 0,
     "mix_below": 0, "shift_bins": 0, "crop_s": 0,

@@ -96,10 +96,11 @@ def fit(
     model.bfloat16_maps = use_bfloat16(config.precision, device)  # type: ignore[assignment]
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
     optimiser = torch.optim.Adam(rated(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)
-    steps_per_epoch = max(1, len(clips.names) // config.batch_size)
-    epochs = max(config.epochs, math.ceil(config.min_steps / steps_per_epoch))
-    num_steps = epochs * steps_per_epoch
-    own = parallel.own_rows(min(config.batch_size, len(clips.names)))  # of a batch that several processes share
+    batch_size = min(config.batch_size, len(clips.names))
+    steps_per_epoch = max(len(clips.names) // batch_size, config.epoch_steps)
+    passes = math.ceil(steps_per_epoch * batch_size / len(clips.names))  # over the clips in an epoch
+    num_steps = config.epochs * steps_per_epoch
+    own = parallel.own_rows(batch_size)  # of a batch that several processes share
 
     random = np.random.default_rng(seed)  # of batches and augmentation
     history, best = resume(out / "checkpoint.pt", identity, model, average, optimiser, random)
@@ -117,16 +118,16 @@ def fit(
     records.say(f"{note}; {count} parameters; {device.type}{shared}, {precision} convolutions")
     if history:
         records.say(f"going on after epoch {history[-1]['epoch']}")
-    for epoch in range(len(history) + 1, epochs + 1):
+    for epoch in range(len(history) + 1, config.epochs + 1):
         if config.patience and best and epoch - 1 - best["epoch"] >= config.patience:
             records.say(f"no better epoch than {best['epoch']} in {config.patience}: stop")
             break
         started, total = time.monotonic(), 0.0
         model.train()
-        order = random.permutation(len(clips.names))
-        for index in progress(range(steps_per_epoch), f"epoch {epoch}/{epochs}", quiet=not first):
+        order = np.concatenate([random.permutation(len(clips.names)) for _ in range(passes)])
+        for index in progress(range(steps_per_epoch), f"epoch {epoch}/{config.epochs}", quiet=not first):
             step = (epoch - 1) * steps_per_epoch + index
-            chosen = order[index * config.batch_size : (index + 1) * config.batch_size]
+            chosen = order[index * batch_size : (index + 1) * batch_size]
             features, second, labels = make_batch(clips, chosen, normalise, config, random)
             scenes = None if clips.scenes is None else torch.from_numpy(clips.scenes[chosen][own]).to(device)
             rate = learning_rate(config, step, num_steps, epoch)

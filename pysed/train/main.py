@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--event", required=True, help="event class, as events.tsv names it")
     parser.add_argument("--out", required=True, metavar="DIR", help="where final.pt, metrics.csv, train.log go")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, help="instead of the configuration's epochs and min_steps")
+    parser.add_argument("--epochs", type=int, help="instead of the configuration's; each once over the clips")
     parser.add_argument("--asr", metavar="DIR", help="ASR model that made prefinal.scp; noted in the checkpoint")
     parser.add_argument("--layer", default="prefinal-l", help="its node (%(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one configuration key")
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
 
     changes = dict(parse_change(text) for text in options.set)
     if options.epochs is not None:
-        changes.update(epochs=options.epochs, min_steps=0)
+        changes.update(epochs=options.epochs, epoch_steps=1)
     config = load_config(options.system, changes)
     if options.seed < 0:
         raise DataError(f"pysed train: --seed {options.seed}; expected 0 or more")

@@ -15,7 +15,7 @@ NUM_LABELS = 30
 def small_config(**changes) -> SystemConfig:
     """A network and a schedule of a second or two."""
     small = {
-        "channels": 32, "temporal_hidden": 12, "gru_hidden": 6, "epochs": 3, "min_steps": 0, "batch_size": 4,
+        "channels": 32, "temporal_hidden": 12, "gru_hidden": 6, "epochs": 3, "epoch_steps": 1, "batch_size": 4,
         "warmup_steps": 2, "average_decay": 0.8, "precision": "float32",
         "normalisation": "standard", "asr_normalisation": "standard",
     }  # fmt: skip

@@ -74,6 +74,28 @@ def test_what_a_run_leaves(unbroken):
     assert "10 clips, 6 for validation" in log and "best epoch" in log
 
 
+@pytest.mark.parametrize("num_clips,steps,size", [(10, 5, 4), (3, 5, 3), (10, 2, 4)])
+def test_an_epoch_of_few_clips_passes_over_them_again(num_clips, steps, size, tmp_path, monkeypatch):
+    seen, make_batch = [], engine.make_batch
+
+    def noted(clips, chosen, *rest):
+        seen.append(chosen)
+        return make_batch(clips, chosen, *rest)
+
+    monkeypatch.setattr(engine, "make_batch", noted)
+    config = small_config(epochs=2, epoch_steps=5 if steps == 5 else 1)
+    fit(tmp_path, config, train=make_clips(num_clips, 1))
+    assert [row["steps"] for row in rows_of(tmp_path)] == [str(steps), str(2 * steps)]
+    assert len(seen) == 2 * steps and {len(chosen) for chosen in seen} == {size}
+    for first in (0, steps):
+        order = np.concatenate(seen[first : first + steps])
+        whole = len(order) // num_clips
+        for index in range(whole):  # every pass has every clip once
+            assert sorted(order[index * num_clips : (index + 1) * num_clips]) == list(range(num_clips))
+        rest = order[whole * num_clips :]
+        assert len(set(rest)) == len(rest)
+
+
 def test_the_same_seed_gives_the_same_weights(unbroken, tmp_path):
     fit(tmp_path)
     assert same(state_of(tmp_path), state_of(unbroken)) and rows_of(tmp_path) == rows_of(unbroken)

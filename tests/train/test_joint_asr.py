@@ -107,7 +107,7 @@ def test_detection_is_the_recipes(tmp_path, root, capsys):
     (data / "wav.scp").write_text("".join(f"{name} {data}/{name}.wav\n" for name in names))
     (data / "utt2split").write_text("c0 train\nc1 train\nc2 valid\nc3 valid\n")
     (data / "events.tsv").write_text("c0\t1.0\t2.0\tcry\nc2\t2.0\t3.0\tcry\n")
-    config = dataclasses.replace(CONFIG, epochs=2, min_steps=0, warmup_steps=0, asr_learning_rate=1e-3)
+    config = dataclasses.replace(CONFIG, epochs=2, epoch_steps=1, warmup_steps=0, asr_learning_rate=1e-3)
     asr = {"model": str(MODEL), "layer": "prefinal-l"}
     engine.train(config, data, "cry", tmp_path / "model", 1, asr, frontend.as_dict())
     (data / "prefinal.scp").unlink()  # the model's own weights are not those any more

@@ -26,7 +26,7 @@ SYSTEMS = (
     *("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_asr", "crnn_ta_fa"),
     *("finetune", "gradual", "joint_asr", "mlp", "multitask"),
 )
-SMALL = {"epochs": 1, "min_steps": 0, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
+SMALL = {"epochs": 1, "epoch_steps": 1, "batch_size": 4, "warmup_steps": 1, "channels": 32, "gru_hidden": 8}
 
 
 VARIANTS = (
