@@ -16,6 +16,7 @@ typedef float vec __attribute__((vector_size(64), aligned(4)));
 typedef int32_t ivec __attribute__((vector_size(64), aligned(4)));
 typedef uint16_t half16 __attribute__((vector_size(32), aligned(2)));
 typedef uint32_t uvec __attribute__((vector_size(64), aligned(4)));
+typedef float oct __attribute__((vector_size(32), aligned(4)));
 typedef uint8_t byte16 __attribute__((vector_size(16), aligned(1)));
 #define LANES 16
 
@@ -128,8 +129,9 @@ void first_backward(const float *x, const float *weight_by_channel, const map *g
                 float candidate[TAPS][LANES] __attribute__((aligned(64)));
                 for (int kr = 0; kr < K; kr++)
                     for (int kt = 0; kt < K; kt++)
-                        for (int p = 0; p < CELLS; p++)
-                            candidate[kr * K + kt][p] = corner[(kr + (p / PW) * STEP) * cols + kt + p % PW];
+                        for (int r = 0; r < PH; r++) /* a pair of cells at once */
+                            memcpy(candidate[kr * K + kt] + r * PW, corner + (kr + r * STEP) * cols + kt,
+                                   sizeof(float) * PW);
                 for (long c = 0; c < channels; c += LANES) {
                     vec g = load_map(grad + at + c);
                     ivec which = __builtin_convertvector(*(const byte16 *)(index + at + c), ivec);
@@ -149,13 +151,14 @@ void first_backward(const float *x, const float *weight_by_channel, const map *g
                     const float *w = weight_by_channel + c * 64;
                     for (int q = 0; q < 4; q++) cell[q] += g * load(w + q * LANES);
                 }
-                float *to = grad_x + (b * rows + i * PH * STEP) * cols + j * PW;
-                for (int p = 0; p < CELLS; p++) {
-                    const float *from = (const float *)cells[p];
+                /* The cells' kernels, laid over each other: rows of 7 + 1 columns, and room for the eighth tap's zero. */
+                float patch[STEP * (PH - 1) + K][16];
+                memset(patch, 0, sizeof patch);
+                for (int p = 0; p < CELLS; p++)
                     for (int kr = 0; kr < K; kr++)
-                        for (int kt = 0; kt < K; kt++)
-                            to[(kr + (p / PW) * STEP) * cols + kt + p % PW] += from[kr * 8 + kt];
-                }
+                        *(oct *)(patch[kr + (p / PW) * STEP] + p % PW) += *(const oct *)((const float *)cells[p] + kr * 8);
+                float *to = grad_x + (b * rows + i * PH * STEP) * cols + j * PW;
+                for (int r = 0; r < STEP * (PH - 1) + K; r++) *(oct *)(to + r * cols) += *(const oct *)patch[r];
             }
     }
 }
