@@ -109,10 +109,10 @@ class Cbrnn(nn.Module):
         if self.spectral is not None:
             x = self.spectral(x)
         x = x.transpose(1, 2)  # (B, T, values) -> (B, values, T)
-        fast = native.usable(x) and native.first_fits(self.conv1.out_channels)
+        maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
+        fast = native.usable(x, maps) and native.first_fits(self.conv1.out_channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
-            maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
             first = self.norm1(self.conv1(x, fast, maps), fast)  # (B, C, 25, T/2)
             x = self.norm2(self.conv2(first), fast)
             second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)

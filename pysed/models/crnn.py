@@ -91,7 +91,8 @@ class Crnn(nn.Module):
         if self.spectral is not None:
             x = self.spectral(x)
         x = x.transpose(1, 2).unsqueeze(1)  # (B, T, values) -> (B, 1, values, T)
-        fast = native.usable(x) and native.first_fits(self.channels)
+        maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
+        fast = native.usable(x, maps) and native.first_fits(self.channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             for conv, norm, pool in zip(self.convolutions, self.norms, _POOLS, strict=True):
                 # Pooling before norm, ReLU and dropout, as in cbrnn.py: they pass over a map a fraction the size.

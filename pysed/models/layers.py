@@ -152,5 +152,6 @@ class Gru(nn.GRU):
 
             gates = functional.linear(x, both("weight_ih").flatten(0, 1), both("bias_ih").flatten())
             gates = gates.unflatten(-1, (len(ends), -1))  # (B, T, D, 3H)
-            x = native.GruRecurrence.apply(gates, both("weight_hh"), both("bias_hh")).flatten(2)
+            # float: under autocast the product is of another type
+            x = native.GruRecurrence.apply(gates.float(), both("weight_hh"), both("bias_hh")).flatten(2)
         return x

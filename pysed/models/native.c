@@ -125,7 +125,7 @@ void first_backward(const float *x, const float *weight_by_channel, const map *g
             for (long j = 0; j < width; j++) {
                 const float *corner = x + (b * rows + i * PH * STEP) * cols + j * PW;
                 long at = ((b * height + i) * width + j) * channels;
-                /* candidate[k][p]: the input that tap k met in cell p (twice, to fill a register) */
+                /* candidate[k][p]: the input that tap k met in cell p */
                 float candidate[TAPS][LANES] __attribute__((aligned(64)));
                 for (int kr = 0; kr < K; kr++)
                     for (int kt = 0; kt < K; kt++)

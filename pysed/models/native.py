@@ -27,9 +27,10 @@ _GRU_COLUMNS = 32
 _DEFINES = {torch.bfloat16: None, torch.float32: "FLOAT32_MAPS"}
 
 
-def usable(x: torch.Tensor) -> bool:
-    """Whether compiled code may take this tensor."""
-    return x.device.type == "cpu" and x.dtype in _DEFINES and library(x.dtype) is not None
+def usable(x: torch.Tensor, maps: torch.dtype = torch.float32) -> bool:
+    """Whether compiled code may take this input of a network whose maps are to be of type ``maps``."""
+    both = (torch.float32, maps)
+    return x.device.type == "cpu" and x.dtype == torch.float32 and all(library(kind) is not None for kind in both)
 
 
 @cache
@@ -43,7 +44,7 @@ def _call(maps: torch.dtype, function: str, *arguments: Any) -> None:
 
     def converted(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
-            assert value.is_contiguous(), function
+            assert value.is_contiguous() and value.dtype in (torch.float32, maps, torch.uint8), function
             return ctypes.c_void_p(value.data_ptr())
         if isinstance(value, float):
             return ctypes.c_float(value)

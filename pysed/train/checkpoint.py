@@ -15,7 +15,7 @@ from pysed.features.normalise import apply_normalisation
 from pysed.models import build_model
 from pysed.train.config import SystemConfig, config_from_dict
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(path: str | os.PathLike, content: dict[str, Any]) -> None:

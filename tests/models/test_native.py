@@ -201,7 +201,14 @@ def test_running_statistics_and_evaluation(maps):
 
 @pytest.mark.parametrize(
     "hidden,num_layers,both,steps,batch",
-    [(32, 2, True, 30, 3), (5, 1, True, 7, 3), (1, 1, False, 4, 9), (17, 2, False, 1, 4), (96, 1, True, 12, 11)],
+    [
+        (32, 2, True, 30, 3),
+        (5, 1, True, 7, 3),
+        (1, 1, False, 4, 9),
+        (17, 2, False, 1, 4),
+        (96, 1, True, 12, 11),
+        (512, 1, False, 2, 5),
+    ],
 )
 def test_gru(hidden, num_layers, both, steps, batch):
     """Batches of whole blocks of four, of a rest alone and of both."""
@@ -258,6 +265,16 @@ def test_what_is_not_a_number_stays_so():
     assert gru(steps).isnan().all(dim=-1).tolist() == [[False] * 6, [False] * 3 + [True] * 3]
 
 
+def test_gru_under_autocast():
+    gru, x = layers.Gru(11, 32, batch_first=True), torch.randn(3, 5, 11)
+    exact = gru(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(gru(x), exact, rtol=0.05, atol=0.05)
+    wrong = torch.zeros(1, 2, 1, 3, dtype=torch.float64)
+    with pytest.raises(AssertionError, match="gru_forward"):
+        native.GruRecurrence.apply(wrong, torch.zeros(1, 3, 1), torch.zeros(1, 3))
+
+
 def test_gru_leaves_what_it_does_not_fit():
     assert not native.gru_fits(torch.nn.GRU(3, 513, batch_first=True))
     assert not native.gru_fits(torch.nn.GRU(3, 4, batch_first=True, bias=False))
@@ -265,14 +282,16 @@ def test_gru_leaves_what_it_does_not_fit():
     assert not native.first_fits(48) and native.first_fits(64)
 
 
-def test_the_number_of_threads_changes_nothing():
+@of_both_types
+def test_the_number_of_threads_changes_nothing(maps):
     threads = torch.get_num_threads()
-    x = torch.randn(5, 46, 14)
+    x = torch.randn(5, 46, 46)
     first, norm, gru = (
         layers.FirstConvolution(32),
         layers.NormReluDropout(32, 0.25),
         layers.Gru(32, 8, batch_first=True),
     )
+    filters = torch.randn(32, 1, 32, 1, requires_grad=True)
     results = []
     try:
         for count in (1, 2, 3):
@@ -280,11 +299,12 @@ def test_the_number_of_threads_changes_nothing():
             torch.manual_seed(3)
             for layer in (first, norm, gru):
                 layer.zero_grad()
-            maps = norm(first(x, compiled=True), compiled=True)
-            pooled = layers.pool_sum(maps, maps, maps.shape[2], compiled=True)
+            filters.grad = None
+            one = norm(first(x, compiled=True, maps=maps), compiled=True)
+            pooled = layers.pool_sum(one, one, one.shape[2], compiled=True)
             out = gru(pooled.squeeze(2).float().transpose(1, 2))
-            out.square().sum().backward()
-            results.append([out.detach(), first.weight.grad.clone(), norm.weight.grad.clone()])
+            (out.square().sum() + native.FilterMaximum.apply(x, filters).square().sum()).backward()
+            results.append([out.detach(), first.weight.grad.clone(), norm.weight.grad.clone(), filters.grad])
     finally:
         torch.set_num_threads(threads)
     for result in results[1:]:

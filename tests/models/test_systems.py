@@ -103,6 +103,34 @@ def test_an_impulse_moves_the_scores_around_it(name):
         assert scores[6] and scores[:5].any() and scores[8:].any()
 
 
+@pytest.mark.parametrize("name,function", [("crnn_ta_fa", "norm_forward"), ("cnn1d_rnn", "filter_forward")])
+def test_compiled_float32_layers_agree_with_plain_ones(name, function, monkeypatch):
+    if native.library(torch.float32) is None:
+        pytest.skip("no gcc: only the plain path exists here")
+    model, bins, frames, _ = network(name, channels=32, dropout=0.0)
+    features, _ = inputs(bins, frames, 0)
+    calls, call = [], native._call
+    monkeypatch.setattr(native, "_call", lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest)))
+    results = []
+    for one in (copy.deepcopy(model).double(), model):
+        logits = one.train()(features.to(next(one.parameters()).dtype))
+        logits.sum().backward()
+        results.append((logits.detach(), [p.grad for p in one.parameters()]))
+        assert (function in calls) == (one is model)
+    (exact, exact_grads), (mine, grads) = results
+    torch.testing.assert_close(mine.double(), exact, rtol=1e-4, atol=1e-5)
+    for own, its in zip(grads, exact_grads, strict=True):
+        assert (own - its).norm() <= 1e-4 * (1 + its.norm())
+
+
+def test_other_types_take_no_compiled_code(monkeypatch):
+    monkeypatch.setattr(native, "library", lambda maps: object())
+    assert native.usable(torch.empty(1)) and native.usable(torch.empty(1), torch.bfloat16)
+    assert not native.usable(torch.empty(1).double()) and not native.usable(torch.empty(1).bfloat16())
+    monkeypatch.setattr(native, "library", lambda maps: None if maps == torch.bfloat16 else object())
+    assert native.usable(torch.empty(1)) and not native.usable(torch.empty(1), torch.bfloat16)
+
+
 @pytest.mark.parametrize("name", ["crnn_ta_fa", "cnn1d_rnn"])
 def test_bfloat16_and_compiled_layers_agree_with_float32(name, monkeypatch):
     changes = {"channels": 32, "dropout": 0.0}
