@@ -86,7 +86,7 @@ class Payload:
 
 
 def test_nothing_in_a_file_is_run(tmp_path, capsys):
-    torch.save({"format": 1, "config": Payload()}, tmp_path / "final.pt")
+    torch.save({"format": 2, "config": Payload()}, tmp_path / "final.pt")
     with pytest.raises(DataError, match="not a checkpoint"):
         load_detector(tmp_path)
     assert "must not run" not in capsys.readouterr().out
@@ -96,13 +96,13 @@ def test_other_formats_are_refused(trained, tmp_path):
     content = load(trained[0] / "final.pt")
     for changed in ({**content, "format": 99}, {"state": content["state"]}, [1, 2]):
         torch.save(changed, tmp_path / "final.pt")
-        with pytest.raises(DataError, match="not a checkpoint of this version's format 1; train the model anew"):
+        with pytest.raises(DataError, match="not a checkpoint of this version's format 2; train the model anew"):
             load_detector(tmp_path)
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path):
-    save(tmp_path / "a.pt", {"format": 1, "value": 1})
+    save(tmp_path / "a.pt", {"format": 2, "value": 1})
     with pytest.raises(Exception, match="pickle|local"):
-        save(tmp_path / "a.pt", {"format": 1, "value": lambda: 0})
-    assert load(tmp_path / "a.pt") == {"format": 1, "value": 1}
+        save(tmp_path / "a.pt", {"format": 2, "value": lambda: 0})
+    assert load(tmp_path / "a.pt") == {"format": 2, "value": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
