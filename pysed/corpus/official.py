@@ -71,10 +71,11 @@ def check_official(settings: CorpusSettings) -> None:
 
 
 def official_mixtures(
-    sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int
+    sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int, share_offsets: bool = True
 ) -> list[OfficialMixture]:
     """The draws of one class of a subset; opens no audio. Earlier classes are drawn to reach this one.
 
+    ``share_offsets``: an event drawn twice keeps the offset drawn last, as the synthesizer has it.
     Raises DataError for a class that the synthesizer does not know.
     """
     if label not in OFFICIAL_ORDER:
@@ -83,7 +84,9 @@ def official_mixtures(
     for name in OFFICIAL_ORDER:
         if name not in sources.events:
             raise DataError(f"{sources.subset}: no class {name}; the official draws run through all three")
-        draws = draw_class(random, sources.events[name], sources.backgrounds, num_mixtures, settings)
+        draws = draw_class(
+            random, sources.events[name], sources.backgrounds, num_mixtures, settings, share_offsets
+        )
         if name == label:
             break
     return [OfficialMixture(index, sources.subset, label, *draw) for index, draw in enumerate(draws)]

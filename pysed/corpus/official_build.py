@@ -3,12 +3,12 @@
 The split by recordings and the official draws: the synthesizer draws every training mixture from all recordings, so a
 split of its mixtures alone would leave next to none with both an event and a background of their own. Recordings are
 held out as in any other corpus; of the official mixtures those that hold none of them are the training part, the
-others are left out; the validation part is drawn by the same procedure from the held-out recordings alone. So no
-recording stands in both parts, and every training mixture is an official one, under its official name.
+others are left out; the validation part is drawn by the same procedure from the held-out recordings alone, but each of
+its mixtures keeps its own offset: few recordings would else mean few onsets. So no recording stands in both parts, and
+every training mixture is an official one, under its official name.
 """
 
 import io
-import re
 from functools import partial
 from pathlib import Path
 
@@ -36,15 +36,6 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, split_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.errors import DataError
 
-_SEGMENT = re.compile(r"(.+)_\d+_\d+\.\w+")  # a031_120_150.wav: 30 s of recording a031
-
-
-def background_recording(name: str) -> str:
-    """The recording a background was cut from: TUT Acoustic Scenes names its segments ``<recording>_<start>_<end>``."""
-    match = _SEGMENT.fullmatch(Path(name).name)
-    return match.group(1) if match else name
-
-
 def _official_set(
     corpus: Path, sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int
 ) -> list[tuple[OfficialMixture, str]]:
@@ -58,7 +49,7 @@ def _official_set(
     random = np.random.RandomState(settings.seed)
     fraction = settings.validation_fraction
     held = {name: split_recordings([e.recording for e in es], fraction, random) for name, es in sources.events.items()}
-    scenes = split_recordings([background_recording(b.recording) for b in sources.backgrounds], fraction, random)
+    scenes = split_recordings([b.recording for b in sources.backgrounds], fraction, random)
     if not held[label] or not scenes:
         raise DataError(f"{label}: one recording only; validation needs two event and two background recordings")
 
@@ -66,7 +57,7 @@ def _official_set(
         if mixture.index in dropped:
             return "dropped"
         event = mixture.event is not None and mixture.event.recording in held[label]
-        return "left out" if event or background_recording(mixture.background.recording) in scenes else "train"
+        return "left out" if event or mixture.background.recording in scenes else "train"
 
     # Backgrounds that the patch would drop are not drawn from at all.
     screened = (screened_backgrounds(corpus) or {}).get(label, set())
@@ -77,14 +68,14 @@ def _official_set(
         [
             b
             for b in sources.backgrounds
-            if background_recording(b.recording) in scenes and b.path not in bad and b.path.name not in screened
+            if b.recording in scenes and b.path not in bad and b.path.name not in screened
         ],
     )
     if not inside.backgrounds:
         raise DataError(f"{label}: all held-out backgrounds are screened out; expected more background recordings")
     count = max(2, round(num_mixtures * fraction))
     seeded = CorpusSettings(**{**vars(settings), "seed": settings.seed + 1})
-    valid = official_mixtures(inside, label, seeded, count)
+    valid = official_mixtures(inside, label, seeded, count, share_offsets=False)
     valid = [OfficialMixture(**{**vars(mixture), "index": num_mixtures + mixture.index}) for mixture in valid]
     chosen = [(mixture, part(mixture)) for mixture in mixtures]
     return chosen + [(mixture, "valid") for mixture in valid]

@@ -1,8 +1,9 @@
-"""What goes into each mixture: the draws of the official TUT Rare Sound Events synthesizer.
+"""What goes into each mixture: draws in the order of the official TUT Rare Sound Events synthesizer.
 
 One random stream per subset is consumed class by class; within a class the draws are: the events, the backgrounds,
-the order of presence, one offset per chosen event, the event-to-background ratios. A chosen event is one shared object:
-drawn twice, it keeps the offset written last in all its mixtures. Equality with the official recipes depends on it.
+the order of presence, one offset per chosen event, the event-to-background ratios. Each mixture keeps its own offset.
+In official mixtures alone an event that is drawn twice keeps the offset drawn last, in all its mixtures: there it is
+one shared object, and equality with the official recipes depends on it.
 """
 
 import hashlib
@@ -102,38 +103,34 @@ class Recipe:
         return content if self.variation is None else {**content, "variation": self.variation.as_dict()}
 
 
-class _Shared:
-    """A chosen event and the offset written to it last."""
-
-    def __init__(self, event: EventClip):
-        self.event = event
-        self.offset_s = 0.0
-
-
 def draw_class(
     random: np.random.RandomState,
     events: list[EventClip],
     backgrounds: list[Background],
     num_mixtures: int,
     settings: CorpusSettings,
+    share_offsets: bool = False,
 ) -> list[tuple[Background, EventClip | None, float | None, float | None]]:
-    """The official draws of one class: background, event, offset in seconds, ratio in dB, per mixture."""
+    """The draws of one class: background, event, offset in seconds, ratio in dB, per mixture.
+
+    ``share_offsets``: an event drawn twice keeps the offset drawn last, as in the official mixtures.
+    """
     num_present = round(num_mixtures * settings.presence)
-    shared = [_Shared(event) for event in events]
-    chosen = [shared[i] for i in random.choice(len(shared), num_present)]
+    chosen = random.choice(len(events), num_present)
     chosen_backgrounds = [backgrounds[i] for i in random.choice(len(backgrounds), num_mixtures)]
     flags = np.zeros(num_mixtures, bool)
     flags[:num_present] = True
     flags = random.permutation(flags)
-    for item in chosen:
-        item.offset_s = (settings.duration_s - item.event.length_s) * random.rand()
+    offsets = [(settings.duration_s - events[i].length_s) * random.rand() for i in chosen]
+    if share_offsets:
+        last = dict(zip(chosen, offsets, strict=True))
+        offsets = [last[i] for i in chosen]
     ratios = random.choice(settings.ebrs, size=num_present)
     draws: list[tuple[Background, EventClip | None, float | None, float | None]] = []
     position = 0
     for background, present in zip(chosen_backgrounds, flags, strict=True):
         if present:
-            item, ratio = chosen[position], float(ratios[position])
-            draws.append((background, item.event, item.offset_s, ratio))
+            draws.append((background, events[chosen[position]], offsets[position], float(ratios[position])))
             position += 1
         else:
             draws.append((background, None, None, None))

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from pysed.audio import duration_of
 from pysed.errors import DataError
 
 OFFICIAL_ORDER = ("babycry", "glassbreak", "gunshot")
+_SEGMENT = re.compile(r"(.+)_(\d+)_(\d+)\.\w+")  # a031_120_150.wav: 30 s of recording a031
+_SEGMENT_S = 30
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,16 @@ def _inside(folder: Path, name: object, place: str) -> Path:
     return path
 
 
+def background_recording(name: str) -> str:
+    """The recording that a background was cut from, by its file's name.
+
+    TUT Acoustic Scenes, and so TUT Rare Sound Events in whatever folder, names segments ``<recording>_<start>_<end>``,
+    30 s apart. Any other file is a recording of its own, named by its path.
+    """
+    match = _SEGMENT.fullmatch(Path(name).name)
+    return match[1] if match and int(match[3]) - int(match[2]) == _SEGMENT_S else name
+
+
 def order_classes(names) -> list[str]:
     """The official classes first, in their order, then the others sorted."""
     return [name for name in OFFICIAL_ORDER if name in names] + sorted(set(names) - set(OFFICIAL_ORDER))
@@ -130,7 +143,7 @@ def load_sources(corpus: Path, subset: str) -> Sources:
     for number, raw in enumerate(_load_list(path, list), 1):
         entry = _entry(path, number, raw, ("filepath", "classname"))
         audio = _inside(folder, entry["filepath"], f"{path}: entry {number}")
-        recording = str(entry.get("recording_id", entry["filepath"]))
+        recording = str(entry.get("recording_id", background_recording(str(entry["filepath"]))))
         backgrounds.append(Background(audio, str(entry["classname"]), recording, entry))
     return Sources(subset, events, backgrounds)
 

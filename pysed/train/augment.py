@@ -23,7 +23,9 @@ def augment(
     """Change a batch in place. features: (B, T, F) log energies, asr: (B, T100, A) or None, labels: (B, T100).
 
     As far as the configuration asks: the clip is turned in time (what leaves at the end enters at the start), another
-    clip without an event is added to it in power, its spectrum is shifted along the mel axis.
+    clip without an event is added to it in power, its spectrum is shifted along the mel axis. The added clip is brought
+    to the clip's level (mean power over frames and bins) and then lowered by up to ``mix_below``, drawn evenly; that is
+    a difference of natural logarithms of power, 4.34 dB each: 3 is 13 dB. So no added clip is louder than the clip.
     """
     num_clips, _, num_bins = features.shape
     quiet = np.flatnonzero(~clips.labels.any(axis=1))
@@ -37,9 +39,16 @@ def augment(
         if config.mix_share and len(quiet) and random.random() < config.mix_share:
             other = clips.features[quiet[random.integers(len(quiet))]]
             other = np.roll(other, int(random.integers(len(other))), axis=0)
-            features[index] = np.logaddexp(features[index], other - np.float32(random.uniform(0, config.mix_below)))
+            gain = level(features[index]) - level(other) - random.uniform(0, config.mix_below)
+            features[index] = np.logaddexp(features[index], other + np.float32(gain))
         if config.shift_bins:
             features[index] = features[index] @ shift_matrix(random.uniform(-1, 1) * config.shift_bins, num_bins)
+
+
+def level(features: np.ndarray) -> float:
+    """The natural logarithm of a clip's mean power over frames and bins; features: (T, F) log energies."""
+    loudest = features.max()
+    return float(loudest + np.log(np.mean(np.exp(features - loudest))))
 
 
 def shift_matrix(bins: float, num_bins: int) -> np.ndarray:

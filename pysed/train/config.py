@@ -70,7 +70,7 @@ class SystemConfig:
     mask_bins: int = 8
     mask_frames: int = 10
     mix_share: float = 0.5
-    mix_below: float = 3.0
+    mix_below: float = 3.0  # an added clip lies this far below the clip's level at most (ln of power: 3 is 13 dB)
     shift_bins: float = 2.0
 
     def as_dict(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from lookalike import CLASSES, SCREENED, write_evaluation, write_source
 from pysed.corpus import official, official_build
 from pysed.corpus.datadir import load_data_dir, validate_data_dir
 from pysed.corpus.recipes import CorpusSettings
-from pysed.corpus.sources import Background, EventClip, Sources, load_sources
+from pysed.corpus.sources import Background, EventClip, Sources, background_recording, load_sources
 from pysed.errors import DataError
 
 SETTINGS = CorpusSettings({"devtrain": 12, "devtest": 12}, validation_fraction=0.1, official=True)
@@ -90,7 +90,7 @@ def test_the_patch_drops_what_is_screened_and_validation_shares_no_recording(cor
         assert {u.split for u in utterances} == {"train", "valid"} and len(recipes) == 33
         used = {}
         for split in ("train", "valid"):
-            used[split] = {official_build.background_recording(r["bg_path"]) for r in parts[split]}
+            used[split] = {background_recording(r["bg_path"]) for r in parts[split]}
             used[split] |= {r["event_path"] for r in parts[split] if r["event_present"]}
         assert not used["train"] & used["valid"]
         if label == "babycry":
