@@ -84,9 +84,7 @@ def official_mixtures(
     for name in OFFICIAL_ORDER:
         if name not in sources.events:
             raise DataError(f"{sources.subset}: no class {name}; the official draws run through all three")
-        draws = draw_class(
-            random, sources.events[name], sources.backgrounds, num_mixtures, settings, share_offsets
-        )
+        draws = draw_class(random, sources.events[name], sources.backgrounds, num_mixtures, settings, share_offsets)
         if name == label:
             break
     return [OfficialMixture(index, sources.subset, label, *draw) for index, draw in enumerate(draws)]

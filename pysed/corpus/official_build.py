@@ -36,6 +36,7 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, split_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.errors import DataError
 
+
 def _official_set(
     corpus: Path, sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int
 ) -> list[tuple[OfficialMixture, str]]:
@@ -65,11 +66,7 @@ def _official_set(
     inside = Sources(
         sources.subset,
         {name: [event for event in events if event.recording in held[name]] for name, events in sources.events.items()},
-        [
-            b
-            for b in sources.backgrounds
-            if b.recording in scenes and b.path not in bad and b.path.name not in screened
-        ],
+        [b for b in sources.backgrounds if b.recording in scenes and b.path not in bad and b.path.name not in screened],
     )
     if not inside.backgrounds:
         raise DataError(f"{label}: all held-out backgrounds are screened out; expected more background recordings")
