@@ -19,8 +19,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pysed detect",
         description="Find events in audio of any rate, length and format that libsndfile reads.",
-        epilog="Up to 30 s of audio hold one event at most, as in training; longer recordings are searched in "
-        "overlapping windows of 30 s and may hold many.",
+        epilog="Audio of up to the length of the clips a model was trained on (30 s, unless its corpus says otherwise) "
+        "holds one event at most, as in training; longer recordings are searched in overlapping windows of that length "
+        "and may hold many.",
     )
     parser.add_argument(
         "--model",

@@ -1,7 +1,8 @@
 """Events in recordings of any rate, format and length.
 
-A recording of at most 30 s is treated as the recipe treats a clip: one event at most, the longest run. A longer one is
-cut into windows of that length, the one the detector was trained on, each half over the next. Every window is scored by
+A recording of at most the length of the clips the detector was trained on (30 s unless its corpus says otherwise) is
+treated as the recipe treats a clip: one event at most, the longest run. A longer one is cut into windows of that
+length, each half over the next. Every window is scored by
 itself; where windows overlap, a frame's score (and its window's mean, for the dynamic threshold) is their mean weighted
 by how far inside each window the frame lies. Then the same threshold and median filter apply, gaps up to the tuned one
 are closed (one second where the tuning closed all), and *every* run that is left is an event: a long recording may hold
@@ -30,8 +31,7 @@ from pysed.features.frontend import FrontEnd
 if TYPE_CHECKING:
     from pysed.train.checkpoint import Detector
 
-WINDOW_S = 30.0
-STEP_S = 15.0
+WINDOW_S = 30.0  # of detectors whose checkpoint does not say what they were trained on
 SHORTEST_S = 1.0
 LONG_GAP_S = 1.0
 
@@ -54,6 +54,11 @@ class LoadedModel:
     detector: "Detector"
     frontend: FrontEnd
     asr: AsrFeatures | None
+
+    @property
+    def window_s(self) -> float:
+        """Length in seconds of the windows it scores: of the clips it was trained on."""
+        return WINDOW_S if self.detector.window_s is None else self.detector.window_s
 
 
 def load_models(folders: list[str], device: str = "cpu") -> list[LoadedModel]:
@@ -96,12 +101,12 @@ def score_samples(samples: np.ndarray, models: list[LoadedModel]) -> list[np.nda
     return scores
 
 
-def window_starts(duration_s: float) -> list[float]:
+def window_starts(duration_s: float, window_s: float = WINDOW_S) -> list[float]:
     """Where windows start, in seconds, on the grid of frames; the last one reaches the end."""
-    if duration_s <= WINDOW_S:
+    if duration_s <= window_s:
         return [0.0]
-    last = int(np.floor((duration_s - WINDOW_S) / HOP_S + 1e-6))
-    step = round(STEP_S / HOP_S)
+    last = int(np.floor((duration_s - window_s) / HOP_S + 1e-6))
+    step = max(1, round(window_s / 2 / HOP_S))
     return [float(frame_time(start)) for start in [*range(0, last, step), last]]
 
 
@@ -111,7 +116,18 @@ def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[n
     Raises DataError for audio that cannot be read.
     """
     duration_s = duration_of(path)
-    starts = window_starts(duration_s)
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for window_s in {model.window_s for model in models}:
+        same = [index for index, model in enumerate(models) if model.window_s == window_s]
+        found.update(zip(same, _score_windows(path, [models[i] for i in same], duration_s, window_s), strict=True))
+    return [found[index] for index in range(len(models))]
+
+
+def _score_windows(
+    path: str | Path, models: list[LoadedModel], duration_s: float, window_s: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """score_recording() of models with the same windows."""
+    starts = window_starts(duration_s, window_s)
     if len(starts) == 1:
         scores = score_samples(read_window(path, 0.0, duration_s), models)
         num_frames = max(1, int(np.ceil(duration_s / HOP_S - 1e-6)))
@@ -120,10 +136,11 @@ def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[n
     sums = [np.zeros((2, num_frames)) for _ in models]
     weights = np.zeros(num_frames)
     for start in starts:
-        length_s = min(WINDOW_S, duration_s - start) if start != starts[-1] else duration_s - start
+        length_s = min(window_s, duration_s - start) if start != starts[-1] else duration_s - start
         first = round(start / HOP_S)
         found = score_samples(read_window(path, start, length_s), models)
-        length = min(len(found[0]), num_frames - first)
+        # Of a window that was filled up to a second, its own frames alone.
+        length = min(len(found[0]), num_frames - first, int(np.ceil(length_s / HOP_S - 1e-6)))
         weight = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1.0
         weights[first : first + length] += weight
         for total, each in zip(sums, found, strict=True):
@@ -152,7 +169,7 @@ def analyse_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple
     found = []
     for model, (scores, mean) in zip(models, score_recording(path, models), strict=True):
         detector, median = model.detector, model.detector.config.median_frames
-        if duration_s <= WINDOW_S:
+        if duration_s <= model.window_s:
             threshold = detector.t_base + detector.beta * float(mean[0])
             event = detect_event(
                 scores, threshold, max_gap_s=detector.max_gap_s, low_ratio=detector.low_ratio, median_frames=median

@@ -52,6 +52,7 @@ class Detector:
     max_gap_s: float | None
     low_ratio: float
     seed: int
+    window_s: float | None = None  # length of the clips it was trained on; None: not noted, before it was kept
 
     @property
     def frames_per_label(self) -> int:
@@ -127,4 +128,5 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
         content["max_gap_s"],
         content.get("low_ratio", 1.0),
         content["seed"],
+        content.get("window_s"),
     )

@@ -19,7 +19,7 @@ from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import statistics
 from pysed.models import build_model
 from pysed.train import checkpoint
-from pysed.train.clips import Clips
+from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 from pysed.train.data import load_clips, make_batch, read_split
 from pysed.train.failures import not_finite, what_is_not_finite
@@ -194,6 +194,7 @@ def fit(
         "beta": tuned.beta,
         "max_gap_s": tuned.max_gap_s,
         "low_ratio": tuned.low_ratio,
+        "window_s": round(HOP_S * clips.labels.shape[1], 6),
         "validation": tuned.as_dict(),
         "asr": {**(asr or {}), "dim": asr_dim, "tuned": tuned_layers} if config.asr else None,
         "scenes": list(clips.scene_names),
