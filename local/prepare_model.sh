@@ -28,7 +28,7 @@ if [[ -n $manifest && (! -s $asr/final.mdl || ! -s $asr/graph/HCLG.fst) ]]; then
   pysed fetch model --manifest "$manifest" --download-dir "$download_dir" "${options[@]}" "$asr"
 fi
 if [[ -n $vosk ]]; then pysed fetch vosk "$vosk" "$asr"; fi
-need_files "$0" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
+pysed feats recogniser "$asr"
 if [[ -z $vosk && ! -s $asr/graph/HCLG.fst ]]; then
   log "  $asr: no graph/HCLG.fst: features only, no phones ('pysed fetch graph $asr' makes one)"
 fi

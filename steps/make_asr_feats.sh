@@ -19,30 +19,47 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp; prefinal has a row every 30
 data=$1 asr=$2
 need_files "$0" "$data/wav.scp" "$data/.done" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
 work=$data/asr_feats
-inputs=("$asr/final.mdl" "$asr/conf/mfcc_hires.conf")
-if [[ -d $asr/extractor ]]; then inputs+=("$asr/extractor/final.ie" "$asr/extractor/final.dubm"); fi
-if [[ -f $asr/conf/ivector.conf ]]; then inputs+=("$asr/conf/ivector.conf"); fi
+inputs=()
+for file in "$asr"/{final.mdl,cmvn_opts,online_cmvn,global_cmvn.stats,frame_subsampling_factor,*.conf,conf/*.conf,extractor/*}; do
+  if [[ -f $file ]]; then inputs+=("=${file#"$asr/"}" "$file"); fi
+done
 key=$(fingerprint "$data/.done" "${inputs[@]}" "=$layer")
 if up_to_date "$data/.done_prefinal" "$key"; then
   log "  $data/prefinal.scp: up to date"
   exit
 fi
+pysed feats recogniser "$asr"
 rm -f "$data/.done_prefinal"
 split_data "$data" "$work" "$nj" "$key"
+pysed feats recogniser "$asr" "$work/conf"
 
 # Dither is noise from a random generator: off, so that two runs give the same features.
 run_shards "$work" mfcc \
-  compute-mfcc-feats --config="$asr/conf/mfcc_hires.conf" --dither=0 scp:"$work/wav.JOB" ark:- \| \
+  compute-mfcc-feats --config="$work/conf/mfcc.conf" --dither=0 scp:"$work/wav.JOB" ark:- \| \
   copy-feats --compress=true ark:- ark,scp:"$work/mfcc.JOB.ark,$work/mfcc.JOB.scp"
 
 ivector_options=()
-if [[ -d $asr/extractor ]]; then
-  steps/ivector_config.sh "$asr" "$work/conf" "$work/ivector_extractor.conf"
-  period=$(sed -n 's/^--ivector-period=//p' "$work/ivector_extractor.conf")
+if [[ -f $work/conf/ivector_extractor.conf ]]; then
+  period=$(sed -n 's/^--ivector-period=//p' "$work/conf/ivector_extractor.conf")
   run_shards "$work" ivector \
-    ivector-extract-online2 --config="$work/ivector_extractor.conf" ark:"$work/spk2utt.JOB" \
+    ivector-extract-online2 --config="$work/conf/ivector_extractor.conf" ark:"$work/spk2utt.JOB" \
     scp:"$work/mfcc.JOB.scp" ark,scp:"$work/ivectors.JOB.ark,$work/ivectors.JOB.scp"
   ivector_options=(--online-ivectors=scp:"$work/ivectors.JOB.scp" --online-ivector-period="$period")
+fi
+
+# What the network takes, where it was trained on normalised features; i-vectors are of those as they are.
+input=mfcc
+if [[ -f $work/conf/cmvn.conf ]]; then
+  input=normalised
+  run_shards "$work" normalised \
+    compute-cmvn-stats scp:"$work/mfcc.JOB.scp" ark:- \| \
+    apply-cmvn --config="$work/conf/cmvn.conf" ark:- scp:"$work/mfcc.JOB.scp" \
+    ark,scp:"$work/normalised.JOB.ark,$work/normalised.JOB.scp"
+elif [[ -f $work/conf/cmvn_online.conf ]]; then
+  input=normalised
+  run_shards "$work" normalised \
+    apply-cmvn-online --config="$work/conf/cmvn_online.conf" "$asr/global_cmvn.stats" scp:"$work/mfcc.JOB.scp" \
+    ark,scp:"$work/normalised.JOB.ark,$work/normalised.JOB.scp"
 fi
 
 # nnet3-copy --edits cannot add an output; a config line that names the node as the output can.
@@ -51,12 +68,12 @@ run_shards "$work" prefinal \
   nnet3-compute --frames-per-chunk=150 --extra-left-context=0 --extra-right-context=0 \
   --frame-subsampling-factor=3 "${ivector_options[@]}" \
   "nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config=$work/output.config --edits=remove-orphans $asr/final.mdl - |" \
-  scp:"$work/mfcc.JOB.scp" ark:- \| \
+  scp:"$work/$input.JOB.scp" ark:- \| \
   copy-feats --compress=true --compression-method=3 ark:- ark,scp:"$work/prefinal.JOB.ark,$work/prefinal.JOB.scp"
 
 expected=$(wc -l <"$data/wav.scp")
 for name in mfcc ivectors prefinal; do
-  if [[ $name == ivectors && ! -d $asr/extractor ]]; then continue; fi
+  if [[ $name == ivectors && -z ${ivector_options[*]} ]]; then continue; fi
   parts=()
   for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/$name.$job.scp"); done
   join_scp "$data/${name/#mfcc/mfcc_hires}.scp" "$expected" "${parts[@]}"

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from pysed.detect.streams import FRAMES_PER_CHUNK, AsrFeatures
-from pysed.errors import DataError
 from pysed.kaldi.decode import DecoderOptions
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.phones import read_symbols, split_to_phones
@@ -24,8 +23,7 @@ class PhoneTrack:
     """The phones that a recogniser with a graph hears. Raises DataError for a model folder that lacks a file."""
 
     def __init__(self, asr: AsrFeatures):
-        folder = asr.folder
-        factor = _subsampling_factor(folder / "frame_subsampling_factor")
+        folder, factor = asr.settings.path, asr.settings.frame_subsampling_factor
         period = 1 if asr.extractor is None else asr.extractor.options.ivector_period
         chunks = ChunkOptions(FRAMES_PER_CHUNK, frame_subsampling_factor=factor, online_ivector_period=period)
         self._asr = asr
@@ -44,13 +42,3 @@ class PhoneTrack:
             phones.append((frame * self._hop_s, length * self._hop_s, self._names[number]))
             frame += length
         return phones
-
-
-def _subsampling_factor(path: Path) -> int:
-    """Of the network's frames, as Kaldi leaves it in the model's folder; 1 without such a file."""
-    if not path.is_file():
-        return 1
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise DataError(f"{path}: {text[:20]!r}; expected how many frames the network skips, 3 of a chain model")
-    return int(text)

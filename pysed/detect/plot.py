@@ -32,7 +32,8 @@ def pages(duration_s: float) -> Iterator[tuple[float, float]]:
 
 def phone_tracks(models: Iterable[LoadedModel]) -> dict[str, PhoneTrack]:
     """Name → what hears phones: the models' recognisers that have a graph, each once."""
-    recognisers = {model.asr.folder: model.asr for model in models if model.asr and has_graph(model.asr.folder)}
+    recognised = [model.asr for model in models if model.asr and has_graph(model.asr.settings.path)]
+    recognisers = {asr.settings.path: asr for asr in recognised}
     return {folder.name: PhoneTrack(asr) for folder, asr in recognisers.items()}
 
 

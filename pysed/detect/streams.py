@@ -13,8 +13,7 @@ import numpy as np
 from pysed.errors import DataError
 from pysed.features.averaging import average_frames
 from pysed.features.frontend import FrontEnd
-from pysed.kaldi.features import FbankOptions, MfccOptions, compute_fbank, compute_mfcc
-from pysed.kaldi.options import OptionParser
+from pysed.kaldi.features import FbankOptions, compute_fbank, compute_mfcc
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,30 +68,40 @@ class AsrFeatures:
     """
 
     def __init__(self, folder: str | os.PathLike, layer: str, tuned: "dict[str, Tensor] | None" = None):
-        from pysed.kaldi.ivector import IvectorExtractor
+        from pysed.kaldi.model_folder import read_model_folder
         from pysed.kaldi.nnet3.chunks import ChunkOptions
         from pysed.kaldi.nnet3.evaluate import NnetComputer
         from pysed.kaldi.nnet3.reader import read_model
         from pysed.kaldi.tables import read_object
 
-        self.folder = Path(folder)
-        self.mfcc = _mfcc_options(self.folder / "conf/mfcc_hires.conf")
-        nnet = read_model(read_object(str(self.folder / "final.mdl"))).nnet
+        self.settings = read_model_folder(folder)
+        network = Path(folder) / "final.mdl"
+        nnet = read_model(read_object(str(network))).nnet
         if layer not in nnet.nodes:
-            raise DataError(f"{self.folder / 'final.mdl'}: no node {layer!r}; expected the layer used in training")
+            raise DataError(f"{network}: no node {layer!r}; expected the layer used in training")
         if tuned:
             nnet = _with_weights(nnet, layer, tuned)
-        self.extractor = IvectorExtractor.from_model(self.folder) if (self.folder / "extractor").is_dir() else None
+        self.extractor = self.settings.extractor()
         period = 1 if self.extractor is None else self.extractor.options.ivector_period
         options = ChunkOptions(
             frames_per_chunk=FRAMES_PER_CHUNK, frame_subsampling_factor=SUBSAMPLING, online_ivector_period=period
         )
         self.network = NnetComputer(nnet, layer, options)
+        widths = self.settings.mfcc.num_ceps, 0 if self.extractor is None else self.extractor.model.ivector_dim
+        if widths != (self.network.input_dim, self.network.ivector_dim):
+            raise DataError(
+                f"{network}: takes {self.network.input_dim} MFCC and i-vectors of {self.network.ivector_dim}; "
+                f"conf/mfcc_hires.conf and extractor/ give {widths[0]} and {widths[1]}"
+            )
 
     def inputs(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The network's inputs of 16-bit valued samples at 16 kHz: hires MFCC (T, F), i-vectors (P, I) or None."""
-        feats = compute_mfcc(samples, RATE_HZ, self.mfcc)
-        return feats, None if self.extractor is None else self.extractor.extract(feats)
+        """The network's inputs of 16-bit valued samples at 16 kHz: hires MFCC (T, F), i-vectors (P, I) or None.
+
+        The MFCC are normalised where those of the network's training were; i-vectors are of those as they are.
+        """
+        feats = compute_mfcc(samples, RATE_HZ, self.settings.mfcc)
+        ivectors = None if self.extractor is None else self.extractor.extract(feats)
+        return self.settings.normalise(feats), ivectors
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
         """Rows (ceil(frames / 3), D) float32, one every 30 ms, of 16-bit valued samples at 16 kHz."""
@@ -112,6 +121,7 @@ class RecogniserInputs:
         for name in names:
             if not (data / name).is_file():
                 raise DataError(f"{data / name}: no such file; run the stage of the recogniser's features")
+        self.settings = recogniser.settings
         self.tables = [RandomAccess(f"scp:{data / name}", "matrix") for name in names]
 
     def __contains__(self, utterance: str) -> bool:
@@ -119,7 +129,7 @@ class RecogniserInputs:
 
     def __getitem__(self, utterance: str) -> tuple[np.ndarray, np.ndarray | None]:
         feats, *ivectors = (np.asarray(table[utterance]) for table in self.tables)
-        return feats, ivectors[0] if ivectors else None
+        return self.settings.normalise(feats), ivectors[0] if ivectors else None
 
     def close(self) -> None:
         """Close the archives."""
@@ -148,9 +158,3 @@ def _with_weights(nnet: "Nnet", layer: str, tuned: "dict[str, Tensor]") -> "Nnet
             raise nnet.fail(f"no weights {name} of shape {tuple(values.shape)}; expected the model used in training")
     module.load_state_dict({**own, **tuned})
     return module.to_nnet()
-
-
-def _mfcc_options(path: Path) -> MfccOptions:
-    parser = OptionParser("compute-mfcc-feats", "")
-    parser.register_struct(MfccOptions(dither=0.0))
-    return parser.build(MfccOptions, parser.read_config(str(path)))

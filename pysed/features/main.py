@@ -1,7 +1,8 @@
-"""``pysed feats``: a front end's options for the shell, and averaging of feature tables."""
+"""``pysed feats``: front ends' and recognisers' options for the shell, and averaging of feature tables."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from pysed.errors import DataError
 from pysed.features.averaging import average_frames
@@ -11,9 +12,13 @@ from pysed.features.frontend import load_frontend
 def build_parser() -> argparse.ArgumentParser:
     """The subcommands' options."""
     parser = argparse.ArgumentParser(prog="pysed feats", description="Front ends and feature archives.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="options|average")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="options|recogniser|average")
     options = actions.add_parser("options", help="print a front end's options for compute-fbank-feats, one a line")
     options.add_argument("frontend", metavar="conf/frontends/NAME.yaml")
+    recogniser = actions.add_parser("recogniser", help="check a recogniser's folder; write it out for Kaldi's commands")
+    recogniser.add_argument("model", type=Path, metavar="ASR_DIR")
+    conf = "gets mfcc.conf, ivector_extractor.conf, cmvn.conf, ... (none: check only)"
+    recogniser.add_argument("out", type=Path, nargs="?", metavar="CONF_DIR", help=conf)
     average = actions.add_parser("average", help="mean of every N frames of a table of matrices")
     average.add_argument("--num-frames", type=int, required=True, metavar="N")
     average.add_argument("rspecifier", help="such as ark:- or scp:feats.scp")
@@ -38,6 +43,13 @@ def main(argv: list[str]) -> int:
     values = build_parser().parse_args(argv)
     if values.action == "options":
         print("\n".join(load_frontend(values.frontend).kaldi_options()))
+        return 0
+    if values.action == "recogniser":
+        from pysed.kaldi.model_folder import read_model_folder
+
+        settings = read_model_folder(values.model)
+        if values.out is not None:
+            settings.write(values.out)
         return 0
     if values.num_frames < 1:
         raise DataError(f"--num-frames {values.num_frames}; expected 1 or more")

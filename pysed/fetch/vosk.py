@@ -1,16 +1,17 @@
 """A Vosk model's folder in the model-folder layout: links to its files, which stay as they are.
 
 Vosk's layout: am/final.mdl, conf/{mfcc.conf,model.conf}, ivector/ (none: a model without i-vectors), and in graph/
-either HCLG.fst or HCLr.fst and Gr.fst, which are composed while decoding ("look-ahead").
+either HCLG.fst or HCLr.fst and Gr.fst, which are composed while decoding ("look-ahead"). With am/global_cmvn.stats the
+network's input is normalised online, by the default options, as Vosk itself does it (Model::ReadDataFiles).
 """
 
 import os
-import re
 import shutil
 from pathlib import Path
 
 from pysed.errors import DataError
 from pysed.fetch.chain_model import EXTRACTOR
+from pysed.kaldi.options import config_values
 
 PHONES = ("graph/phones.txt", "graph/phones/phones.txt", "am/phones.txt", "phones.txt")
 
@@ -34,7 +35,17 @@ def arrange_vosk(source: Path, out: Path) -> str | None:
             temporary.rename(out)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    _link_cmvn(source, out)
     return None if (out / "graph/HCLG.fst").is_file() else _why_no_phones(source)
+
+
+def _link_cmvn(source: Path, out: Path) -> None:
+    """Also in a folder that was arranged before these files were known."""
+    stats, arranged = source / "am/global_cmvn.stats", out / "global_cmvn.stats"
+    if stats.is_file() and not arranged.is_file():
+        _link(stats, arranged)
+    if stats.is_file():
+        (out / "online_cmvn").touch()
 
 
 def _fill(source: Path, out: Path) -> None:
@@ -43,8 +54,9 @@ def _fill(source: Path, out: Path) -> None:
     if (source / "ivector").is_dir():
         for name in (*EXTRACTOR, "splice.conf"):
             _link(source / "ivector" / name, out / "extractor" / name)
-    factor = re.search(r"^--frame-subsampling-factor=(\d+)", _text(source / "conf/model.conf"), re.MULTILINE)
-    (out / "frame_subsampling_factor").write_text(f"{factor[1] if factor else 3}\n")
+    config = source / "conf/model.conf"
+    factor = config_values(config).get("frame-subsampling-factor", "3") if config.is_file() else "3"
+    (out / "frame_subsampling_factor").write_text(f"{factor}\n")
     phones = [source / name for name in PHONES if (source / name).is_file()]
     optional = {"am/tree": "tree", "conf/ivector.conf": "conf/ivector.conf"}
     optional["ivector/online_cmvn.conf"] = "extractor/online_cmvn.conf"
@@ -71,7 +83,3 @@ def _link(source: Path, target: Path) -> None:
         raise DataError(f"{source}: missing or empty; expected in a Vosk model's folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(source)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,4 +1,4 @@
-"""Online cepstral mean and variance normalisation: a sliding window behind each frame.
+"""Cepstral mean and variance normalisation: by given statistics, or online by a sliding window behind each frame.
 
 Source: Kaldi ``OnlineCmvn`` of ``src/feat/online-feature.cc``, ``ApplyCmvn`` of ``src/transform/cmvn.cc``.
 Statistics are (2, F + 1) float64: sums and their count, sums of squares and a zero.
@@ -10,9 +10,41 @@ import numpy as np
 
 from pysed.errors import DataError
 
+_BLOCK_FRAMES = 4096
+_FLOOR = 1e-20  # of a variance
+
 
 @dataclass(frozen=True)
-class OnlineCmvnOptions:
+class CmvnOptions:
+    """Options of apply-cmvn."""
+
+    norm_vars: bool = field(default=False, metadata={"doc": "If true, normalize variances."})
+    norm_means: bool = field(default=True, metadata={"doc": "If false, nothing is normalized"})
+    skip_dims: str = field(
+        default="", metadata={"doc": "Dimensions to skip normalization of (colon-separated list of integers)"}
+    )
+
+    def __post_init__(self):
+        if self.norm_vars and not self.norm_means:
+            raise DataError("CMVN: --norm-vars=true with --norm-means=false; variance needs the mean")
+        if any(not part.isdecimal() for part in self.skipped):
+            raise DataError(f"CMVN: --skip-dims={self.skip_dims}; expected dimensions such as 13:14:15")
+
+    @property
+    def skipped(self) -> list[str]:
+        """The parts of ``skip_dims``."""
+        return [part for part in self.skip_dims.split(":") if part]
+
+    def skipped_of(self, dim: int) -> list[int]:
+        """Those dimensions, of features of ``dim``; DataError for one that they lack."""
+        dims = [int(part) for part in self.skipped]
+        if any(skipped >= dim for skipped in dims):
+            raise DataError(f"CMVN: --skip-dims={self.skip_dims}; features of {dim} dimensions")
+        return dims
+
+
+@dataclass(frozen=True)
+class OnlineCmvnOptions(CmvnOptions):
     """Options of apply-cmvn-online; counts are in frames."""
 
     cmn_window: int = field(
@@ -25,27 +57,14 @@ class OnlineCmvnOptions:
     speaker_frames: int = field(
         default=600, metadata={"doc": "Number of frames of previous utterance(s) from this speaker to use"}
     )
-    norm_vars: bool = field(default=False, metadata={"doc": "If true, do variance normalization in addition to mean"})
-    norm_means: bool = field(default=True, metadata={"doc": "If true, do mean normalization"})
-    skip_dims: str = field(
-        default="", metadata={"doc": "Dimensions to skip normalization of (colon-separated list of integers)"}
-    )
 
     def __post_init__(self):
+        super().__post_init__()
         if not 0 <= self.global_frames <= self.speaker_frames <= self.cmn_window or self.cmn_window < 1:
             raise DataError(
                 f"online CMVN: --cmn-window={self.cmn_window} --speaker-frames={self.speaker_frames} "
                 f"--global-frames={self.global_frames}; expected 0 <= global <= speaker <= window"
             )
-        if self.norm_vars and not self.norm_means:
-            raise DataError("online CMVN: --norm-vars=true with --norm-means=false; variance needs the mean")
-        if any(not part.isdecimal() for part in self.skipped):
-            raise DataError(f"online CMVN: --skip-dims={self.skip_dims}; expected dimensions such as 13:14:15")
-
-    @property
-    def skipped(self) -> list[str]:
-        """The parts of ``skip_dims``."""
-        return [part for part in self.skip_dims.split(":") if part]
 
 
 class OnlineCmvn:
@@ -89,13 +108,13 @@ class OnlineCmvn:
             self._sums[row] = stats[row][-1]
         self._smooth(counts, stats)
         mean = stats[0] / counts[:, None]
-        skipped = self._skipped()
+        skipped = self.options.skipped_of(frames.shape[1])
         mean[:, skipped] = 0.0
         if not self.options.norm_vars:
             return frames - mean.astype(np.float32)
         variance = stats[1] / counts[:, None] - mean**2
         variance[:, skipped] = 1.0
-        scale = 1.0 / np.sqrt(np.maximum(variance, 1e-20))
+        scale = 1.0 / np.sqrt(np.maximum(variance, _FLOOR))
         return frames * scale.astype(np.float32) - (mean * scale).astype(np.float32)
 
     def _smooth(self, counts: np.ndarray, stats: list[np.ndarray]) -> None:
@@ -117,19 +136,72 @@ class OnlineCmvn:
                 values[some] += share * source[row, :-1]
             counts[some] += taken[some]
 
-    def _skipped(self) -> list[int]:
-        dims = [int(part) for part in self.options.skipped]
-        if any(dim >= self.features.shape[1] for dim in dims):
-            raise DataError(f"online CMVN: --skip-dims={self.options.skip_dims}; features of {self.features.shape[1]}")
-        return dims
+
+def online_cmvn(
+    features: np.ndarray, options: OnlineCmvnOptions, global_stats: np.ndarray, speaker_stats: np.ndarray | None = None
+) -> np.ndarray:
+    """One utterance's features (T, F) normalised online, (T, F) float32. Raises DataError for other dimensions."""
+    features = np.asarray(features, np.float32)
+    _check_dims(global_stats, features)
+    normaliser = OnlineCmvn(options, global_stats, speaker_stats, features)
+    normalised = np.empty_like(features)
+    for start in range(0, len(features), _BLOCK_FRAMES):
+        end = min(start + _BLOCK_FRAMES, len(features))
+        normalised[start:end] = normaliser.advance(end)
+    return normalised
 
 
-def add_stats(stats: np.ndarray | None, features: np.ndarray, block: int = 4096) -> np.ndarray:
-    """Speaker statistics (2, F + 1) float64 with all of an utterance's frames (T, F) added."""
+def apply_cmvn(features: np.ndarray, options: CmvnOptions, stats: np.ndarray, reverse: bool = False) -> np.ndarray:
+    """Features (T, F) normalised by statistics such as `add_stats` gives, (T, F) float32.
+
+    ``reverse``: from mean 0 and variance 1 to those of the statistics. Raises DataError for statistics of other
+    dimensions or of less than one frame.
+    """
+    features = np.asarray(features, np.float32)
+    if not options.norm_means:
+        return features
+    _check_dims(stats, features)
+    count = stats[0, -1]
+    if not count >= 1:
+        raise DataError(f"CMVN statistics of {count:g} frames; expected one frame at least")
+    skipped = options.skipped_of(features.shape[1])
+    mean = stats[0, :-1] / count
+    mean[skipped] = 0.0
+    scale = np.ones_like(mean)
+    if options.norm_vars:
+        if len(stats) < 2:
+            raise DataError("CMVN statistics without those of the variance; --norm-vars=true needs them")
+        variance = np.maximum(stats[1, :-1] / count - mean**2, _FLOOR)
+        variance[skipped] = 1.0
+        scale = np.sqrt(variance) if reverse else 1.0 / np.sqrt(variance)
+    offset = mean if reverse else -mean * scale
+    return features * scale.astype(np.float32) + offset.astype(np.float32)
+
+
+def check_stats(stats: np.ndarray, name: str) -> np.ndarray:
+    """Global statistics as float64, (2, F + 1); raises DataError, naming their file, where they are unusable."""
+    stats = np.asarray(stats, np.float64)
+    if stats.ndim != 2 or stats.shape[0] != 2 or stats.shape[1] < 2:
+        shape = " x ".join(map(str, stats.shape))
+        raise DataError(f"{name}: {shape}; expected 2 rows, a column a dimension and the count")
+    if not np.isfinite(stats).all() or stats[0, -1] <= 0:
+        raise DataError(f"{name}: count {stats[0, -1]:g}; expected finite sums of some frames")
+    return stats
+
+
+def _check_dims(stats: np.ndarray, features: np.ndarray) -> None:
+    if features.ndim != 2 or stats.shape[1] - 1 != features.shape[1]:
+        shape = " x ".join(map(str, features.shape))
+        raise DataError(f"CMVN statistics of {stats.shape[1] - 1} dimensions, features of {shape}; expected the same")
+
+
+def add_stats(stats: np.ndarray | None, features: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Statistics (2, F + 1) float64 with all of an utterance's frames (T, F) added, each by its weight (T,)."""
     total = np.zeros((2, features.shape[1] + 1)) if stats is None else stats.copy()
-    for start in range(0, len(features), block):
-        frames = features[start : start + block].astype(np.float64)
-        total[0, :-1] += frames.sum(axis=0)
-        total[1, :-1] += np.square(frames).sum(axis=0)
-        total[0, -1] += len(frames)
+    for start in range(0, len(features), _BLOCK_FRAMES):
+        frames = features[start : start + _BLOCK_FRAMES].astype(np.float64)
+        weight = np.ones(len(frames)) if weights is None else weights[start : start + len(frames)].astype(np.float64)
+        total[0, :-1] += (weight[:, None] * frames).sum(axis=0)
+        total[1, :-1] += (weight[:, None] * np.square(frames)).sum(axis=0)
+        total[0, -1] += weight.sum()
     return total

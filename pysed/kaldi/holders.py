@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,17 +66,16 @@ def _text_object(source: Source, what: str) -> Any:
     return value
 
 
-def read_matrix(source: Source, binary: bool) -> np.ndarray:
-    """A matrix (rows, columns) float32; doubles are converted, compressed ones expanded."""
+def read_matrix(source: Source, binary: bool, dtype: type = np.float32) -> np.ndarray:
+    """A matrix (rows, columns) of ``dtype``; those of the other precision are converted, compressed ones expanded."""
     if not binary:
-        return _text_object(source, "matrix")
+        return _text_object(source, "matrix").astype(dtype, copy=False)
     tag = source.read(3)
     if tag in (b"FM ", b"DM "):
         rows, columns = _size(source), _size(source)
         _check_shape(source, rows, columns)
-        dtype = _REAL[tag[:1]]
-        values = source.read_array(rows * columns, dtype).reshape(rows, columns)
-        return values.astype(np.float32, copy=False)
+        values = source.read_array(rows * columns, _REAL[tag[:1]]).reshape(rows, columns)
+        return values.astype(dtype, copy=False)
     if tag[:2] != b"CM":
         raise source.fail(f"expected a matrix, found {tag!r}; another kind of table?")
     head = tag
@@ -88,7 +88,7 @@ def read_matrix(source: Source, binary: bool) -> np.ndarray:
     rows, columns = struct.unpack("<ii", frame[8:])
     _check_shape(source, rows, columns)
     payload = source.read(rows * columns * sizes[head] + (8 * columns if head == b"CM " else 0))
-    return KaldiReader(head + frame + payload, source.name, binary=True).matrix()
+    return KaldiReader(head + frame + payload, source.name, binary=True).matrix().astype(dtype, copy=False)
 
 
 def _check_shape(source: Source, rows: int, columns: int) -> None:
@@ -260,6 +260,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("matrix", read_matrix, write_matrix, cut=cut_matrix),
+        Kind("double_matrix", partial(read_matrix, dtype=np.float64), write_matrix, cut=cut_matrix),
         Kind("vector", read_vector, _write_vector, cut=cut_vector),
         Kind("int_vector", read_int_vector, _write_int_vector),
         Kind("token", _read_token, _write_token, header=False),

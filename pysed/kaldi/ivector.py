@@ -6,26 +6,22 @@ Source: Kaldi ``src/online2/online-ivector-feature.cc``.
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi import native
-from pysed.kaldi.cmvn import OnlineCmvn, OnlineCmvnOptions, add_stats
+from pysed.kaldi.cmvn import OnlineCmvn, OnlineCmvnOptions, add_stats, check_stats
 from pysed.kaldi.estimation import IvectorStats, follow
 from pysed.kaldi.extractor import ExtractorModel, read_extractor
 from pysed.kaldi.gmm import DiagGmm, prune_posteriors, read_diag_gmm
-from pysed.kaldi.options import OptionParser
+from pysed.kaldi.options import read_struct
 from pysed.kaldi.splice import SpliceOptions, Transform, splice_frames
 from pysed.kaldi.tables import read_object
 
 _BLOCK_FRAMES = 2048
 _BLOCK_BYTES = 1 << 25
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class Diagnostics:
 
 
 class IvectorExtractor:
-    """Extracts online i-vectors; make one with `load` or `from_model`.
+    """Extracts online i-vectors; make one with `load` or `build`.
 
     ``extract(features)`` does one utterance; to adapt along a speaker's utterances give each the same
     ``state``, first made by `new_state`.
@@ -114,13 +110,7 @@ class IvectorExtractor:
         model: ExtractorModel,
     ):
         self.options, self.cmvn, self.splicing, self.ubm, self.model = options, cmvn, splicing, ubm, model
-        self.global_stats = np.asarray(global_stats, np.float64)
-        stats_name = options.global_cmvn_stats or "global CMVN stats"
-        if self.global_stats.shape[0] != 2 or self.global_stats.shape[1] < 2:
-            rows, columns = self.global_stats.shape
-            raise DataError(f"{stats_name}: {rows} x {columns}; expected 2 rows, a column a dimension and the count")
-        if not np.isfinite(self.global_stats).all() or self.global_stats[0, -1] <= 0:
-            raise DataError(f"{stats_name}: count {self.global_stats[0, -1]:g}; expected finite sums of some frames")
+        self.global_stats = check_stats(global_stats, options.global_cmvn_stats or "global CMVN stats")
         self.transform = Transform(transform, self.feature_dim * splicing.width, options.lda_matrix or "LDA matrix")
         dims = (len(self.transform.offset), ubm.dim, model.feature_dim)
         if len(set(dims)) > 1:
@@ -132,7 +122,7 @@ class IvectorExtractor:
     def load(cls, source: str | os.PathLike | IvectorOptions) -> "IvectorExtractor":
         """From a configuration file as ``ivector-extract-online2 --config`` reads it, or from options."""
         if not isinstance(source, IvectorOptions):
-            source = _read_options(IvectorOptions, os.fspath(source))
+            source = read_struct(IvectorOptions(), os.fspath(source))
         for item in (
             "lda_matrix",
             "global_cmvn_stats",
@@ -143,32 +133,20 @@ class IvectorExtractor:
         ):
             if not getattr(source, item):
                 raise DataError(f"--{item.replace('_', '-')}: must be given (in the file given as --config, perhaps)")
-        return cls(
-            source,
-            transform=read_object(source.lda_matrix).matrix(),
-            global_stats=read_object(source.global_cmvn_stats).matrix(),
-            cmvn=_read_options(OnlineCmvnOptions, source.cmvn_config),
-            splicing=_read_options(SpliceOptions, source.splice_config),
-            ubm=read_diag_gmm(read_object(source.diag_ubm)),
-            model=read_extractor(read_object(source.ivector_extractor)),
-        )
+        cmvn = read_struct(OnlineCmvnOptions(), source.cmvn_config)
+        return cls.build(source, cmvn, read_struct(SpliceOptions(), source.splice_config))
 
     @classmethod
-    def from_model(cls, folder: str | os.PathLike) -> "IvectorExtractor":
-        """From an ASR model's folder: ``conf/ivector.conf`` (if there) and the files of ``extractor/``."""
-        folder = Path(folder)
-        config, parts = folder / "conf/ivector.conf", folder / "extractor"
-        options = _read_options(IvectorOptions, str(config)) if config.exists() else IvectorOptions()
-        return cls.load(
-            replace(
-                options,
-                lda_matrix=str(parts / "final.mat"),
-                global_cmvn_stats=str(parts / "global_cmvn.stats"),
-                cmvn_config=str(parts / "online_cmvn.conf"),
-                splice_config=str(parts / "splice.conf"),
-                diag_ubm=str(parts / "final.dubm"),
-                ivector_extractor=str(parts / "final.ie"),
-            )
+    def build(cls, options: IvectorOptions, cmvn: OnlineCmvnOptions, splicing: SpliceOptions) -> "IvectorExtractor":
+        """From options, those of the files that they name for CMVN and splicing given as well."""
+        return cls(
+            options,
+            transform=read_object(options.lda_matrix).matrix(),
+            global_stats=read_object(options.global_cmvn_stats).matrix(),
+            cmvn=cmvn,
+            splicing=splicing,
+            ubm=read_diag_gmm(read_object(options.diag_ubm)),
+            model=read_extractor(read_object(options.ivector_extractor)),
         )
 
     @property
@@ -301,13 +279,3 @@ class IvectorExtractor:
             # Groups are distinct within one Gaussian, so plain indexing adds them all.
             linear[group[begin:stop]] += sums[begin:stop] @ model.projections[gauss[begin]]
         return occupancy, linear
-
-
-def _read_options(struct: type[T], path: str) -> T:
-    parser = OptionParser("configuration", "")
-    parser.register_struct(struct)
-    values: Any = parser.read_config(path)
-    try:
-        return parser.build(struct, values)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None

@@ -6,9 +6,11 @@ instead of the whole usage.
 """
 
 import dataclasses
+import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -132,26 +134,32 @@ class OptionParser:
         self._read_config(path, values)
         return SimpleNamespace(**{_attribute(name): value for name, value in values.items()})
 
+    def read_words(self, words: list[str], place: str) -> SimpleNamespace:
+        """Values from arguments as on a command line, ``--config=FILE`` among them, over the defaults."""
+        values = {name: option.default for name, option in self._options.items()}
+        for word in words:
+            if not word.startswith("--"):
+                raise DataError(f"{place}: {word[:60]!r}; expected an option, --name=value")
+            name, value = _split_argument(word)
+            if name == "config":
+                self._read_config(value or "", values)
+        for word in words:
+            if _split_argument(word)[0] != "config":
+                self._set(word, values, place)
+        return SimpleNamespace(**{_attribute(name): value for name, value in values.items()})
+
     def _read_config(self, path: str, values: dict[str, Any]) -> None:
-        try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not a text file"
-            raise DataError(f"--config={path}: cannot be read ({reason})") from None
-        for number, line in enumerate(lines, 1):
-            line = line.split("#", 1)[0].strip()
-            if not line:
-                continue
-            if not line.startswith("--"):
-                raise DataError(f"{path}:{number}: {line[:60]!r}; expected an option, --name=value")
-            self._set(line, values, f"{path}:{number}")
+        for place, line in _config_lines(path):
+            self._set(line, values, place)
 
     def _set(self, argument: str, values: dict[str, Any], place: str) -> None:
         name, text = _split_argument(argument)
         if not name:
             raise DataError(f"{place}: {argument}: an option without a name")
         if name not in self._options:
-            raise DataError(f"{place}: unknown option {argument}; {self.command} --help lists its options")
+            known = ", ".join(f"--{o.name}" for _, o in sorted(self._options.items()) if not o.standard)
+            remedy = f"{self.command} --help lists its options" if self.command else f"expected one of {known}"
+            raise DataError(f"{place}: unknown option {argument}; {remedy}")
         kind = type(self._options[name].default)
         if kind is bool:
             values[name] = _boolean(argument, text, place)
@@ -180,6 +188,53 @@ class OptionParser:
                 lines.append(f"  --{o.name:<25} : {o.doc} ({kind}, default = {o.shown_default})")
             lines.append("")
         print("\n".join(lines), file=sys.stderr)
+
+
+def read_struct(defaults: T, path: str | os.PathLike, words: list[str] | None = None) -> T:
+    """Options of a configuration file over those of a dataclass's instance; ``words`` stand for the file's text.
+
+    Raises DataError, naming the file, for anything that the dataclass does not know or refuses.
+    """
+    parser = OptionParser("", "")
+    parser.register_struct(defaults)
+    values = parser.read_config(os.fspath(path)) if words is None else parser.read_words(words, os.fspath(path))
+    if values.config:
+        raise DataError(
+            f"{path}: --config={values.config}; within a configuration file it is not read: put its lines here"
+        )
+    try:
+        return parser.build(type(defaults), values)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def config_values(path: str | os.PathLike) -> dict[str, str]:
+    """The options of a configuration file whatever they are: by normalised name, one without a value as "true"."""
+    split = (_split_argument(line) for _, line in _config_lines(os.fspath(path)))
+    return {name: "true" if value is None else value for name, value in split}
+
+
+def _config_lines(path: str) -> Iterator[tuple[str, str]]:
+    """A configuration file's options and where each stands; comments and empty lines are left out."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise DataError(f"--config={path}: cannot be read ({reason})") from None
+    for number, line in enumerate(lines, 1):
+        line = line.split("#", 1)[0].strip()
+        if line and not line.startswith("--"):
+            raise DataError(f"{path}:{number}: {line[:60]!r}; expected an option, --name=value")
+        if line:
+            yield f"{path}:{number}", line
+
+
+def option_lines(struct: Any) -> list[str]:
+    """``--name=value`` for each field of a dataclass's instance, as configuration files have them."""
+    return [
+        f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, _, value in _struct_fields(struct, "")
+    ]
 
 
 def _struct_fields(struct: Any, prefix: str) -> list[tuple[str, dataclasses.Field, Any]]:

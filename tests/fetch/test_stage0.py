@@ -13,6 +13,7 @@ from fileserver import md5, serving
 from lookalike import EVALUATION_HASH, archives
 from tiny_recipe import run_in
 
+from pysed.cli import main
 from pysed.errors import DataError
 from pysed.fetch.chain_model import arrange_model, splice_lines
 from pysed.fetch.collect import accept_licence, collect, mirrors_from
@@ -248,9 +249,8 @@ def test_the_model_is_arranged_and_gives_features(recipe, root, server, tmp_path
     requests = len(server.requests)
     run_in(recipe, *line, check=True)
     assert len(server.requests) == requests, "nothing is fetched twice"
-    config = tmp_path / "ivector.conf"
-    run_in(recipe, "steps/ivector_config.sh", out, tmp_path / "conf", config, check=True)
-    assert str(out / "extractor/splice.conf") in config.read_text()
+    assert main(["feats", "recogniser", str(out), str(tmp_path / "conf")]) == 0
+    assert (tmp_path / "conf/splice.conf").read_text() == "--left-context=3\n--right-context=3\n"
 
 
 def fake_kaldi(folder: Path, script: str) -> Path:

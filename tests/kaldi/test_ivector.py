@@ -14,6 +14,7 @@ from pysed.kaldi.commands import ivector_extract_online2
 from pysed.kaldi.estimation import IvectorStats, follow
 from pysed.kaldi.extractor import ExtractorModel
 from pysed.kaldi.ivector import IvectorExtractor, IvectorOptions
+from pysed.kaldi.model_folder import read_model_folder
 from pysed.kaldi.random_extractor import random_features, write_random_extractor
 from pysed.kaldi.tables import TableWriter, matrices, read_object
 
@@ -99,7 +100,7 @@ def test_steps_and_exact_solution(form, spread, tolerance):
 
 def test_model_folder_is_the_configuration(demo_config):
     features = dict(matrices(f"ark:{GOLDEN}/mfcc_hires.ark"))["flite_slt"]
-    by_folder = IvectorExtractor.from_model(MODEL).extract(features)
+    by_folder = read_model_folder(MODEL).extractor().extract(features)
     assert np.array_equal(by_folder, IvectorExtractor.load(demo_config).extract(features))
 
 

@@ -133,6 +133,9 @@ copy-feats ark:OUT/mfcc ark,scp:OUT/copy,OUT/copy.scp
 feat-to-dim scp:OUT/copy.scp OUT/dim
 feat-to-len scp:OUT/copy.scp ark,t:OUT/len
 copy-int-vector ark:ali.txt ark:OUT/ali
+compute-cmvn-stats ark:OUT/mfcc ark:OUT/cmvn
+apply-cmvn ark:OUT/cmvn ark:OUT/mfcc ark:OUT/normalised
+apply-cmvn-online MODEL/extractor/global_cmvn.stats ark:mfcc_hires.ark ark:OUT/online
 ivector-extract-online2 --config=OUT/ivector.conf ark:spk2utt ark:mfcc_hires.ark ark:OUT/ivectors
 nnet3-am-copy --raw=true MODEL/final.mdl OUT/final.raw
 nnet3-copy --binary=false OUT/final.raw OUT/final.txt
