@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
         "--backgrounds", type=Path, required=True, help="recordings without the events; folders name scenes"
     )
     own.add_argument("--labels", type=Path, help="rows of filename, onset, offset, label between tabs (else by level)")
-    own.add_argument("--recording", default=OwnSettings.recording, help="pattern of file names; group 1: the recording")
+    own.add_argument(
+        "--recording",
+        default=OwnSettings.recording,
+        help="pattern of file names; group 1: the recording (each file its own)",
+    )
     for name, about in (
         ("level-db", "an event is what lies within so many dB of its clip's loudest 10 ms"),
         ("gap-s", "pauses up to this long belong to an event"),

@@ -13,11 +13,12 @@ import yaml
 
 from pysed.atomic import atomic_open
 from pysed.audio import duration_of, read_audio, write_wav
+from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
 from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
 from pysed.detect.main import find_recordings
 from pysed.errors import DataError
-from pysed.score.event_based import read_events
+from pysed.score.event_based import Event, read_events
 
 SUBSETS = ("devtrain", "devtest")
 FEWEST_RECORDINGS = 3  # one for the test set, two for training and its validation
@@ -31,26 +32,28 @@ class OwnSettings:
 
     ``level_db``: an event is what lies within so many dB of its clip's loudest 10 ms. ``gap_s``: pauses up to this
     long belong to it. ``shortest_s``: shorter ones are dropped. ``segment_s``: backgrounds are cut into such pieces.
-    ``recording``: pattern at the start of a file's name without extension, whose first group names the recording that
-    the file is part of; files of one recording stay in one subset. ``test_fraction``, ``seed``: the split.
+    ``recording``: pattern whose first group names the recording that a file is part of (see ``recording_of``); empty:
+    every file is a recording of its own. Files of one recording, and files that hold the same audio, stay in one
+    subset. ``test_fraction``, ``seed``: the split.
     """
 
     level_db: float = 30.0
     gap_s: float = 0.3
     shortest_s: float = 0.1
     segment_s: float = 30.0
-    recording: str = "(.*)"
+    recording: str = ""
     test_fraction: float = 1 / 3
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class _Clip:
-    """Events of one class in one file; ``name`` is the file's in the corpus, ``recording`` what it is part of."""
+    """Events of one class in one file; ``place`` is its path inside the folder of events, ``name`` inside its class's
+    folder (the same where there are none)."""
 
     path: Path
+    place: str
     name: str
-    recording: str
     segments: list[tuple[float, float]]
 
 
@@ -72,22 +75,12 @@ def segments_by_level(samples: np.ndarray, rate_hz: int, settings: OwnSettings) 
     ]
 
 
-def _recording_of(path: Path, pattern: re.Pattern) -> str:
-    match = pattern.match(path.stem)
-    return (match and match.group(1)) or path.stem
-
-
-def _flat(name: str) -> str:
-    """A path inside a folder as one file name."""
-    return name.replace("/", "__")
-
-
 def _check_label(label: str, place: str) -> None:
     if not _CLASS.match(label):
         raise DataError(f"{place}: class {label!r}; expected letters, digits, '_' and '-'")
 
 
-def _clips_by_level(folder: Path, pattern: re.Pattern, settings: OwnSettings) -> dict[str, list[_Clip]]:
+def _clips_by_level(folder: Path, settings: OwnSettings) -> dict[str, list[_Clip]]:
     """Class (a folder in ``folder``) → its clips."""
     clips: dict[str, list[_Clip]] = {}
     for inside in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -97,20 +90,23 @@ def _clips_by_level(folder: Path, pattern: re.Pattern, settings: OwnSettings) ->
             segments = segments_by_level(*read_audio(path), settings)
             if not segments:
                 raise DataError(f"{path}: no event of at least {settings.shortest_s:g} s found; remove it or label it")
-            clips[inside.name].append(_Clip(path, _flat(name), _recording_of(path, pattern), segments))
+            clips[inside.name].append(_Clip(path, f"{inside.name}/{name}", name, segments))
     if not clips:
         raise DataError(f"{folder}: no folders; expected one for each event class, or a label file")
     return clips
 
 
-def _clips_by_labels(folder: Path, labels: Path, pattern: re.Pattern) -> dict[str, list[_Clip]]:
+def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
     """Class → the labelled files of ``folder`` in which it occurs."""
+    events_of: dict[str, list[Event]] = defaultdict(list)
+    for given, events in read_events(labels).items():
+        if not (folder / given).resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{labels}: {given}: leads outside {folder}; expected a file in it")
+        name = os.path.relpath(folder / given, folder)  # a file may be named in several ways: x.wav, ./x.wav
+        events_of[name] += [event for event in events if event not in events_of[name]]
     clips: dict[str, list[_Clip]] = defaultdict(list)
-    for name, events in read_events(labels).items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise DataError(f"{labels}: {name}: leads outside {folder}; expected a file in it")
-        length_s = duration_of(path)
+    for name, events in events_of.items():
+        length_s = duration_of(folder / name)
         segments = defaultdict(list)
         for event in events:
             _check_label(event.label, f"{labels}: {name}")
@@ -118,7 +114,7 @@ def _clips_by_labels(folder: Path, labels: Path, pattern: re.Pattern) -> dict[st
                 raise DataError(f"{labels}: {name}: event ends at {event.offset_s:g} s, the file at {length_s:.3f} s")
             segments[event.label].append((event.onset_s, event.offset_s))
         for label, found in segments.items():
-            clips[label].append(_Clip(path, _flat(name), _recording_of(path, pattern), found))
+            clips[label].append(_Clip(folder / name, name, name, found))
     if not clips:
         raise DataError(f"{labels}: no events; expected rows of filename, onset, offset, label")
     return dict(sorted(clips.items()))
@@ -135,7 +131,10 @@ def _test_recordings(groups: dict[str, list[str]], settings: OwnSettings) -> set
     for what, names in groups.items():
         recordings = set(names)
         if len(recordings) < FEWEST_RECORDINGS:
-            raise DataError(f"{what}: {len(recordings)} recordings; expected at least {FEWEST_RECORDINGS}, to be split")
+            raise DataError(
+                f"{what}: {len(recordings)} recordings; expected at least {FEWEST_RECORDINGS} "
+                "of different audio, to be split"
+            )
         if not recordings & test:
             free = recordings - trained
             test |= split_recordings(free, settings.test_fraction, random) or free
@@ -171,46 +170,78 @@ def make_own(
             raise DataError(f"{folder}: no such folder")
     if out.exists():
         raise DataError(f"{out}: exists; name a new folder, or remove it")
-    try:
-        pattern = re.compile(settings.recording)
-    except re.error as error:
-        raise DataError(f"--recording {settings.recording}: not a pattern ({error})") from None
-    if pattern.groups < 1:
-        raise DataError(f"--recording {settings.recording}: expected a pattern with a group in brackets")
-    clips = _clips_by_labels(events, labels, pattern) if labels else _clips_by_level(events, pattern, settings)
+    pattern = recording_pattern(settings.recording)
+    clips = _clips_by_labels(events, labels) if labels else _clips_by_level(events, settings)
     scenes = find_recordings([str(backgrounds)])
-    test_events = _test_recordings({label: [c.recording for c in found] for label, found in clips.items()}, settings)
-    places = {name: _recording_of(path, pattern) for name, path in scenes.items()}
+    files = {clip.place: clip.path for found in clips.values() for clip in found}
+    contents, contents_behind = contents_of(files), contents_of(scenes)
+    _check_apart(events, contents, backgrounds, contents_behind)
+    recordings, same = join_same_audio({name: recording_of(name, pattern) for name in files}, contents)
+    places, same_behind = join_same_audio({name: recording_of(name, pattern) for name in scenes}, contents_behind)
+    test_events = _test_recordings(
+        {label: [recordings[clip.place] for clip in found] for label, found in clips.items()}, settings
+    )
     test_places = _test_recordings({str(backgrounds): list(places.values())}, settings)
 
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        lists: dict[tuple[str, str], Any] = {("bgs", subset): [] for subset in SUBSETS}
-        lists |= {("events", subset): {label: [] for label in clips} for subset in SUBSETS}
-        source = temporary / "source_data"
-        for label, found in clips.items():
-            (source / "events" / label).mkdir(parents=True)
-            for clip in found:
-                shutil.copyfile(clip.path, source / "events" / label / clip.name)
-                rows = lists["events", SUBSETS[clip.recording in test_events]][label]
-                for onset_s, offset_s in clip.segments:
-                    segment = [round(onset_s, 6), round(offset_s, 6)]
-                    rows.append({"audio_filename": clip.name, "segment": segment, "recording_id": clip.recording})
-        for name, path in scenes.items():
-            scene, recording = name.split("/")[0] if "/" in name else "background", places[name]
-            rows = lists["bgs", SUBSETS[recording in test_places]]
-            for number, (start_s, duration_s) in enumerate(_background_pieces(path, settings.segment_s), 1):
-                piece = f"audio/{_flat(name)}_{number:03d}.wav"
-                write_wav(source / "bgs" / piece, *read_audio(path, start_s, duration_s))
-                rows.append({"filepath": piece, "classname": scene, "recording_id": recording})
+        lists = _copy_events(temporary / "source_data/events", clips, recordings, test_events)
+        lists |= _cut_backgrounds(temporary / "source_data/bgs", scenes, places, test_places, settings.segment_s)
         for (kind, subset), rows in lists.items():
             with atomic_open(list_path(temporary, kind, subset)) as stream:
                 yaml.safe_dump(rows, stream, sort_keys=False)
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return _summary(lists)
+    return _summary(lists) + same + same_behind
+
+
+def _check_apart(events: Path, contents: dict[str, str], backgrounds: Path, contents_behind: dict[str, str]) -> None:
+    """Raise DataError for a background that is also a clip with events."""
+    name_of = {content: name for name, content in contents.items()}
+    for name, content in contents_behind.items():
+        if content in name_of:
+            raise DataError(
+                f"{backgrounds / name}: the same audio as {events / name_of[content]}; "
+                "a background must be without the events: remove it from one of the folders"
+            )
+
+
+def _copy_events(
+    folder: Path, clips: dict[str, list[_Clip]], recordings: dict[str, str], test: set[str]
+) -> dict[tuple[str, str], Any]:
+    """Copy the clips, by class, into ``folder``; returns the rows of both lists."""
+    rows: dict[tuple[str, str], Any] = {("events", subset): {label: [] for label in clips} for subset in SUBSETS}
+    for label, found in clips.items():
+        (folder / label).mkdir(parents=True)
+        names = flat_names(clip.name for clip in found)
+        for clip in found:
+            shutil.copyfile(clip.path, folder / label / names[clip.name])
+            recording = recordings[clip.place]
+            for onset_s, offset_s in clip.segments:
+                segment = [round(onset_s, 6), round(offset_s, 6)]
+                rows["events", SUBSETS[recording in test]][label].append(
+                    {"audio_filename": names[clip.name], "segment": segment, "recording_id": recording}
+                )
+    return rows
+
+
+def _cut_backgrounds(
+    folder: Path, scenes: dict[str, Path], places: dict[str, str], test: set[str], segment_s: float
+) -> dict[tuple[str, str], list[dict]]:
+    """Write the backgrounds' pieces into ``folder``/audio; returns the rows of both lists."""
+    rows: dict[tuple[str, str], list[dict]] = {("bgs", subset): [] for subset in SUBSETS}
+    names = flat_names(scenes)
+    for name, path in scenes.items():
+        scene, recording = name.split("/")[0] if "/" in name else "background", places[name]
+        for number, (start_s, duration_s) in enumerate(_background_pieces(path, segment_s), 1):
+            piece = f"audio/{names[name]}_{number:03d}.wav"
+            write_wav(folder / piece, *read_audio(path, start_s, duration_s))
+            rows["bgs", SUBSETS[recording in test]].append(
+                {"filepath": piece, "classname": scene, "recording_id": recording}
+            )
+    return rows
 
 
 def _summary(lists: dict) -> list[str]:

@@ -34,9 +34,9 @@ def clips(tmp_path):
     """Two classes, whistle (of 3 recordings, two clips of one) and knock (4); backgrounds of 65 s and 30 s."""
     random = np.random.default_rng(3)
     events, backgrounds = tmp_path / "events", tmp_path / "backgrounds"
-    for name in ("whistle/a_1", "whistle/a_2", "whistle/b_1", "whistle/deep/c_1"):
+    for index, name in enumerate(("whistle/a_1", "whistle/a_2", "whistle/b_1", "whistle/deep/c_1")):
         (events / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(events / f"{name}.flac", tone((0.2, 0), (1.0, 0.4), (0.3, 0)), RATE_HZ)
+        soundfile.write(events / f"{name}.flac", tone((0.2, 0), (1.0, 0.4 + 0.1 * index), (0.3, 0)), RATE_HZ)
     (events / "knock").mkdir()
     for index in range(4):
         burst = random.standard_normal(6000) * np.exp(-np.arange(6000) / 2500) / 5
@@ -77,8 +77,8 @@ def test_a_label_file_cuts_recordings_of_several_classes(clips, tmp_path):
     recordings = tmp_path / "long"
     recordings.mkdir()
     rows = []
-    for name in "abcd":
-        soundfile.write(recordings / f"{name}.wav", tone((8, 0.1)), RATE_HZ)
+    for index, name in enumerate("abcd"):
+        soundfile.write(recordings / f"{name}.wav", tone((8, 0.1 + 0.1 * index)), RATE_HZ)
         rows += [f"{name}.wav\t1.0\t2.5\tsiren", f"{name}.wav\t4.0\t4.25\tbell", f"{name}.wav\t6\t7\tbell"]
     labels = tmp_path / "labels.tsv"
     labels.write_text("\n".join([*rows, "e.wav"]) + "\n")
