@@ -6,16 +6,16 @@ import sys
 from pysed.errors import DataError
 
 COMMANDS = {
-    "corpus": ("pysed.corpus.main", "mixtures and data directories from a corpus folder"),
-    "fetch": ("pysed.fetch.main", "a corpus or a recogniser's model from the network or a folder"),
-    "feats": ("pysed.features.main", "front ends and feature archives"),
-    "train": ("pysed.train.main", "train a detector on a data directory"),
-    "infer": ("pysed.detect.infer", "scores and events of a data directory"),
-    "detect": ("pysed.detect.main", "events in any audio file or folder"),
-    "score": ("pysed.score.main", "the task's metric for any system's output"),
+    "corpus": ("pysed.commands.corpus", "mixtures and data directories from a corpus folder"),
+    "fetch": ("pysed.commands.fetch", "a corpus or a recogniser's model from the network or a folder"),
+    "feats": ("pysed.commands.feats", "front ends and feature archives"),
+    "train": ("pysed.commands.train", "train a detector on a data directory"),
+    "infer": ("pysed.score.evaluate", "scores and events of a data directory"),
+    "detect": ("pysed.commands.detect", "events in any audio file or folder"),
+    "score": ("pysed.commands.score", "the task's metric for any system's output"),
     "results": ("pysed.score.results", "the table of all results of a corpus"),
-    "phones": ("pysed.phones.main", "what each event class is heard as: tables and figure"),
-    "report": ("pysed.report.main", "one page that shows a whole experiment"),
+    "phones": ("pysed.commands.phones", "what each event class is heard as: tables and figure"),
+    "report": ("pysed.commands.report", "one page that shows a whole experiment"),
     "kaldi": ("pysed.kaldi.__main__", "Kaldi's commands without Kaldi"),
 }
 

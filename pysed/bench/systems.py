@@ -17,12 +17,12 @@ import torch
 
 from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate, step_flops
 from pysed.detect.recordings import detect_recording, load_models
-from pysed.detect.streams import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.features.frontend import FrontEnd, load_frontend
 from pysed.features.normalise import statistics
+from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.kaldi.tables import TableWriter
-from pysed.models import build_model
-from pysed.models.native import FILTER_BINS
+from pysed.networks import build_model
+from pysed.networks.native import FILTER_BINS
 from pysed.train import engine
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig, load_config

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pysed.models import build_model, native
-from pysed.models.cbrnn import Cbrnn, stack_context
-from pysed.models.layers import FIRST_POOL
+from pysed.networks import build_model, native
+from pysed.networks.cbrnn import Cbrnn, stack_context
+from pysed.networks.layers import FIRST_POOL
 from pysed.train.config import SystemConfig, load_config
 
 _SYSTEMS = Path(__file__).parents[2] / "conf/systems"

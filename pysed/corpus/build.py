@@ -15,10 +15,10 @@ import yaml
 
 from pysed.atomic import atomic_open
 from pysed.audio import resample, write_wav
-from pysed.corpus.datadir import Utterance, write_data_dir
 from pysed.corpus.mixing import event_samples, render
 from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
 from pysed.corpus.sources import EventClip, Sources, check_class, check_events, check_mixable, load_sources
+from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
 
 RATE_HZ = 16000

@@ -19,7 +19,6 @@ import yaml
 from pysed.atomic import atomic_open
 from pysed.audio import duration_of, read_audio, resample, write_wav
 from pysed.corpus.build import RATE_HZ, _folder, _write_all
-from pysed.corpus.datadir import Utterance, write_data_dir
 from pysed.corpus.official import (
     DURATION_S,
     OfficialMixture,
@@ -34,6 +33,7 @@ from pysed.corpus.official import (
 from pysed.corpus.official import RATE_HZ as OFFICIAL_HZ
 from pysed.corpus.recipes import CorpusSettings, Recipe, split_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
+from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pysed.audio import duration_of, read_audio, resample
-from pysed.detect.postprocess import (
+from pysed.decision.postprocess import (
     HOP_S,
     MEDIAN_FRAMES,
     active_runs,
@@ -24,12 +24,12 @@ from pysed.detect.postprocess import (
     frame_time,
     gap_frames,
 )
-from pysed.detect.streams import RATE_HZ, AsrFeatures, as_int16_values, find_asr_model, sed_features
-from pysed.features.alignment import to_grid
 from pysed.features.frontend import FrontEnd
+from pysed.features.grid import to_grid
+from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values, find_asr_model, sed_features
 
 if TYPE_CHECKING:
-    from pysed.train.checkpoint import Detector
+    from pysed.detector.checkpoint import Detector
 
 WINDOW_S = 30.0  # of detectors whose checkpoint does not say what they were trained on
 SHORTEST_S = 1.0
@@ -63,7 +63,7 @@ class LoadedModel:
 
 def load_models(folders: list[str], device: str = "cpu") -> list[LoadedModel]:
     """Detectors of model folders, recognisers shared among them. Raises DataError for what is missing."""
-    from pysed.train.checkpoint import load_detector
+    from pysed.detector.checkpoint import load_detector
 
     recognisers: dict[tuple[Path, str, str], AsrFeatures] = {}
     models = []

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from tqdm import tqdm
 
 from pysed.atomic import atomic_open
+from pysed.drawing.spectrogram import phone_label
 from pysed.report import media
-from pysed.report.gather import Recording, read_spectrograms
-from pysed.report.picture import phone_label
+from pysed.report.content import Recording, read_spectrograms
 
 FOLDER = "index_files"
 _DETAIL_SHARE = 0.4  # of the room; audio takes the rest

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 
 from pysed.audio import read_audio, resample
-from pysed.report.gather import Recording
-from pysed.report.picture import grey_levels
+from pysed.drawing.spectrogram import grey_levels
+from pysed.report.content import Recording
 
 AUDIO_HZ = 16000
 AUDIO_TYPE = "audio/mpeg"  # what every browser plays

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pysed.detect import tuning
+from pysed.decision import tuning
 
 NUM_DRAWS = 10000
 LEVEL = 0.95

@@ -37,7 +37,7 @@ import numpy as np
 from pysed.atomic import atomic_open
 from pysed.score import bootstrap, paper
 from pysed.score.consistency import check
-from pysed.score.gather import MORE, RATES, Row, in_order
+from pysed.score.results_files import MORE, RATES, Row, in_order
 
 FORMAT = 1
 AGAINST = "gradual"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pysed.detect.postprocess import HOP_S, find_runs
+from pysed.decision.postprocess import HOP_S, find_runs
 from pysed.score.event_based import Event
 
 MAX_FALSE_PER_HOUR = 100.0

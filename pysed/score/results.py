@@ -11,7 +11,7 @@ from pysed.atomic import atomic_open
 from pysed.score import paper
 from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
 from pysed.score.consistency import check
-from pysed.score.gather import COUNTS, MORE, RATES, Row, gather
+from pysed.score.results_files import COUNTS, MORE, RATES, Row, gather
 
 NAMES = {"error_rate": ("ER", 1, 2), "f_measure": ("F %", 100, 1)}
 NAMES |= {"precision": ("precision %", 100, 1), "recall": ("recall %", 100, 1)}

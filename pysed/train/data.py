@@ -101,7 +101,7 @@ def load_clips(
         )
     asr = None
     if config.asr:
-        from pysed.features.alignment import to_grid
+        from pysed.features.grid import to_grid
 
         rows = _read_archive(folder / "prefinal.scp", names)
         asr = np.stack([to_grid(matrix, hop_s=HOP_S, num_frames=num_frames) for matrix in rows])

@@ -13,12 +13,12 @@ import yaml
 
 from pysed import __version__, parallel
 from pysed.atomic import atomic_open
-from pysed.detect.tuning import tune
+from pysed.decision.tuning import tune
+from pysed.detector import checkpoint
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import statistics
-from pysed.models import build_model
-from pysed.train import checkpoint
+from pysed.networks import build_model
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 from pysed.train.data import load_clips, make_batch, read_split

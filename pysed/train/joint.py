@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from pysed.detect.streams import AsrFeatures, RecogniserInputs
 from pysed.errors import DataError
-from pysed.features.alignment import grid_weights
+from pysed.features.grid import grid_weights
+from pysed.features.streams import AsrFeatures, RecogniserInputs
 from pysed.kaldi.nnet3.split import LowerLayers, UpperLayers, node_below
-from pysed.models.joint_asr import JointAsr
+from pysed.networks.joint_asr import JointAsr
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 

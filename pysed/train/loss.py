@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from pysed.models.multitask import Multitask
+from pysed.networks.multitask import Multitask
 from pysed.train.config import SystemConfig
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pysed import parallel
+from pysed.detector import checkpoint
 from pysed.errors import DataError
-from pysed.train import checkpoint
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from pysed import parallel
-from pysed.detect.postprocess import MEDIAN_FRAMES, detect_batch
-from pysed.detect.tuning import Tuning, average_f, tune
+from pysed.decision.postprocess import MEDIAN_FRAMES, detect_batch
+from pysed.decision.tuning import Tuning, average_f, tune
+from pysed.detector import checkpoint
 from pysed.features.normalise import apply_normalisation
-from pysed.models.multitask import Multitask
-from pysed.train import checkpoint
+from pysed.networks.multitask import Multitask
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 

@@ -15,8 +15,8 @@ def make_model(folder: Path, asr: dict | None = None, event: str = "cry", **chan
     """A folder with ``final.pt``: a small network with random weights, seeded."""
     import torch
 
-    from pysed.models import build_model
-    from pysed.train.checkpoint import FORMAT, save
+    from pysed.detector.checkpoint import FORMAT, save
+    from pysed.networks import build_model
     from pysed.train.config import SystemConfig
 
     system = "gradual" if asr else "cbrnn"

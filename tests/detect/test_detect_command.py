@@ -8,10 +8,10 @@ import soundfile
 from small_detector import make_model
 
 from pysed.cli import main
+from pysed.commands.score import main as score_main
 from pysed.detect import recordings
 from pysed.detect.recordings import all_events, detect_recording, load_models, score_recording, window_starts
 from pysed.score.event_based import read_events
-from pysed.score.main import main as score_main
 
 
 def tone(seconds: float, rate_hz: int, bursts: tuple[float, ...] = (), seed: int = 0) -> np.ndarray:
@@ -41,7 +41,7 @@ def model(tmp_path):
 @pytest.fixture
 def loud(monkeypatch):
     """Every detector judges by loudness."""
-    from pysed.train.checkpoint import Detector
+    from pysed.detector.checkpoint import Detector
 
     monkeypatch.setattr(Detector, "scores", lambda self, features, asr=None: Loudness()(features, asr))
 
@@ -204,6 +204,6 @@ def test_plots_show_what_was_found_a_page_a_minute(tmp_path, capsys, model, loud
     ],
 )
 def test_pages(duration_s, expected):
-    from pysed.detect.plot import pages
+    from pysed.drawing.detections import pages
 
     assert [(start, pytest.approx(length)) for start, length in pages(duration_s)] == expected

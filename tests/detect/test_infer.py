@@ -9,13 +9,13 @@ from scipy.signal import medfilt
 from small_detector import ASR_DIM, make_data_dir, make_model
 
 from pysed.cli import main
-from pysed.detect.postprocess import detect_event
-from pysed.features.alignment import to_grid
+from pysed.decision.postprocess import detect_event
+from pysed.detector.checkpoint import load_detector
+from pysed.features.grid import to_grid
 from pysed.score.counts import read_counts
 from pysed.score.event_based import read_events
 from pysed.score.psds import SCENARIOS, psds
 from pysed.score.reference import read_reference
-from pysed.train.checkpoint import load_detector
 
 ASR = {"model": "models/demo", "layer": "prefinal-l", "dim": ASR_DIM}
 

@@ -12,12 +12,12 @@ from small_detector import make_model
 
 from pysed.cli import main
 from pysed.detect.phone_track import PhoneTrack
-from pysed.detect.plot import SPEECH_COLOUR
-from pysed.detect.streams import AsrFeatures, as_int16_values
+from pysed.drawing.detections import SPEECH_COLOUR
+from pysed.drawing.spectrogram import frequency_ticks, phone_label
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
+from pysed.features.streams import AsrFeatures, as_int16_values
 from pysed.kaldi.phones import read_symbols
-from pysed.report.picture import frequency_ticks, phone_label
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/demo"
@@ -74,7 +74,7 @@ def test_a_picture_has_phones_where_the_model_has_a_graph(tmp_path, capsys):
 
 def test_frequencies_stand_at_their_bands():
     """Bin b's centre is a line through the picture's row b; a tone of a tick's frequency is loudest there."""
-    from pysed.detect.streams import sed_features
+    from pysed.features.streams import sed_features
 
     frontend = FrontEnd("logmel40")
     for height, label in frequency_ticks(frontend)[:-1]:

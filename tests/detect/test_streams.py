@@ -11,9 +11,9 @@ from small_detector import FRONTEND, make_model
 from pysed.audio import read_audio
 from pysed.cli import main
 from pysed.detect.recordings import load_models, score_samples
-from pysed.detect.streams import AsrFeatures, as_int16_values, find_asr_model, sed_features
 from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
+from pysed.features.streams import AsrFeatures, as_int16_values, find_asr_model, sed_features
 from pysed.kaldi.commands import compute_fbank_feats
 
 ROOT = Path(__file__).parents[2]

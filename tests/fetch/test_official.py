@@ -15,9 +15,9 @@ import yaml
 from lookalike import CLASSES, SCREENED, write_evaluation, write_source
 
 from pysed.corpus import official, official_build
-from pysed.corpus.datadir import load_data_dir, validate_data_dir
 from pysed.corpus.recipes import CorpusSettings
 from pysed.corpus.sources import Background, EventClip, Sources, background_recording, load_sources
+from pysed.datadir.directory import load_data_dir, validate_data_dir
 from pysed.errors import DataError
 
 SETTINGS = CorpusSettings({"devtrain": 12, "devtest": 12}, validation_fraction=0.1, official=True)

@@ -7,8 +7,8 @@ import kaldifst
 import numpy as np
 import pytest
 
+from pysed.commands.fetch import main
 from pysed.errors import DataError
-from pysed.fetch.main import main
 from pysed.kaldi.commands import nnet3_latgen_faster
 from pysed.kaldi.graph import build
 from pysed.kaldi.openfst import Graph, read_graph

@@ -8,9 +8,9 @@ from small_detector import FRONTEND, make_model
 
 from pysed.detect import recordings
 from pysed.detect.recordings import detect_recording, load_models, score_recording, window_starts
+from pysed.detector.checkpoint import load_detector
 from pysed.features.frontend import load_frontend
 from pysed.train import engine
-from pysed.train.checkpoint import load_detector
 
 
 @pytest.fixture

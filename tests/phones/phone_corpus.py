@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pysed.corpus.datadir import Utterance, write_data_dir
+from pysed.datadir.directory import Utterance, write_data_dir
 
 PHONES = "<eps> 0\nSIL 1\nSPN_S 2\nEH1_S 3\nEH1_B 4\nEH0_E 5\nM_E 6\nT_B 7\n#0 8\n"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from pysed.models import build_model
-from pysed.phones.attribution import attribute, integrated_gradients
+from pysed.networks import build_model
+from pysed.phones.patterns.attribution import attribute, integrated_gradients
 from pysed.train.config import config_from_dict
 
 

@@ -5,11 +5,11 @@ import pytest
 import yaml
 from phone_corpus import write_corpus
 
-from pysed.phones.alignment import Span, read_ctm, read_inventory
+from pysed.datadir.ctm import Span, read_ctm, read_inventory
+from pysed.phones.heard.regions import Region, disjoint, load_regions
+from pysed.phones.heard.tally import tally
+from pysed.phones.heard.words import count_words, split_words
 from pysed.phones.names import by_class, class_of, in_form, is_speech
-from pysed.phones.regions import Region, disjoint, load_regions
-from pysed.phones.tally import tally
-from pysed.phones.words import count_words, split_words
 
 S = 1_000_000
 

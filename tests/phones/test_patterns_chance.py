@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pysed.phones.alignment import Span
-from pysed.phones.mended import Place, heard_there
-from pysed.phones.ngrams import Window, count_ngrams
-from pysed.phones.patterns import frame_track
-from pysed.phones.permutation import benjamini_hochberg, shifted_sums, shifted_tracks
+from pysed.datadir.ctm import Span
+from pysed.phones.patterns.analysis import frame_track
+from pysed.phones.patterns.mended import Place, heard_there
+from pysed.phones.patterns.ngrams import Window, count_ngrams
+from pysed.phones.patterns.permutation import benjamini_hochberg, shifted_sums, shifted_tracks
 
 S = 1_000_000
 PHONES = ["AE", "EH", "ER", "L", "N", "S", "SIL", "T", "Z"]

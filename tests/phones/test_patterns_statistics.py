@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pysed.phones.alignment import Span
-from pysed.phones.mended import Place, heard_there, shares
-from pysed.phones.ngrams import Window, chance, count_ngrams, limits, occurrences
-from pysed.phones.patterns import frame_track
-from pysed.phones.permutation import (
+from pysed.datadir.ctm import Span
+from pysed.phones.patterns.analysis import frame_track
+from pysed.phones.patterns.mended import Place, heard_there, shares
+from pysed.phones.patterns.ngrams import Window, chance, count_ngrams, limits, occurrences
+from pysed.phones.patterns.permutation import (
     benjamini_hochberg,
     chance_of_at_least,
     exchanged_labels,

@@ -9,7 +9,7 @@ import pytest
 from phone_corpus import write_corpus
 
 from pysed.cli import main
-from pysed.phones.analysis import analyse
+from pysed.phones.heard.analysis import analyse
 
 
 @pytest.fixture

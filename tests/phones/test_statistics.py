@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pysed.phones.statistics import (
+from pysed.phones.heard.statistics import (
     entropy_bits,
     holm,
     log_odds,

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from pysed.audio import write_wav
-from pysed.corpus.datadir import Utterance, write_data_dir
-from pysed.detect.postprocess import detect_batch
+from pysed.datadir.directory import Utterance, write_data_dir
+from pysed.decision.postprocess import detect_batch
+from pysed.detector import checkpoint
 from pysed.kaldi.tables import TableWriter
-from pysed.models import build_model
+from pysed.networks import build_model
 from pysed.score.event_based import Event, evaluate, write_events
-from pysed.train import checkpoint
 from pysed.train.config import SystemConfig
 
 EVENT = "cry"

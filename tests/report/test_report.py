@@ -11,13 +11,13 @@ from browser import PROGRAM, Browser
 from experiment import NAMES, VERDICTS, write_experiment
 
 from pysed.cli import main
+from pysed.drawing.curves import threshold_curves
+from pysed.drawing.spectrogram import grey_levels
 from pysed.report import media
-from pysed.report.figures import threshold_curves
-from pysed.report.gather import read_models, read_test_files
+from pysed.report.content import read_models, read_test_files
 from pysed.report.markdown import to_html
 from pysed.report.page import write_report
-from pysed.report.picture import grey_levels
-from pysed.score.gather import read_score
+from pysed.score.results_files import read_score
 
 ERRORS = {system: [one not in ("hit", "correct rejection") for one in some] for system, some in VERDICTS.items()}
 
@@ -166,7 +166,7 @@ def test_figures_of_stage_7_lie_beside_the_page(experiment, tmp_path):
 
     from matplotlib.figure import Figure
 
-    from pysed.figure_files import save_figure
+    from pysed.drawing.figure_files import save_figure
 
     data, results = experiment
     results = shutil.copytree(results, tmp_path / "exp")

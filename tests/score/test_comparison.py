@@ -10,8 +10,8 @@ from pysed.errors import DataError
 from pysed.score.comparison import comparison
 from pysed.score.counts import read_counts, write_counts
 from pysed.score.event_based import Counts
-from pysed.score.gather import gather
 from pysed.score.results import write_results
+from pysed.score.results_files import gather
 
 FILES = [f"{index}.wav" for index in range(40)]
 

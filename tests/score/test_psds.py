@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysed.detect.postprocess import find_runs
+from pysed.decision.postprocess import find_runs
 from pysed.score.event_based import Event
 from pysed.score.psds import MAX_FALSE_PER_HOUR, SCENARIOS, Scenario, psds
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from pysed.errors import DataError
-from pysed.score.gather import gather
 from pysed.score.results import main, write_results
+from pysed.score.results_files import gather
 
 
 def put(folder, error_rate, f_measure, seed=1, subset="devtest", **more):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from small_clips import make_clips, small_config
 
+from pysed.detector.checkpoint import load, load_detector, save
 from pysed.errors import DataError
-from pysed.models import build_model
+from pysed.networks import build_model
 from pysed.train import engine
-from pysed.train.checkpoint import load, load_detector, save
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["cbrnn", "gradual"])

@@ -10,12 +10,12 @@ import torch
 import yaml
 from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
 
-from pysed.detect.tuning import tune
+from pysed.decision.tuning import tune
+from pysed.detector.checkpoint import load, load_detector
 from pysed.errors import DataError
 from pysed.features.normalise import statistics
-from pysed.models import build_model
+from pysed.networks import build_model
 from pysed.train import engine
-from pysed.train.checkpoint import load, load_detector
 from pysed.train.validation import merit
 
 UNTOUCHED = {

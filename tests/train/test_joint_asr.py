@@ -11,16 +11,17 @@ import torch
 
 from pysed.audio import read_audio
 from pysed.cli import main
-from pysed.detect.infer import score_clips
 from pysed.detect.recordings import load_models, score_recording
-from pysed.detect.streams import AsrFeatures, as_int16_values, sed_features
+from pysed.detector import checkpoint
 from pysed.errors import DataError
-from pysed.features.alignment import to_grid
 from pysed.features.frontend import load_frontend
+from pysed.features.grid import to_grid
 from pysed.features.normalise import apply_normalisation, statistics
+from pysed.features.streams import AsrFeatures, as_int16_values, sed_features
 from pysed.kaldi.tables import TableWriter
-from pysed.models import build_model
-from pysed.train import checkpoint, engine
+from pysed.networks import build_model
+from pysed.score.evaluate import score_clips
+from pysed.train import engine
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig, config_from_dict
 from pysed.train.engine import rated

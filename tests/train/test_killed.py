@@ -10,7 +10,8 @@ import pytest
 import torch
 from small_clips import make_clips, small_config
 
-from pysed.train import checkpoint, engine
+from pysed.detector import checkpoint
+from pysed.train import engine
 
 TRAIN, VALID = make_clips(10, 1, asr=True), make_clips(6, 2, asr=True)
 

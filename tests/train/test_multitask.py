@@ -8,10 +8,10 @@ import pytest
 import torch
 from small_clips import make_clips, small_config, with_scenes, write_data_dir
 
+from pysed.detector.checkpoint import load, load_detector
 from pysed.errors import DataError
-from pysed.models import build_model
+from pysed.networks import build_model
 from pysed.train import engine
-from pysed.train.checkpoint import load, load_detector
 from pysed.train.data import load_clips, read_split
 from pysed.train.loss import batch_loss
 

@@ -11,7 +11,7 @@ import yaml
 from small_clips import make_clips, small_config, with_scenes, write_data_dir
 
 from pysed import parallel
-from pysed.train.checkpoint import load
+from pysed.detector.checkpoint import load
 
 
 def trained(folder, root, system: str, processes: int, native: str, *options: str) -> subprocess.CompletedProcess:

@@ -4,7 +4,7 @@ import pytest
 
 from pysed.bench import systems
 from pysed.bench.training import step_flops
-from pysed.models import native
+from pysed.networks import native
 from pysed.train.config import load_config
 
 

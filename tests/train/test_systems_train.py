@@ -10,15 +10,15 @@ import torch
 from small_clips import ASR_DIM, NUM_LABELS, make_clips, with_scenes, write_data_dir
 
 from pysed.cli import main
+from pysed.decision.postprocess import detect_event
 from pysed.detect import recordings
-from pysed.detect.postprocess import detect_event
 from pysed.detect.recordings import all_events, load_models, score_recording
-from pysed.detect.streams import as_int16_values, sed_features
+from pysed.detector.checkpoint import Detector, load_detector
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd, frames_per_label, load_frontend
+from pysed.features.streams import as_int16_values, sed_features
 from pysed.train import engine, validation
 from pysed.train.augment import augment
-from pysed.train.checkpoint import Detector, load_detector
 from pysed.train.config import config_from_dict, load_config
 from pysed.train.data import load_clips, read_split
 
@@ -215,7 +215,7 @@ def test_the_median_of_the_configuration_is_used(root, tmp_path, monkeypatch):
 
 def test_checkpoints_from_before_these_keys_load(root, tmp_path):
     """A final.pt whose configuration lacks the newer keys, and whose recogniser dimension is the gradual network's."""
-    from pysed.train.checkpoint import load, save
+    from pysed.detector.checkpoint import load, save
 
     config, frontend = shipped(root, "gradual")
     clips = clips_for(config, frontend, 4, 1)

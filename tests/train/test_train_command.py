@@ -7,7 +7,7 @@ import yaml
 from small_clips import make_clips, small_config, write_data_dir
 
 from pysed.cli import main
-from pysed.train.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_detector
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pysed.bench import training
-from pysed.models import build_model
+from pysed.networks import build_model
 from pysed.train.config import SystemConfig
 
 

@@ -1,0 +1,128 @@
+"""``pysed corpus``: a corpus from own recordings, classes, mixtures, bare events, validation, names."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from pysed.atomic import atomic_open
+from pysed.corpus.own import OwnSettings, make_own
+from pysed.corpus.sources import corpus_classes, fingerprint
+from pysed.errors import DataError
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected a positive number")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pysed corpus", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    mix = commands.add_parser("mix", help="mix one class of a subset into a Kaldi data directory")
+    mix.add_argument("--source", type=Path, required=True, help="folder holding source_data/")
+    mix.add_argument("--config", type=Path, default=Path("conf/corpora/default.yaml"))
+    mix.add_argument("--event", required=True)
+    mix.add_argument("--subset", required=True)
+    mix.add_argument("--num-mixtures", type=int)
+    mix.add_argument("--nj", type=int, default=1)
+    mix.add_argument("--out", type=Path, required=True)
+
+    ready = commands.add_parser("ready", help="a ready-made set of mixture_data/ as a Kaldi data directory")
+    for option in ("--source", "--out"):
+        ready.add_argument(option, type=Path, required=True)
+    for option in ("--event", "--subset"):
+        ready.add_argument(option, required=True)
+    ready.add_argument("--nj", type=int, default=1)
+
+    isolate = commands.add_parser("isolate", help="cut the bare events of a class into a Kaldi data directory")
+    for option in ("--source", "--out"):
+        isolate.add_argument(option, type=Path, required=True)
+    for option in ("--event", "--subset"):
+        isolate.add_argument(option, required=True)
+
+    own = commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds")
+    own.add_argument(
+        "--events", type=Path, required=True, help="a folder for each class, or recordings named by --labels"
+    )
+    own.add_argument(
+        "--backgrounds", type=Path, required=True, help="recordings without the events; folders name scenes"
+    )
+    own.add_argument("--labels", type=Path, help="rows of filename, onset, offset, label between tabs (else by level)")
+    own.add_argument(
+        "--recording",
+        default=OwnSettings.recording,
+        help="pattern of file names; group 1: the recording (each file its own)",
+    )
+    for name, about in (
+        ("level-db", "an event is what lies within so many dB of its clip's loudest 10 ms"),
+        ("gap-s", "pauses up to this long belong to an event"),
+        ("shortest-s", "shorter events are dropped"),
+        ("segment-s", "length of the pieces of backgrounds"),
+        ("test-fraction", "share of the recordings that become devtest"),
+    ):
+        default = getattr(OwnSettings, name.replace("-", "_"))
+        own.add_argument(f"--{name}", type=_positive, default=default, help=f"{about} ({default:.3g})")
+    own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
+    own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
+
+    validate = commands.add_parser("validate", help="check a Kaldi data directory")
+    validate.add_argument("folder", type=Path)
+    classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")
+    classes.add_argument("source", type=Path)
+    check = commands.add_parser("check-name", help="refuse another corpus under a name that is taken")
+    for option in ("--source", "--data"):
+        check.add_argument(option, type=Path, required=True)
+    return parser
+
+
+def check_name(source: Path, data: Path) -> None:
+    """Keep the fingerprint of the corpus that ``data`` belongs to; raise DataError if it belongs to another one."""
+    mark = data / ".source"
+    found = fingerprint(source)
+    if not mark.exists():
+        with atomic_open(mark) as stream:
+            stream.write(f"{found}\n")
+    elif mark.read_text().strip() != found:
+        raise DataError(
+            f"{source}: its lists are not those that {data} was made from; rename the corpus folder or remove {data}"
+        )
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed corpus``; returns the exit code."""
+    options = _parser().parse_args(argv)
+    if options.command == "classes":
+        print("\n".join(corpus_classes(options.source)))
+    elif options.command == "check-name":
+        check_name(options.source, options.data)
+    elif options.command == "validate":
+        from pysed.datadir.directory import validate_data_dir
+
+        validate_data_dir(options.folder)
+    elif options.command == "own":
+        given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
+        lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))
+        print("\n".join(lines))
+    elif options.command == "ready":
+        from pysed.corpus.official_build import make_ready
+
+        make_ready(options.source, options.event, options.subset, options.out, max(1, options.nj))
+    else:
+        from pysed.corpus.build import make_isolated, make_mixtures
+        from pysed.corpus.recipes import CorpusSettings
+
+        if options.command == "isolate":
+            make_isolated(options.source, options.event, options.subset, options.out)
+        else:
+            if options.nj < 1 or (options.num_mixtures is not None and options.num_mixtures < 1):
+                raise DataError("pysed corpus mix: --nj and --num-mixtures: expected a number of at least 1")
+            settings = CorpusSettings.load(options.config)
+            if settings.official:
+                from pysed.corpus.official_build import make_official as make_mixtures
+            make_mixtures(
+                options.source, options.event, options.subset, settings, options.out, options.num_mixtures, options.nj
+            )
+    return 0

@@ -1,0 +1,75 @@
+"""``pysed score``: the task's metric for any system's output."""
+
+import argparse
+import json
+import sys
+
+from pysed.atomic import atomic_open
+from pysed.errors import DataError
+from pysed.score.event_based import evaluate, read_events
+from pysed.score.reference import by_base_name, read_reference
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="pysed score",
+        description="Event-based error rate and F of one class (sed_eval, onset collar 500 ms), every file counted.",
+        epilog="Lists: filename<TAB>onset<TAB>offset<TAB>label, a file name alone where there is no event. "
+        "Files are matched by base name; those that --detected lacks count as without detection.",
+    )
+    parser.add_argument("--reference", required=True, metavar="LIST", help="event list of all files, or data directory")
+    parser.add_argument("--detected", required=True, metavar="TSV", help="the system's event list")
+    parser.add_argument("--event", required=True, metavar="NAME", help="event class")
+    parser.add_argument("--out", metavar="JSON", help="write the score there too")
+    parser.add_argument("--plot", metavar="DIR", help="draw each file")
+    parser.add_argument("--audio", metavar="DIR", help="with --plot: the files' audio, for spectrograms")
+    return parser
+
+
+def show(score: dict) -> str:
+    """The score in one line for people."""
+
+    def rate(key: str, scale: float, form: str) -> str:
+        return "n/a" if score[key] is None else format(scale * score[key], form)
+
+    return (
+        f"{score['event']}: ER {rate('error_rate', 1, '.2f')}  F {rate('f_measure', 100, '.1f')} %  "
+        f"precision {rate('precision', 100, '.1f')} %  recall {rate('recall', 100, '.1f')} %  "
+        f"({score['num_reference']} events, {score['num_detected']} detected, {score['insertions']} insertions, "
+        f"{score['deletions']} deletions, {score['num_files']} files)"
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed score``; returns the exit code."""
+    values = build_parser().parse_args(argv)
+    if values.audio and not values.plot:
+        raise DataError("--audio: only of use with --plot DIR; add it or leave --audio out")
+    reference = read_reference(values.reference)
+    detected = by_base_name(read_events(values.detected), values.detected)
+    labels = sorted({each.label for lists in (reference, detected) for events in lists.values() for each in events})
+    if labels and values.event not in labels:
+        raise DataError(f"--event {values.event}: in neither list; expected one of {', '.join(labels)}")
+    try:
+        score = {"event": values.event, **evaluate(reference, detected, values.event)}
+    except DataError as error:
+        raise DataError(f"{values.detected}: {error}") from None
+    missing = [name for name in reference if name not in detected]
+    if missing:
+        print(
+            f"{values.detected}: {len(missing)} of {len(reference)} files of the reference missing "
+            f"({missing[0]}, …); counted as without detection",
+            file=sys.stderr,
+        )
+    print(show(score))
+    if values.out:
+        with atomic_open(values.out) as stream:
+            json.dump(score, stream, indent=2)
+            stream.write("\n")
+    if values.plot:
+        from pysed.drawing.event_lists import plot_files
+
+        pictures = plot_files(values.plot, reference, detected, values.event, values.audio)
+        print(f"{len(pictures)} pictures in {values.plot}")
+    return 0

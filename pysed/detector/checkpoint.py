@@ -1,0 +1,132 @@
+"""The trained detector as one self-contained file, and the state a killed run goes on from."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pysed.atomic import atomic_path
+from pysed.errors import DataError
+from pysed.features.frontend import frames_per_label
+from pysed.features.normalise import apply_normalisation
+from pysed.networks import build_model
+from pysed.train.config import SystemConfig, config_from_dict
+
+FORMAT = 2
+
+
+def save(path: str | os.PathLike, content: dict[str, Any]) -> None:
+    """Write plain types and tensors, whole or not at all."""
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: str | os.PathLike) -> dict[str, Any]:
+    """Read what save() wrote, nothing executable; DataError if it is missing or not such a file."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected a trained model") from None
+    except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        raise DataError(f"{path}: not a checkpoint ({type(error).__name__}); train the model anew") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DataError(f"{path}: not a checkpoint of this version's format {FORMAT}; train the model anew")
+    return content
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A trained network with all it needs: features in, frame scores out."""
+
+    config: SystemConfig
+    event: str
+    model: torch.nn.Module
+    normalisation: dict[str, dict]
+    frontend: dict[str, Any] | None  # FrontEnd.as_dict()
+    asr: dict[str, Any] | None  # {"model": folder, "layer": node, "dim": A}
+    t_base: float
+    beta: float
+    max_gap_s: float | None
+    low_ratio: float
+    seed: int
+    window_s: float | None = None  # length of the clips it was trained on; None: not noted, before it was kept
+
+    @property
+    def frames_per_label(self) -> int:
+        """Feature frames to a score, by the front end."""
+        return frames_per_label(self.frontend)
+
+    def scores(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
+        """Event probability of each 100 ms frame.
+
+        features: (T, F) unnormalised, n = frames_per_label frames to a score; asr: (ceil(T / n), A) unnormalised on the
+        100 ms grid or None -> (ceil(T / n),) float32. The last frame is repeated to fill a score's.
+        """
+        return self.scores_of_clips(features[None], None if asr is None else asr[None])[0]
+
+    def scores_of_clips(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
+        """As scores(), of clips of equal length: (N, T, F), (N, ceil(T / n), A) or None -> (N, ceil(T / n))."""
+        return predict(self.model, *self.inputs_of_clips(features, asr))
+
+    def inputs_of_clips(self, features: np.ndarray, asr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the network takes, of scores_of_clips()'s arguments: whole scores' frames, normalised, float32."""
+        if (asr is not None) != self.config.asr:
+            raise ValueError(f"system {self.config.system} takes {'two streams' if self.config.asr else 'one stream'}")
+        x = np.asarray(features, dtype=np.float32)
+        missing = -x.shape[1] % self.frames_per_label
+        if missing:
+            x = np.concatenate((x, np.repeat(x[:, -1:], missing, axis=1)), axis=1)
+        x = apply_normalisation(x, self.normalisation["features"])
+        if asr is not None:
+            asr = apply_normalisation(np.asarray(asr, dtype=np.float32), self.normalisation["asr"])
+        return x, asr
+
+
+def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None, batch_size: int = 16) -> np.ndarray:
+    """Scores (N, T100) of normalised clips (N, T, F), (N, T100, A) or None. The model is left in evaluation mode."""
+    model.eval()
+    device = next(model.parameters()).device
+    scores = []
+    with torch.inference_mode():
+        for first in range(0, len(features), batch_size):
+            part = slice(first, first + batch_size)
+            x = torch.from_numpy(np.ascontiguousarray(features[part])).to(device)
+            second = None if asr is None else torch.from_numpy(np.ascontiguousarray(asr[part])).to(device)
+            scores.append(torch.sigmoid(model(x, second)).float().cpu().numpy())
+    return np.concatenate(scores)
+
+
+def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
+    """The detector in a model folder (its ``final.pt``) or a checkpoint file. Raises DataError if there is none."""
+    path = Path(path)
+    path = path / "final.pt" if path.is_dir() else path
+    content = load(path)
+    if "normalisation" not in content:
+        raise DataError(f"{path}: the state of an unfinished run; finish its training, then use final.pt")
+    config = config_from_dict(content["config"], str(path))
+    normalisation = {
+        name: {key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in statistics.items()}
+        for name, statistics in content["normalisation"].items()
+    }
+    num_features = len(normalisation["features"]["shift"])
+    asr_dim = len(normalisation["asr"]["shift"]) if config.asr else 0
+    num_scenes = len(content.get("scenes", ()))
+    model = build_model(config, num_features, asr_dim, frames_per_label(content["frontend"]), num_scenes)
+    model.load_state_dict(content["state"])
+    return Detector(
+        config,
+        content["event"],
+        model.to(device).eval(),
+        normalisation,
+        content["frontend"],
+        content["asr"],
+        content["t_base"],
+        content["beta"],
+        content["max_gap_s"],
+        content.get("low_ratio", 1.0),
+        content["seed"],
+        content.get("window_s"),
+    )

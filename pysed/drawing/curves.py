@@ -1,0 +1,121 @@
+"""The report's figures: precision against recall, F against the threshold, training; as SVG, PNG and PDF."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pysed.decision.tuning import T_BASES, rates, sweep
+from pysed.detector.checkpoint import load, load_detector
+from pysed.drawing.figure_files import save_figure
+from pysed.drawing.spectrogram import COLOURS
+from pysed.report.content import Model, Recording
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans", "font.size": 8, "axes.linewidth": 0.6, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.color": "#cccccc", "grid.linewidth": 0.4,
+}  # fmt: skip
+
+
+def colours(models: list[Model]) -> dict[str, str]:
+    """Each system's colour."""
+    systems = dict.fromkeys(model.system for model in models)
+    return {system: COLOURS[index % len(COLOURS)] for index, system in enumerate(systems)}
+
+
+def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dict[str, str]:
+    """Write every figure into ``out`` in all formats; returns file name without suffix -> caption."""
+    drawn: dict[str, str] = {}
+    for subset in dict.fromkeys(model.subset for model in models):
+        here = [model for model in models if model.subset == subset]
+        curves = [threshold_curves(model, recordings) for model in here]
+        _draw(here, _recall, curves, out / f"precision_recall_{subset}", "recall (%)", "precision (%)")
+        drawn[f"precision_recall_{subset}"] = (
+            f"Precision against recall on {subset} as T_base moves, β and gap as tuned; the dot is the setting that "
+            "validation chose."
+        )
+        _draw(here, _threshold, curves, out / f"threshold_{subset}", "threshold T_base", "F (%)")
+        drawn[f"threshold_{subset}"] = f"F on {subset} against T_base; the dot is the setting that validation chose."
+    first = list({(model.event, model.system): model for model in models}.values())
+    progress = [training_curve(model) for model in first]
+    _draw(first, _training, progress, out / "training", "epoch", "validation F (%)")
+    drawn["training"] = "Validation F, the mean over thresholds from 0.1 to 0.9, by epoch; the dot is the epoch kept."
+    return drawn
+
+
+def threshold_curves(model: Model, recordings: list[Recording]) -> dict[str, Any]:
+    """Precision, recall, F (K,) of a model over T_BASES, and ``chosen``, the index of the tuned one."""
+    tuned = load_detector(model.folder)
+    here = [one for one in recordings if one.models.get(model.system) is model and one.name in model.scores]
+    length = np.array([len(model.scores[one.name]) for one in here])
+    scores = np.zeros((len(here), length.max()), dtype=np.float32)
+    for row, one in zip(scores, here, strict=True):
+        row[: len(model.scores[one.name])] = model.scores[one.name]
+    onsets = np.array([one.reference[0].onset_s if one.reference else np.nan for one in here])
+    t_bases = tuple(sorted({*T_BASES, tuned.t_base}))
+    counts = sweep(
+        scores, onsets, t_bases, (tuned.beta,), (tuned.max_gap_s,), (tuned.low_ratio,),
+        median_frames=tuned.config.median_frames, num_frames=length,
+    )[:, 0, 0, 0]  # fmt: skip
+    hits, insertions, deletions = counts.T.astype(float)
+    with np.errstate(invalid="ignore"):
+        precision, recall = hits / (hits + insertions), hits / (hits + deletions)
+    return {
+        "t_base": np.array(t_bases), "precision": precision, "recall": recall, "f": rates(counts)[0],
+        "chosen": t_bases.index(tuned.t_base),
+    }  # fmt: skip
+
+
+def training_curve(model: Model) -> dict[str, Any]:
+    """Epochs (E,), validation F of each, and ``chosen``, which one was kept (E,) bool."""
+    with open(model.folder / "metrics.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    epochs = np.array([int(row["epoch"]) for row in rows])
+    f_measures = np.array([float(row["average_f"] or "nan") for row in rows])
+    return {"epoch": epochs, "f": f_measures, "chosen": epochs == load(model.folder / "final.pt")["epoch"]}
+
+
+def _recall(axes, curve: dict, colour: str) -> None:
+    axes.plot(100 * curve["recall"], 100 * curve["precision"], color=colour, linewidth=1.2)
+    axes.plot(100 * curve["recall"][curve["chosen"]], 100 * curve["precision"][curve["chosen"]], "o", color=colour)
+    axes.set(xlim=(0, 102), ylim=(0, 102))
+
+
+def _threshold(axes, curve: dict, colour: str) -> None:
+    axes.plot(curve["t_base"], 100 * curve["f"], color=colour, linewidth=1.2)
+    axes.plot(curve["t_base"][curve["chosen"]], 100 * curve["f"][curve["chosen"]], "o", color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 102))
+
+
+def _training(axes, curve: dict, colour: str) -> None:
+    axes.plot(curve["epoch"], 100 * curve["f"], color=colour, linewidth=1.2)
+    axes.plot(curve["epoch"][curve["chosen"]], 100 * curve["f"][curve["chosen"]], "o", color=colour)
+    axes.set(ylim=(0, 102), xlim=(0, None))
+
+
+def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, across: str, up: str) -> None:
+    """A panel for each event class, a line in it for each system."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    events = sorted({model.event for model in models})
+    colour = colours(models)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(max(2.9 * len(events), 4), 3), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(events), squeeze=False, sharey=True)[0]
+        for axes, event in zip(panels, events, strict=True):
+            for model, curve in zip(models, curves, strict=True):
+                if model.event == event:
+                    draw(axes, curve, colour[model.system])
+            axes.set_title(event, fontsize=9)
+            axes.set_xlabel(across)
+            axes.set_axisbelow(True)
+        panels[0].set_ylabel(up)
+        lines = [Line2D([], [], color=colour[system], label=system) for system in colour]
+        figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), 4), frameon=False)
+        save_figure(figure, path)

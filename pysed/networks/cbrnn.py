@@ -1,0 +1,120 @@
+"""The convolutional bidirectional recurrent network with two attentions, and its gradual variant (paper 2.3).
+
+Where the paper is silent or contradicts itself, docs/models.md has the choice and the reason.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from pysed.errors import DataError
+from pysed.networks import native
+from pysed.networks.attention import SpectralAttention, TemporalAttention
+from pysed.networks.layers import FIRST_POOL, Dropout, FirstConvolution, Gru, NormReluDropout, pool_sum, stack_context
+
+if TYPE_CHECKING:
+    from pysed.train.config import SystemConfig
+
+_SECOND_POOL = 4
+
+
+def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Cbrnn":
+    """The network of a configuration; ``asr_dim`` > 0 makes it the gradual network."""
+    check_frames_per_label(config, frames_per_label)
+    return Cbrnn(config, num_features, asr_dim)
+
+
+def check_frames_per_label(config: "SystemConfig", frames_per_label: int) -> None:
+    """DataError for a front end of other than two frames to a score, which is what the first pool makes one."""
+    if frames_per_label != FIRST_POOL[1]:
+        raise DataError(
+            f"{config.frontend}: {frames_per_label} frames to a 100 ms score; model {config.model} expects "
+            f"{FIRST_POOL[1]} of 50 ms; choose another front end"
+        )
+
+
+class Cbrnn(nn.Module):
+    """Spectral attention, four convolutions with two residuals, temporal attention, bidirectional GRU, dense layer."""
+
+    #: Whether the convolutions run in bfloat16; set by whoever runs the network, no part of its state.
+    bfloat16_maps: bool
+
+    def __init__(self, config: "SystemConfig", num_features: int, asr_dim: int = 0):
+        super().__init__()
+        self.context = config.context_frames
+        self.asr_entry = config.asr_entry
+        self.bfloat16_maps = False
+        num_values = num_features * (2 * config.context_frames + 1)
+        channels = config.channels
+        self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
+        self.conv1 = FirstConvolution(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 5, padding=2, bias=False)
+        self.conv3 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv4 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1, self.norm2, self.norm3, self.norm4 = (NormReluDropout(channels, config.dropout) for _ in range(4))
+        # 200 -> 100 (stride) -> 25 -> 6; the last pool spans all that are left: docs/models.md
+        self.last_pool = -(-num_values // 2) // FIRST_POOL[0] // _SECOND_POOL
+        if self.last_pool < 1:
+            raise DataError(
+                f"{config.frontend}: {num_features} bins with context_frames {self.context}: {num_values} values a "
+                "frame; expected 31 or more, which the pools need; choose more bins or more context"
+            )
+        if config.temporal_attention:
+            self.temporal: nn.Module = TemporalAttention(channels, config.temporal_hidden)
+        else:
+            self.temporal = nn.Linear(channels, config.temporal_hidden)
+        self.asr_dropout = Dropout(config.asr_dropout)
+        self.gru = Gru(
+            config.temporal_hidden + (asr_dim if self.asr_entry == "gru" else 0),
+            config.gru_hidden,
+            config.gru_layers,
+            batch_first=True,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout if config.gru_layers > 1 else 0.0,
+        )
+        self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
+        self.hidden_dim += asr_dim if self.asr_entry == "classifier" else 0
+        if config.classifier_hidden:
+            self.classifier: nn.Module = nn.Sequential(
+                nn.Linear(self.hidden_dim, config.classifier_hidden),
+                nn.ReLU(),
+                Dropout(config.dropout),
+                nn.Linear(config.classifier_hidden, 1),
+            )
+        else:
+            self.classifier = nn.Linear(self.hidden_dim, 1)
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
+
+    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """features: (B, T, F) normalised, T even; asr: (B, T/2, A) normalised or None -> logits (B, T/2)."""
+        return self.classifier(self.hidden(features, asr)).squeeze(-1)
+
+    def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """What the classifier looks at; inputs as forward's -> (B, T/2, hidden_dim)."""
+        x = self.temporal(self.frame_vectors(features))  # (B, T/2, N)
+        if asr is not None:
+            asr = self.asr_dropout(asr)
+        if asr is not None and self.asr_entry == "gru":
+            x = torch.cat((x, asr), dim=-1)
+        x = self.gru(x)  # (B, T/2, H · directions)
+        if asr is not None and self.asr_entry == "classifier":
+            x = torch.cat((x, asr), dim=-1)
+        return x
+
+    def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
+        """The convolutional part. features: (B, T, F) -> (B, T/2, C)."""
+        x = stack_context(features, self.context)
+        if self.spectral is not None:
+            x = self.spectral(x)
+        x = x.transpose(1, 2)  # (B, T, values) -> (B, values, T)
+        maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
+        fast = native.usable(x, maps) and native.first_fits(self.conv1.out_channels)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
+            # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
+            first = self.norm1(self.conv1(x, fast, maps), fast)  # (B, C, 25, T/2)
+            x = self.norm2(self.conv2(first), fast)
+            second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
+            x = self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)
+        return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T/2, C)

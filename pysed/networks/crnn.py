@@ -1,0 +1,100 @@
+"""The convolutional recurrent network of Cakir & Virtanen (2017), with the attentions of Shen et al. (2019).
+
+Without attention it is the former's: three convolutions that pool over frequency only, a GRU, a logit a frame. With
+``temporal_attention``, and with ``spectral_attention`` too, it is the latter's two. With recogniser features beside the
+GRU's output it is a gradual network with another body. What the sources leave open: conf/systems/crnn*.yaml.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pysed.errors import DataError
+from pysed.networks import native
+from pysed.networks.attention import SpectralAttention, TemporalAttention
+from pysed.networks.layers import Dropout, Gru, NormReluDropout, dropout, stack_context
+
+if TYPE_CHECKING:
+    from pysed.train.config import SystemConfig
+
+_KERNEL = 5
+_POOLS = (5, 4, 2)  # of frequency, after each convolution; time keeps its frames
+
+
+def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Crnn":
+    """The network of a configuration; ``asr_dim`` > 0 gives its classifier the recogniser's features too.
+
+    Raises DataError where these should enter the GRU, and for bins too few to pool.
+    """
+    if asr_dim and config.asr_entry != "classifier":
+        raise DataError(f"{config.system}: asr_entry {config.asr_entry!r}; model {config.model} expects classifier")
+    return Crnn(config, num_features, frames_per_label, asr_dim)
+
+
+class Crnn(nn.Module):
+    """[Spectral attention,] three convolutions, [temporal attention,] GRU, dense layer; 100 ms at the very end."""
+
+    def __init__(self, config: "SystemConfig", num_features: int, frames_per_label: int, asr_dim: int = 0):
+        super().__init__()
+        self.bfloat16_maps = False  # whether the convolutions run in bfloat16; set by whoever runs the network
+        self.context = config.context_frames
+        self.frames_per_label = frames_per_label
+        self.dropout = config.dropout
+        channels = self.channels = config.channels
+        num_values = rows = num_features * (2 * config.context_frames + 1)
+        for pool in _POOLS:
+            rows //= pool
+        if not rows:
+            raise DataError(
+                f"{config.frontend}: {num_values} values a frame; expected 40 or more, which the pools of model "
+                f"{config.model} need; choose more bins"
+            )
+        self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
+        convolutions = [
+            nn.Conv2d(channels if index else 1, channels, _KERNEL, padding=_KERNEL // 2, bias=False)
+            for index in range(len(_POOLS))
+        ]
+        for conv in convolutions:
+            conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
+        self.convolutions = nn.ModuleList(convolutions)
+        self.norms = nn.ModuleList(NormReluDropout(channels, config.dropout) for _ in _POOLS)
+        into_gru = channels * rows
+        self.temporal = TemporalAttention(into_gru, config.temporal_hidden) if config.temporal_attention else None
+        self.gru = Gru(
+            into_gru if self.temporal is None else config.temporal_hidden,
+            config.gru_hidden,
+            config.gru_layers,
+            batch_first=True,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout if config.gru_layers > 1 else 0.0,
+        )
+        self.asr_dropout = Dropout(config.asr_dropout)
+        self.classifier = nn.Linear(config.gru_hidden * (2 if config.bidirectional else 1) + asr_dim, 1)
+
+    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: (B, T100, A) or None -> (B, T100)."""
+        x = self.frame_vectors(features)
+        if self.temporal is not None:
+            x = self.temporal(x)
+        x = dropout(self.gru(x), self.dropout, self.training)  # (B, T, H · directions)
+        # A score's hidden values are the mean of its frames', and with them its logit is.
+        x = x.unflatten(1, (-1, self.frames_per_label)).mean(dim=2)  # (B, T100, H · directions)
+        if asr is not None:
+            x = torch.cat((x, self.asr_dropout(asr)), dim=-1)
+        return self.classifier(x).squeeze(-1)
+
+    def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
+        """The convolutional part. features: (B, T, F) -> (B, T, C · rows), the rows that the pools leave."""
+        x = stack_context(features, self.context)
+        if self.spectral is not None:
+            x = self.spectral(x)
+        x = x.transpose(1, 2).unsqueeze(1)  # (B, T, values) -> (B, 1, values, T)
+        maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
+        fast = native.usable(x, maps) and native.first_fits(self.channels)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
+            for conv, norm, pool in zip(self.convolutions, self.norms, _POOLS, strict=True):
+                # Pooling before norm, ReLU and dropout, as in cbrnn.py: they pass over a map a fraction the size.
+                x = norm(functional.max_pool2d(conv(x), (pool, 1)), fast)
+        return x.to(features.dtype).permute(0, 3, 1, 2).flatten(2)  # (B, C, rows, T) -> (B, T, C · rows)

@@ -1,0 +1,132 @@
+"""What the report shows, read from the folders that stages 1 to 7 wrote."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pysed.datadir.directory import load_data_dir
+from pysed.detector.checkpoint import load
+from pysed.drawing.event_lists import verdict
+from pysed.errors import DataError
+from pysed.features.frontend import FrontEnd
+from pysed.kaldi.tables import matrices
+from pysed.score.event_based import Event, read_events
+from pysed.score.reference import file_name
+from pysed.score.results_files import gather
+from pysed.train.data import read_lines
+
+
+@dataclass(frozen=True)
+class Model:
+    """Seed 1 of a system on one event class and subset."""
+
+    event: str
+    system: str
+    subset: str
+    folder: Path
+    scores: dict[str, np.ndarray]  # utterance -> (T100,)
+    detected: dict[str, list[Event]]  # file -> events
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One test file; times in seconds."""
+
+    event: str
+    subset: str
+    name: str
+    wav: str  # of wav.scp
+    scene: str
+    reference: list[Event]
+    models: dict[str, Model]  # of each system
+    phones: list[tuple[float, float, str]]  # start, duration, name
+
+    @property
+    def file(self) -> str:
+        """The file's name in event lists."""
+        return file_name(self.name, self.wav)
+
+    def detected(self, system: str) -> list[Event]:
+        """What a system found here."""
+        return self.models[system].detected.get(self.file, [])
+
+    def verdict(self, system: str) -> str:
+        """hit, miss, false alarm, onset off, correct rejection."""
+        return verdict(self.reference, self.detected(system)).split(" by ")[0]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every system got it right."""
+        return all(self.verdict(system) in ("hit", "correct rejection") for system in self.models)
+
+
+def read_models(corpus_dir: Path) -> list[Model]:
+    """Seed 1 of every system and event class below ``exp/<corpus>``, in the results' order of systems.
+
+    Raises DataError where there are no results, or their scores or events cannot be read.
+    """
+    models = []
+    for row in gather(corpus_dir):
+        folder = corpus_dir / row.event / row.system
+        if row.seed != 1:
+            continue
+        scores = {name: matrix[:, 0] for name, matrix in matrices(f"scp:{folder}/scores_{row.subset}.scp")}
+        detected = read_events(folder / f"events_{row.subset}.tsv")
+        models.append(Model(row.event, row.system, row.subset, folder, scores, detected))
+    return models
+
+
+def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
+    """The recordings that the models were tested on, in the data directories' order.
+
+    Raises DataError for a missing or malformed data directory.
+    """
+    found = []
+    for event, subset in dict.fromkeys((model.event, model.subset) for model in models):
+        folder = data / event / subset
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder; expected the data directory that stage 6 scored; run stage 1")
+        phones = read_phones(folder / "phones.ctm")
+        here = {model.system: model for model in models if (model.event, model.subset) == (event, subset)}
+        for each in load_data_dir(folder):
+            reference = [Event(*one) for one in each.events if one[2] == event]
+            found.append(
+                Recording(event, subset, each.name, each.wav, each.scene, reference, here, phones.get(each.name, []))
+            )
+    return found
+
+
+def read_phones(path: Path) -> dict[str, list[tuple[float, float, str]]]:
+    """Recording -> its phones, of a ctm; nothing where stage 4 has not run."""
+    phones: dict[str, list[tuple[float, float, str]]] = {}
+    if path.is_file():
+        for name, _, start, duration, phone in read_lines(path, 5):
+            phones.setdefault(name, []).append((float(start), float(duration), phone))
+    return phones
+
+
+def read_spectrograms(data: Path, recordings: list[Recording]) -> Callable[[Recording], np.ndarray | None]:
+    """A function from recording to its log-mel features (T, F), of the front end of the shortest name; None without."""
+    archives: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    for event, subset in dict.fromkeys((one.event, one.subset) for one in recordings):
+        path = _features(data / event / subset)
+        archives[event, subset] = {} if path is None else dict(matrices(f"scp:{path}"))
+    return lambda recording: archives[recording.event, recording.subset].get(recording.name)
+
+
+def read_frontend(data: Path, models: list[Model]) -> FrontEnd | None:
+    """The front end of ``read_spectrograms``, as a model that was trained on it has it; None where none was."""
+    paths = [_features(data / model.event / model.subset) for model in models]
+    for model in models:
+        values = load(model.folder / "final.pt")["frontend"]
+        if values is not None and f"feats_{values['name']}.scp" in {path.name for path in paths if path}:
+            return FrontEnd.from_dict(values, f"{model.folder}: front end")
+    return None
+
+
+def _features(folder: Path) -> Path | None:
+    """The features that are shown of a data directory."""
+    paths = sorted(folder.glob("feats_*.scp"), key=lambda path: (len(path.name), path.name))
+    return paths[0] if paths else None

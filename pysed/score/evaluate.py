@@ -1,0 +1,181 @@
+"""``pysed infer``: a trained detector's scores, events and score on a data directory."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pysed.atomic import atomic_open
+from pysed.commands.score import show
+from pysed.decision.postprocess import HOP_S, detect_event
+from pysed.errors import DataError
+from pysed.score.counts import write_counts
+from pysed.score.event_based import Event, EventLists, evaluate_files, write_events
+from pysed.score.psds import SCENARIOS, psds
+from pysed.score.reference import read_recordings, read_reference
+
+if TYPE_CHECKING:
+    from pysed.detector.checkpoint import Detector
+
+_BATCH = 16
+
+
+def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """(utterance, features (T, F), recogniser features (T100, A) or None) of a data directory, in its order.
+
+    Raises DataError for missing archives or utterances, widths that are not the model's, values that are not finite.
+    """
+    from pysed.features.grid import to_grid
+    from pysed.features.streams import AsrFeatures, TunedRows, find_asr_model
+    from pysed.kaldi.tables import RandomAccess
+
+    needed = [data_dir / f"feats_{detector.config.frontend}.scp"]
+    tuned = (detector.asr or {}).get("tuned")
+    if detector.config.asr:
+        needed.append(data_dir / ("mfcc_hires.scp" if tuned else "prefinal.scp"))
+    for path in needed:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; run the feature stages before")
+    tables: list[RandomAccess | TunedRows] = [RandomAccess(f"scp:{path}", "matrix") for path in needed]
+    if detector.asr and tuned:
+        tables.pop().close()
+        folder = find_asr_model(detector.asr["model"], data_dir)
+        tables.append(TunedRows(data_dir, AsrFeatures(folder, detector.asr["layer"], tuned)))
+    try:
+        for name in read_recordings(data_dir):
+            streams = []
+            for path, table, key in zip(needed, tables, ("features", "asr"), strict=False):
+                if name not in table:
+                    raise DataError(f"{path}: no utterance {name}; make the features anew")
+                matrix = np.asarray(table[name])
+                width = len(detector.normalisation[key]["shift"])
+                if matrix.ndim != 2 or not len(matrix) or matrix.shape[1] != width:
+                    raise DataError(f"{path}: {name}: shape {matrix.shape}; expected rows of {width}, as in training")
+                if not np.isfinite(matrix).all():
+                    raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
+                streams.append(matrix)
+            num_scores = -(-len(streams[0]) // detector.frames_per_label)
+            asr = to_grid(streams[1], hop_s=HOP_S, num_frames=num_scores) if len(streams) > 1 else None
+            yield name, streams[0], asr
+    finally:
+        for table in tables:
+            table.close()
+
+
+def score_clips(data_dir: Path, detector: "Detector") -> tuple[dict[str, np.ndarray], float]:
+    """Frame scores of every utterance, (T100,) float32 in [0, 1], neighbours of equal length in one batch; and the
+    seconds that the network took for them, its first use not counted."""
+    scores: dict[str, np.ndarray] = {}
+    batch: list[tuple[str, np.ndarray, np.ndarray | None]] = []
+    seconds = 0.0
+
+    def flush() -> None:
+        nonlocal seconds
+        if batch:
+            features = np.stack([clip[1] for clip in batch])
+            asr = None if batch[0][2] is None else np.stack([clip[2] for clip in batch])  # type: ignore[misc]
+            if not scores:  # what is set up at first use would be most of a small set's time
+                detector.scores_of_clips(features[:1], None if asr is None else asr[:1])
+            started = time.monotonic()
+            found = detector.scores_of_clips(features, asr)
+            seconds += time.monotonic() - started
+            scores.update((clip[0], row) for clip, row in zip(batch, found, strict=True))
+            batch.clear()
+
+    for clip in clips_of(data_dir, detector):
+        if len(batch) == _BATCH or (batch and batch[0][1].shape != clip[1].shape):
+            flush()
+        batch.append(clip)
+    flush()
+    return scores, seconds
+
+
+def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike) -> dict[str, Any]:
+    """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
+
+    <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds.
+    Those that PSDS judges have gone through the system's median filter, as every decision of theirs would.
+    Also each file's counts, ``counts_<subset>.tsv``, and ``cost_<subset>.json``: the network's number of parameters,
+    its seconds for so many seconds of audio (features at hand), their ratio, device and threads.
+    """
+    import torch
+    from scipy.signal import medfilt
+
+    from pysed.detector.checkpoint import load_detector
+    from pysed.kaldi.tables import TableWriter
+
+    data, out = Path(data_dir), Path(out_dir)
+    names = read_recordings(data)
+    reference = read_reference(data)
+    detector = load_detector(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
+    scores, seconds = score_clips(data, detector)
+    subset = data.resolve().name
+    detected: EventLists = {}
+    for name, file in names.items():
+        event = detect_event(
+            scores[name],
+            detector.t_base,
+            detector.beta,
+            max_gap_s=detector.max_gap_s,
+            low_ratio=detector.low_ratio,
+            median_frames=detector.config.median_frames,
+        )
+        detected[file] = [] if event is None else [Event(*event, detector.event)]
+    judged, files = evaluate_files(reference, detected, detector.event)
+    smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
+    judged |= {name: psds(smooth, reference, detector.event, scenario) for name, scenario in SCENARIOS.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    with TableWriter(f"ark,scp:{out}/scores_{subset}.ark,{out}/scores_{subset}.scp", "matrix") as table:
+        for name in names:
+            table.write(name, scores[name][:, None])
+    write_events(out / f"events_{subset}.tsv", detected)
+    write_counts(out / f"counts_{subset}.tsv", files)
+    audio_s = round(HOP_S * sum(map(len, scores.values())), 3)
+    cost = {
+        "parameters": sum(parameter.numel() for parameter in detector.model.parameters()),
+        "audio_s": audio_s,
+        "seconds": round(seconds, 6),
+        "times_real_time": audio_s / seconds,
+        "device": next(detector.model.parameters()).device.type,
+        "threads": torch.get_num_threads(),
+    }
+    write_object(out / f"cost_{subset}.json", cost)
+    score = {
+        "event": detector.event,
+        "system": detector.config.system,
+        "subset": subset,
+        **judged,
+        "threshold": detector.t_base,
+        "beta": detector.beta,
+        "max_gap_s": detector.max_gap_s,
+        "low_ratio": detector.low_ratio,
+        "seed": detector.seed,
+    }
+    write_object(out / f"score_{subset}.json", score)
+    return score
+
+
+def write_object(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object."""
+    with atomic_open(path) as stream:
+        json.dump(value, stream, indent=2)
+        stream.write("\n")
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed infer``; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="pysed infer", description="Frame scores, events and the score of a trained detector on a data directory."
+    )
+    parser.add_argument("--model", required=True, metavar="DIR", help="folder with final.pt")
+    parser.add_argument("--data", required=True, metavar="DIR", help="data directory; its name is the subset's")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the scores_, events_, score_ files go")
+    values = parser.parse_args(argv)
+    print(show(infer(values.model, values.data, values.out)), file=sys.stderr)
+    return 0

@@ -1,0 +1,51 @@
+"""The compiled code and the plain path, as tests choose them."""
+
+import platform
+import shutil
+
+import pytest
+import torch
+
+from pysed import compiled as compiled_sources
+from pysed.networks import native
+
+#: One target with the processor's own instructions, one that every processor of the last ten years has: the vectors of
+#: native.c are wider than the latter's registers, so the compiler splits them, and the results have to be the same.
+TARGETS = {"native": None, "baseline": {"x86_64": "-march=x86-64"}.get(platform.machine(), "-march=armv8-a")}
+
+
+@pytest.fixture(scope="session", params=list(TARGETS))
+def compiled_library(request, tmp_path_factory):
+    """As native.library(), native.c compiled for a target, kept out of the user's cache."""
+    if shutil.which("gcc") is None or platform.system() != "Linux":
+        pytest.skip("no gcc: only the plain path exists here")
+    target = TARGETS[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("PYSED_NATIVE", raising=False)
+        if target:
+            flags = tuple(target if flag == "-march=native" else flag for flag in compiled_sources._FLAGS)
+            assert flags != compiled_sources._FLAGS
+            patch.setattr(compiled_sources, "_FLAGS", flags)
+        libraries = {maps: native.library.__wrapped__(maps) for maps in (torch.bfloat16, torch.float32)}
+    assert all(libraries.values()), "gcc is here, but native.c did not compile or load"
+    return libraries.get
+
+
+@pytest.fixture
+def compiled(compiled_library, monkeypatch):
+    """The test runs on the compiled code."""
+    monkeypatch.setattr(native, "library", compiled_library)
+    return compiled_library
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """The test runs on plain torch, as without a compiler."""
+    monkeypatch.setattr(native, "library", lambda maps: None)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test draws the same numbers, whichever ran before."""
+    torch.manual_seed(7)
