@@ -1,1 +1,2 @@
-"""Measurements with ratios: ``make bench``. Each module's ``main()`` prints one Markdown table."""
+"""Measurements with ratios: ``make bench``. Each module's ``main()`` prints one Markdown table. May use every room;
+nothing uses it."""

@@ -1,4 +1,5 @@
-"""Detection networks. ``build_model`` makes the one that a configuration names."""
+"""The networks of the compared systems and the layers that they are made of. Uses the compiled layers; used by
+``detector`` and ``train``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,1 +1,2 @@
-"""What each sound is heard as: phones inside events, beside those of recordings without an event."""
+"""What each sound is heard as by the recogniser (``heard``), and which speech patterns help a detector
+(``patterns``)."""

@@ -199,9 +199,10 @@ def run(model: torch.nn.Module, x: torch.Tensor, training: bool) -> dict[str, to
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 @pytest.mark.parametrize("num_features", [40, 23])
-@pytest.mark.parametrize("bfloat16,slack", [(True, 0.01), (False, 1e-6)], ids=["bfloat16", "float32"])
+@pytest.mark.parametrize("bfloat16,slack", [(True, 0.01), (False, 64 * 2.0**-24)], ids=["bfloat16", "float32"])
 def test_compiled_and_plain_path_agree(compiled_library, monkeypatch, training, num_features, bfloat16, slack):
-    """The compiled path is no further from float64 than torch's own layers are, give or take a half."""
+    """The compiled path is no further from float64 than torch's own layers are, give or take a half and the roundings
+    of float32 in the 20 steps of a recurrence: some three in each, which not every processor fuses into one."""
     model = network(num_features)
     torch.nn.init.normal_(model.spectral.expand.weight, std=0.1)
     for norm in (model.norm1, model.norm2, model.norm3, model.norm4):

@@ -302,13 +302,15 @@ def test_the_number_of_threads_changes_nothing(maps):
             filters.grad = None
             one = norm(first(x, compiled=True, maps=maps), compiled=True)
             pooled = layers.pool_sum(one, one, one.shape[2], compiled=True)
-            out = gru(pooled.squeeze(2).float().transpose(1, 2))
-            (out.square().sum() + native.FilterMaximum.apply(x, filters).square().sum()).backward()
-            results.append([out.detach(), first.weight.grad.clone(), norm.weight.grad.clone(), filters.grad])
+            (pooled.float().square().sum() + native.FilterMaximum.apply(x, filters).square().sum()).backward()
+            exact = [pooled.detach(), first.weight.grad.clone(), norm.weight.grad.clone(), filters.grad]
+            # The GRU's products with its inputs are torch's, whose sums depend on the threads on some processors.
+            results.append((exact, gru(pooled.detach().squeeze(2).float().transpose(1, 2)).detach()))
     finally:
         torch.set_num_threads(threads)
-    for result in results[1:]:
-        assert all(torch.equal(mine, its) for mine, its in zip(result, results[0], strict=True))
+    for exact, out in results[1:]:
+        assert all(torch.equal(mine, its) for mine, its in zip(exact, results[0][0], strict=True))
+        torch.testing.assert_close(out, results[0][1], rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_of_a_copy_of_the_weights():
