@@ -6,8 +6,8 @@ import sys
 
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
-from pysed.score.event_based import evaluate, read_events
-from pysed.score.reference import by_base_name, read_reference
+from pysed.score.event_based import evaluate
+from pysed.score.reference import read_both
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -16,7 +16,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="pysed score",
         description="Event-based error rate and F of one class (sed_eval, onset collar 500 ms), every file counted.",
         epilog="Lists: filename<TAB>onset<TAB>offset<TAB>label, a file name alone where there is no event. "
-        "Files are matched by base name; those that --detected lacks count as without detection.",
+        "Files are matched by base name, by path where one stands in several folders; those that --detected lacks "
+        "count as without detection.",
     )
     parser.add_argument("--reference", required=True, metavar="LIST", help="event list of all files, or data directory")
     parser.add_argument("--detected", required=True, metavar="TSV", help="the system's event list")
@@ -46,8 +47,7 @@ def main(argv: list[str]) -> int:
     values = build_parser().parse_args(argv)
     if values.audio and not values.plot:
         raise DataError("--audio: only of use with --plot DIR; add it or leave --audio out")
-    reference = read_reference(values.reference)
-    detected = by_base_name(read_events(values.detected), values.detected)
+    reference, detected = read_both(values.reference, values.detected)
     labels = sorted({each.label for lists in (reference, detected) for events in lists.values() for each in events})
     if labels and values.event not in labels:
         raise DataError(f"--event {values.event}: in neither list; expected one of {', '.join(labels)}")

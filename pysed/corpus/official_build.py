@@ -208,7 +208,11 @@ def make_ready(corpus: Path, label: str, subset: str, out: Path, nj: int = 1) ->
         raise DataError(f"{corpus}/mixture_data/{subset}: no */meta/event_list_{subset}_{label}.csv; expected one")
     rows = read_event_list(path, label)
     source = path.parent.parent / "audio"
+    stems: dict[str, str] = {}
     for name, _ in rows:
+        other = stems.setdefault(Path(name).stem, name)
+        if other != name:
+            raise DataError(f"{path}: {other} and {name}: one name without extension; rename one, here and in {source}")
         duration_of(source / name)
     with _folder(Path(out)) as folder:
         work = partial(_write_ready, source=source, folder=folder / "audio")

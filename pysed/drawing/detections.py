@@ -1,6 +1,7 @@
 """Pictures of what was found in a recording, as the report draws test files: spectrogram, each model's events, their
 scores, and the phones that a recogniser heard."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,10 +32,16 @@ def pages(duration_s: float) -> Iterator[tuple[float, float]]:
 
 
 def phone_tracks(models: Iterable[LoadedModel]) -> dict[str, PhoneTrack]:
-    """Name → what hears phones: the models' recognisers that have a graph, each once."""
+    """Name → what hears phones: the models' recognisers that have a graph, each once.
+
+    The name is the folder's, or its whole path where several have that name.
+    """
     recognised = [model.asr for model in models if model.asr and has_graph(model.asr.settings.path)]
     recognisers = {asr.settings.path: asr for asr in recognised}
-    return {folder.name: PhoneTrack(asr) for folder, asr in recognisers.items()}
+    count = Counter(folder.name for folder in recognisers)
+    return {
+        folder.name if count[folder.name] == 1 else str(folder): PhoneTrack(asr) for folder, asr in recognisers.items()
+    }
 
 
 def plot_recording(

@@ -22,8 +22,12 @@ def plot_files(
     """One PNG per file of the reference in ``folder``; returns their paths.
 
     ``audio_dir``: folder with the files themselves; a spectrogram is drawn above the bars.
-    Raises DataError for audio that is missing or unreadable, before anything is drawn.
+    Raises DataError for audio that is missing or unreadable, and for names that lead outside ``folder``, before
+    anything is drawn.
     """
+    for name in reference:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DataError(f"{name}: leads outside {folder}; expected names of files inside one folder")
     if audio_dir is not None:
         for name in reference:
             if not (Path(audio_dir) / name).is_file():

@@ -1,6 +1,8 @@
 """What is to be scored: a reference from an event list or a data directory, and detections that fit it."""
 
 import os
+import posixpath
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
@@ -14,6 +16,39 @@ def read_reference(path: str | os.PathLike) -> EventLists:
     Raises DataError for what is missing, malformed, or named twice.
     """
     return _from_data_dir(Path(path)) if os.path.isdir(path) else by_base_name(read_events(path), path)
+
+
+def read_both(reference: str | os.PathLike, detected: str | os.PathLike) -> tuple[EventLists, EventLists]:
+    """Reference and detections by the same names of files.
+
+    By base name; where event lists have files of one base name in several folders, by path, if both name the same ones.
+    Raises DataError for what is missing, malformed, or named twice.
+    """
+    found = read_events(detected)
+    if os.path.isdir(reference):
+        return read_reference(reference), by_base_name(found, detected)
+    wanted = read_events(reference)
+    if not (_unique(wanted) and _unique(found)):
+        by_path = _by_path(wanted, reference), _by_path(found, detected)
+        if set(by_path[1]) <= set(by_path[0]):
+            return by_path
+    return by_base_name(wanted, reference), by_base_name(found, detected)
+
+
+def _unique(names: Iterable[str]) -> bool:
+    bases = [PurePosixPath(name).name for name in names]
+    return len(set(bases)) == len(bases)
+
+
+def _by_path(lists: EventLists, path: str | os.PathLike) -> EventLists:
+    """The lists with ``./x.wav`` as ``x.wav``; DataError where two names mean one file."""
+    result: EventLists = {}
+    for name, events in lists.items():
+        plain = posixpath.normpath(name)
+        if plain in result:
+            raise DataError(f"{path}: {plain}: named in two ways; expected one name for each file")
+        result[plain] = events
+    return result
 
 
 def by_base_name(lists: EventLists, path: str | os.PathLike) -> EventLists:

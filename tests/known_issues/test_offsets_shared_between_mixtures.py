@@ -29,10 +29,10 @@ def few_recordings(num_events: int) -> Sources:
 def test_every_mixture_has_an_onset_of_its_own_evenly_spread(root, config):
     settings = CorpusSettings.load(root / f"conf/corpora/{config}.yaml")
     for label in OFFICIAL_ORDER:
-        recipes = subset_recipes(few_recordings(4), label, settings, 2000, held_out=True)
+        recipes = subset_recipes(few_recordings(4), label, settings, 800, held_out=True)
         for split in ("train", "valid"):
             onsets = [r.offset_s for r in recipes if r.event is not None and r.split == split and r.variation is None]
-            assert len(onsets) > 90 and len(set(onsets)) == len(onsets)
+            assert len(onsets) >= 40 and len(set(onsets)) == len(onsets)
             even = scipy.stats.kstest(onsets, "uniform", (0, settings.duration_s - LENGTH_S))
             assert even.pvalue > 0.001, (label, split)
 
