@@ -28,7 +28,7 @@ for subset in devtest evaltest; do
     continue
   fi
   log "stage 6: detect and score: $data -> $dir/score_$subset.json (seed $seed)"
-  pysed infer --model "$dir" --data "$data" --out "$dir"
+  pysed evaluate --model "$dir" --data "$data" --out "$dir"
   need_files "$0" "$dir"/{score_$subset.json,events_$subset.tsv,counts_$subset.tsv}
   mark_done "$dir/.done_$subset" "$key"
 done

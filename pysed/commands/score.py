@@ -28,20 +28,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def show(score: dict) -> str:
-    """The score in one line for people."""
-
-    def rate(key: str, scale: float, form: str) -> str:
-        return "n/a" if score[key] is None else format(scale * score[key], form)
-
-    return (
-        f"{score['event']}: ER {rate('error_rate', 1, '.2f')}  F {rate('f_measure', 100, '.1f')} %  "
-        f"precision {rate('precision', 100, '.1f')} %  recall {rate('recall', 100, '.1f')} %  "
-        f"({score['num_reference']} events, {score['num_detected']} detected, {score['insertions']} insertions, "
-        f"{score['deletions']} deletions, {score['num_files']} files)"
-    )
-
-
 def main(argv: list[str]) -> int:
     """Run ``pysed score``; returns the exit code."""
     values = build_parser().parse_args(argv)
@@ -62,7 +48,7 @@ def main(argv: list[str]) -> int:
             f"({missing[0]}, …); counted as without detection",
             file=sys.stderr,
         )
-    print(show(score))
+    print(summary_line(score))
     if values.out:
         with atomic_open(values.out) as stream:
             json.dump(score, stream, indent=2)

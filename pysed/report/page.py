@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pysed.atomic import atomic_open, atomic_path
-from pysed.drawing.curves import colours, draw_all
 from pysed.drawing.figure_files import SUFFIXES
 from pysed.drawing.heard import FIGURES
 from pysed.drawing.patterns import CAPTIONS
 from pysed.drawing.spectrogram import frequency_ticks
 from pysed.report import media
 from pysed.report.content import read_frontend, read_models, read_test_files
+from pysed.report.curves import colours, draw_all
 from pysed.report.files import FOLDER, TestFiles, as_json
 from pysed.report.markdown import to_html
 from pysed.score.results import results_text

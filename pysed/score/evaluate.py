@@ -1,9 +1,7 @@
-"""``pysed infer``: a trained detector's scores, events and score on a data directory."""
+"""A trained detector on a data directory: its frame scores, its events, and how they are judged."""
 
-import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysed.atomic import atomic_open
-from pysed.commands.score import show
 from pysed.decision.postprocess import HOP_S, detect_event
 from pysed.errors import DataError
 from pysed.score.counts import write_counts
@@ -96,7 +93,9 @@ def score_clips(data_dir: Path, detector: "Detector") -> tuple[dict[str, np.ndar
     return scores, seconds
 
 
-def infer(model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike) -> dict[str, Any]:
+def evaluate_detector(
+    model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike
+) -> dict[str, Any]:
     """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
 
     <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds.
@@ -166,16 +165,3 @@ def write_object(path: Path, value: dict[str, Any]) -> None:
     with atomic_open(path) as stream:
         json.dump(value, stream, indent=2)
         stream.write("\n")
-
-
-def main(argv: list[str]) -> int:
-    """Run ``pysed infer``; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="pysed infer", description="Frame scores, events and the score of a trained detector on a data directory."
-    )
-    parser.add_argument("--model", required=True, metavar="DIR", help="folder with final.pt")
-    parser.add_argument("--data", required=True, metavar="DIR", help="data directory; its name is the subset's")
-    parser.add_argument("--out", required=True, metavar="DIR", help="where the scores_, events_, score_ files go")
-    values = parser.parse_args(argv)
-    print(show(infer(values.model, values.data, values.out)), file=sys.stderr)
-    return 0

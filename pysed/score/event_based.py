@@ -204,3 +204,17 @@ def finite(value: float) -> float | None:
     """JSON has no NaN: an undefined rate is null."""
     value = float(value)
     return value if math.isfinite(value) else None
+
+
+def summary_line(score: dict) -> str:
+    """The score in one line for people."""
+
+    def rate(key: str, scale: float, form: str) -> str:
+        return "n/a" if score[key] is None else format(scale * score[key], form)
+
+    return (
+        f"{score['event']}: ER {rate('error_rate', 1, '.2f')}  F {rate('f_measure', 100, '.1f')} %  "
+        f"precision {rate('precision', 100, '.1f')} %  recall {rate('recall', 100, '.1f')} %  "
+        f"({score['num_reference']} events, {score['num_detected']} detected, {score['insertions']} insertions, "
+        f"{score['deletions']} deletions, {score['num_files']} files)"
+    )

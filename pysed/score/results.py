@@ -1,7 +1,6 @@
-"""``pysed results``: every score of a corpus in ``RESULTS.md``, next to the paper's figures, and for programs in
+"""Every score of a corpus in ``RESULTS.md``, next to the paper's figures, and for programs in
 ``comparison.json`` and ``score_pooled_<subset>.json``."""
 
-import argparse
 import os
 from pathlib import Path
 from statistics import mean
@@ -215,14 +214,3 @@ def write_results(corpus_dir: str | os.PathLike) -> str:
     with atomic_open(Path(corpus_dir) / "RESULTS.md") as stream:
         stream.write(text)
     return text
-
-
-def main(argv: list[str]) -> int:
-    """Run ``pysed results``; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="pysed results", description="Gather every score of a corpus into its RESULTS.md and print it."
-    )
-    parser.add_argument("corpus", metavar="exp/CORPUS")
-    values = parser.parse_args(argv)
-    print(write_results(values.corpus), end="")
-    return 0

@@ -11,10 +11,10 @@ from browser import PROGRAM, Browser
 from experiment import NAMES, VERDICTS, write_experiment
 
 from pysed.cli import main
-from pysed.drawing.curves import threshold_curves
 from pysed.drawing.spectrogram import grey_levels
 from pysed.report import media
 from pysed.report.content import read_models, read_test_files
+from pysed.report.curves import threshold_curves
 from pysed.report.markdown import to_html
 from pysed.report.page import write_report
 from pysed.score.results_files import read_score

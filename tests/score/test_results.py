@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from pysed.commands.results import main
 from pysed.errors import DataError
-from pysed.score.results import main, write_results
+from pysed.score.results import write_results
 from pysed.score.results_files import gather
 
 

@@ -87,7 +87,7 @@ def test_joint_network(tmp_path):
 
 
 def test_detection_is_the_recipes(tmp_path, root, capsys):
-    """A trained model's scores and events by pysed detect, of a wav alone, and by pysed infer, of the archives."""
+    """A trained model's scores and events by pysed detect, of a wav alone, and by pysed evaluate, of the archives."""
     frontend = load_frontend(root / "conf/frontends/logmel40.yaml")
     recogniser = AsrFeatures(MODEL, "prefinal-l")
     data, rng = tmp_path / "devtest", np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_detection_is_the_recipes(tmp_path, root, capsys):
 
     checkpoint.save(tmp_path / "model/final.pt", content)
     options = ["--model", str(tmp_path / "model")]
-    assert main(["infer", *options, "--data", str(data), "--out", str(tmp_path)]) == 0
+    assert main(["evaluate", *options, "--data", str(data), "--out", str(tmp_path)]) == 0
     capsys.readouterr()
     assert main(["detect", *options, str(data)]) == 0
     found = capsys.readouterr().out

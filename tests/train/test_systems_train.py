@@ -73,7 +73,7 @@ def test_one_tiny_epoch(root, tmp_path, name):
 
 
 def test_a_data_directory_of_20_ms_frames(root, tmp_path, capsys):
-    """pysed train and pysed infer by a shipped YAML, five frames to a score."""
+    """pysed train and pysed evaluate by a shipped YAML, five frames to a score."""
     config, frontend = shipped(root, "mlp")
     train, valid = clips_for(config, frontend, 6, 1), clips_for(config, frontend, 4, 2)
     data = write_data_dir(tmp_path / "data", train, valid, frontend=config.frontend)
@@ -86,7 +86,7 @@ def test_a_data_directory_of_20_ms_frames(root, tmp_path, capsys):
     arguments = ["--system", system, "--data", data, "--event", "cry", "--out", tmp_path / "out", "--epochs", "1"]
     assert main(["train", *map(str, arguments)]) == 0
     (data / "wav.scp").write_text("".join(f"{name} {name}.wav\n" for name in train.names + valid.names))
-    assert main(["infer", *map(str, ("--model", tmp_path / "out", "--data", data, "--out", tmp_path / "out"))]) == 0
+    assert main(["evaluate", *map(str, ("--model", tmp_path / "out", "--data", data, "--out", tmp_path / "out"))]) == 0
     assert len((tmp_path / "out/scores_data.scp").read_text().splitlines()) == 10
 
 

@@ -1,4 +1,4 @@
-"""``pysed infer``: the contract's files, the same scores as the detector alone, errors."""
+"""``pysed evaluate``: the contract's files, the same scores as the detector alone, errors."""
 
 import json
 
@@ -26,7 +26,7 @@ def data_dir(tmp_path):
 
 
 def run(model, data, out) -> int:
-    return main(["infer", "--model", str(model), "--data", str(data), "--out", str(out)])
+    return main(["evaluate", "--model", str(model), "--data", str(data), "--out", str(out)])
 
 
 @pytest.mark.parametrize("asr", [None, ASR], ids=["cbrnn", "gradual"])
@@ -93,7 +93,7 @@ def test_errors_leave_no_outputs(tmp_path, data_dir, capsys):
     assert "run the feature stages" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit) as stop:
-        main(["infer"])
+        main(["evaluate"])
     assert stop.value.code == 2
 
 
