@@ -10,8 +10,8 @@ from tiny_recipe import run_in
 
 from pysed.audio import read_audio
 from pysed.cli import main
-from pysed.features.streams import AsrFeatures, RecogniserInputs, as_int16_values
 from pysed.errors import DataError
+from pysed.features.streams import AsrFeatures, RecogniserInputs, as_int16_values
 from pysed.fetch.vosk import arrange_vosk
 from pysed.kaldi.model_folder import read_model_folder
 from pysed.kaldi.nnet3.chunks import ChunkOptions

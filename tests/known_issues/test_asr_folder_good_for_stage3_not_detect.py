@@ -8,8 +8,8 @@ import pytest
 from tiny_recipe import run_in
 
 from pysed.cli import main
-from pysed.features.streams import AsrFeatures
 from pysed.errors import DataError
+from pysed.features.streams import AsrFeatures
 
 
 @pytest.fixture
