@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import yaml
 
 from pysed.atomic import atomic_open
-from pysed.audio import resample, write_wav
+from pysed.audio import rate_of, resample, write_wav
 from pysed.corpus.mixing import event_samples, render
 from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
 from pysed.corpus.sources import EventClip, Sources, check_class, check_events, check_mixable, load_sources
@@ -28,7 +27,7 @@ def corpus_rate(sources: Sources, settings: CorpusSettings) -> int:
     """The rate mixtures are made at: as configured, or the one most backgrounds have."""
     if settings.rate_hz:
         return settings.rate_hz
-    rates = Counter(soundfile.info(str(background.path)).samplerate for background in sources.backgrounds)
+    rates = Counter(rate_of(background.path) for background in sources.backgrounds)
     return max(rates, key=lambda rate: (rates[rate], rate))
 
 
@@ -127,7 +126,7 @@ def make_isolated(corpus: Path, label: str, subset: str, out: Path) -> int:
 
 
 def _rate_of(event: EventClip) -> int:
-    return soundfile.info(str(event.path)).samplerate
+    return rate_of(event.path)
 
 
 def _bare(event: EventClip) -> np.ndarray:

@@ -16,9 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import yaml
 
+from pysed.audio import read_audio
 from pysed.corpus.recipes import CorpusSettings, draw_class
 from pysed.corpus.sources import OFFICIAL_ORDER, Background, EventClip, Sources
 from pysed.errors import DataError
@@ -92,12 +92,7 @@ def official_mixtures(
 
 def _mono(path: Path) -> np.ndarray:
     """A file as (T,) float64 at 44.1 kHz, channels averaged."""
-    try:
-        samples, rate_hz = soundfile.read(str(path))
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{path}: not readable as audio ({error.error_string}); unpack the archives anew") from None
-    if samples.ndim > 1:
-        samples = np.mean(samples, axis=1)
+    samples, rate_hz = read_audio(path, dtype="float64")
     if rate_hz != RATE_HZ:
         import soxr
 

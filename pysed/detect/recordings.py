@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pysed.audio import duration_of, read_audio, resample
+from pysed.audio import AudioFile, duration_of, resample
 from pysed.decision.postprocess import (
     HOP_S,
     MEDIAN_FRAMES,
@@ -115,30 +115,28 @@ def score_recording(path: str | Path, models: list[LoadedModel]) -> list[tuple[n
 
     Raises DataError for audio that cannot be read.
     """
-    duration_s = duration_of(path)
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for window_s in {model.window_s for model in models}:
-        same = [index for index, model in enumerate(models) if model.window_s == window_s]
-        found.update(zip(same, _score_windows(path, [models[i] for i in same], duration_s, window_s), strict=True))
+    with AudioFile(path) as audio:
+        for window_s in {model.window_s for model in models}:
+            same = [index for index, model in enumerate(models) if model.window_s == window_s]
+            found.update(zip(same, _score_windows(audio, [models[i] for i in same], window_s), strict=True))
     return [found[index] for index in range(len(models))]
 
 
-def _score_windows(
-    path: str | Path, models: list[LoadedModel], duration_s: float, window_s: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _score_windows(audio: AudioFile, models: list[LoadedModel], window_s: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """score_recording() of models with the same windows."""
+    duration_s = audio.duration_s
     starts = window_starts(duration_s, window_s)
+    num_frames = max(1, int(np.ceil(duration_s / HOP_S - 1e-6)))
     if len(starts) == 1:
-        scores = score_samples(read_window(path, 0.0, duration_s), models)
-        num_frames = max(1, int(np.ceil(duration_s / HOP_S - 1e-6)))
+        scores = score_samples(read_window(audio, 0.0, duration_s), models)
         return [(each[:num_frames], np.full(min(num_frames, len(each)), each.mean())) for each in scores]
-    num_frames = int(np.ceil(duration_s / HOP_S - 1e-6))
     sums = [np.zeros((2, num_frames)) for _ in models]
     weights = np.zeros(num_frames)
     for start in starts:
         length_s = min(window_s, duration_s - start) if start != starts[-1] else duration_s - start
         first = round(start / HOP_S)
-        found = score_samples(read_window(path, start, length_s), models)
+        found = score_samples(read_window(audio, start, length_s), models)
         # Of a window that was filled up to a second, its own frames alone.
         length = min(len(found[0]), num_frames - first, int(np.ceil(length_s / HOP_S - 1e-6)))
         weight = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1.0
@@ -150,10 +148,12 @@ def _score_windows(
     return [(total[0] / weights, total[1] / weights) for total in sums]
 
 
-def read_window(path: str | Path, start_s: float, length_s: float) -> np.ndarray:
+def read_window(audio: AudioFile, start_s: float, length_s: float) -> np.ndarray:
     """Part of a recording at 16 kHz; what is shorter than a second is repeated to and fro to fill it."""
-    samples, rate_hz = read_audio(path, start_s, length_s)
-    samples = resample(samples, rate_hz, RATE_HZ)
+    given = audio.read(start_s, length_s)
+    samples = resample(given, audio.rate_hz, RATE_HZ)
+    if not len(samples):  # less than one sample at 16 kHz
+        samples = given[:1]
     missing = round(SHORTEST_S * RATE_HZ) - len(samples)
     return np.pad(samples, (0, missing), mode="symmetric") if missing > 0 else samples
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.atomic import atomic_path
-from pysed.audio import duration_of
+from pysed.audio import AudioFile
 from pysed.decision.postprocess import HOP_S
 from pysed.detect.phone_track import PhoneTrack, has_graph
 from pysed.detect.recordings import Detection, LoadedModel, read_window
@@ -57,18 +57,19 @@ def plot_recording(
     analysed: scores (T100,) and events of each model; tracks: ``phone_tracks`` of the models, each picture's minute
     an utterance of its own. Returns the pictures' paths. Raises DataError where ``folder`` cannot be written.
     """
-    parts = list(pages(duration_of(path)))
     written = []
-    for start_s, length_s in parts:
-        samples = as_int16_values(read_window(path, start_s, length_s))
-        figure = _draw(name, (start_s, start_s + length_s), samples, models, analysed, tracks)
-        out = folder / f"{name}{f'_{start_s:04.0f}' if len(parts) > 1 else ''}.png"
-        try:
-            with atomic_path(out) as temporary:
-                figure.savefig(temporary, format="png", dpi=120)
-        except OSError as error:
-            raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --plot") from None
-        written.append(out)
+    with AudioFile(path) as audio:
+        parts = list(pages(audio.duration_s))
+        for start_s, length_s in parts:
+            samples = as_int16_values(read_window(audio, start_s, length_s))
+            figure = _draw(name, (start_s, start_s + length_s), samples, models, analysed, tracks)
+            out = folder / f"{name}{f'_{start_s:04.0f}' if len(parts) > 1 else ''}.png"
+            try:
+                with atomic_path(out) as temporary:
+                    figure.savefig(temporary, format="png", dpi=120)
+            except OSError as error:
+                raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --plot") from None
+            written.append(out)
     return written
 
 
