@@ -5,13 +5,10 @@ import sys
 from pathlib import Path
 
 from pysed.atomic import atomic_open
+from pysed.detect.inputs import find_recordings, printable
 from pysed.errors import DataError
 
 FORMATS = ("tsv", "json", "audacity")
-SUFFIXES = (
-    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64",
-    ".caf", ".sph", ".nist", ".voc",
-)  # fmt: skip
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,31 +32,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)"
+    )
     parser.add_argument("inputs", nargs="+", metavar="FILE|DIR", help="audio files, or folders searched for them")
     return parser
-
-
-def find_recordings(inputs: list[str]) -> dict[str, Path]:
-    """Name to print -> file: base names of files, paths inside a given folder for what was found in it.
-
-    Raises DataError for an input that does not exist, a folder without audio, and two files of one name.
-    """
-    found: dict[str, Path] = {}
-    for given in map(Path, inputs):
-        if given.is_dir():
-            inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-            if not inside:
-                raise DataError(f"{given}: no audio in this folder; expected files such as .wav, .flac, .ogg")
-            named = [(path.relative_to(given).as_posix(), path) for path in inside]
-        elif given.exists():
-            named = [(given.name, given)]
-        else:
-            raise DataError(f"{given}: no such file or folder; expected audio")
-        for name, path in named:
-            if name in found and found[name].resolve() != path.resolve():
-                raise DataError(f"{path}: a second file named {name} besides {found[name]}; give them in two calls")
-            found[name] = path
-    return found
 
 
 def main(argv: list[str]) -> int:
@@ -69,7 +46,7 @@ def main(argv: list[str]) -> int:
     if values.format == "audacity" and len(recordings) > 1 and not values.out:
         raise DataError("--format audacity: a label track is for one file; give --out a folder for several")
 
-    from pysed.detect.formats import as_audacity, as_json, as_tsv
+    from pysed.audio import refuse_damage
     from pysed.detect.recordings import analyse_recording, load_models
 
     models = load_models(values.model)
@@ -77,27 +54,43 @@ def main(argv: list[str]) -> int:
         from pysed.drawing.detections import phone_tracks, plot_recording
 
         tracks = phone_tracks(models)
+    refuse_damage(values.strict)
     found = {}
     for number, (name, path) in enumerate(recordings.items(), 1):
         if len(recordings) > 1 and sys.stderr.isatty():
             print(f"\r{number}/{len(recordings)}", end="" if number < len(recordings) else "\n", file=sys.stderr)
-        analysed = analyse_recording(path, models)
+        try:
+            analysed = analyse_recording(path, models)
+            if values.plot:
+                plot_recording(Path(values.plot), name, path, models, analysed, tracks)
+        except DataError as error:
+            if len(recordings) == 1:
+                raise
+            print(" ".join(str(error).splitlines()), file=sys.stderr)
+            continue
         found[name] = [events for _, events in analysed]
-        if values.plot:
-            plot_recording(Path(values.plot), name, path, models, analysed, tracks)
-    if values.format == "audacity" and len(recordings) > 1:
+    if not found:
+        raise DataError(f"none of {len(recordings)} files could be read")
+    _write_found(found, values, len(recordings) > 1)
+    return 3 if len(found) < len(recordings) else 0
+
+
+def _write_found(found: dict, values: argparse.Namespace, are_many: bool) -> None:
+    """Print what was found, or write it where ``--out`` says."""
+    from pysed.detect.formats import as_audacity, as_json, as_tsv
+
+    if values.format == "audacity" and are_many:
         for name, per_model in found.items():
             _write(Path(values.out) / f"{name}.txt", as_audacity(per_model))
-        return 0
+        return
     if values.format == "audacity":
         text = as_audacity(next(iter(found.values())))
     else:
-        text = as_tsv(found) if values.format == "tsv" else as_json(found, values.model)
+        text = as_tsv(found) if values.format == "tsv" else as_json(found, [printable(model) for model in values.model])
     if values.out:
         _write(Path(values.out), text)
     else:
         sys.stdout.write(text)
-    return 0
 
 
 def _write(path: Path, text: str) -> None:

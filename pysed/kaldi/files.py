@@ -6,7 +6,6 @@ bytes that have not arrived; files are written under a temporary name and rename
 
 import os
 import re
-import signal
 import stat
 import subprocess
 import sys
@@ -44,7 +43,7 @@ class Source:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(failed=kind is not None, abandoned=kind is GeneratorExit)
+        self.close(failed=value if isinstance(value, Exception) else None, abandoned=kind is GeneratorExit)
 
     def fail(self, message: str) -> DataError:
         """A DataError that names the place; use as ``raise source.fail(…)``."""
@@ -155,20 +154,21 @@ class Source:
             raise DataError(f"{self.name}: offset {offset}: not a place one can go to in it") from None
         self.pos = offset
 
-    def close(self, failed: bool = False, abandoned: bool = False) -> None:
-        """Close it. A command that failed raises DataError; that is the news also when reading has failed.
+    def close(self, failed: Exception | None = None, abandoned: bool = False) -> None:
+        """Close it. A command that failed by itself raises DataError, which ends with why reading ``failed``.
 
-        A command cut short because no more of its output is wanted cannot fail.
+        A command cut short because no more of its output is wanted, or none was readable, cannot fail.
         """
         if self.process is None:
             if self.stream is not sys.stdin.buffer:
                 self.stream.close()
             return
-        unread = abandoned or (not failed and bool(self._drain()))
+        unread = abandoned or bool(self._drain())
         self.stream.close()
         code = self.process.wait()
-        if code and not unread and not (failed and code in (-signal.SIGPIPE, 128 + signal.SIGPIPE)):
-            raise DataError(f"{self.name}: the command failed (exit code {code}); run it by hand to see why")
+        if code and not unread:
+            read = "" if failed is None else f" (of what it wrote: {str(failed).removeprefix(f'{self.name}: ')})"
+            raise DataError(f"{self.name}: the command failed (exit code {code}); run it by hand to see why{read}")
 
     def _drain(self) -> bytes:
         with suppress(OSError, ValueError):

@@ -1,7 +1,7 @@
 """Wave files and tables of them, read as Kaldi reads them: 16-bit PCM, any number of channels.
 
-Source: Kaldi ``src/feat/wave-reader.cc``. Stricter in one place: a file with fewer samples than its
-header says is an error, not a warning.
+Source: Kaldi ``src/feat/wave-reader.cc``. As there, a file with fewer samples than its header says is read as far as
+it goes, with a warning.
 """
 
 import struct
@@ -43,7 +43,7 @@ class _Format:
 def read_wave(source: Source, binary: bool = True) -> Wave:
     """The wave that starts here; one of unknown length (from a pipe) is read to the end.
 
-    Raises DataError for what is not 16-bit PCM, is empty or ends too early.
+    Raises DataError for what is not 16-bit PCM, has no samples or ends before them.
     """
     if not source.peek():
         raise source.fail("empty; expected a wave file")
@@ -61,14 +61,13 @@ def read_wave(source: Source, binary: bool = True) -> Wave:
     dtype = np.dtype(order + "i2")
     frame = 2 * form.num_channels
     if riff_size in (0, 0xFFFFFFFF) or size in _UNKNOWN_LENGTH:
-        parts = []
-        while part := source.read_up_to(1 << 24):
-            parts.append(part)
-        data = b"".join(parts)
-        values = np.frombuffer(data[: len(data) // frame * frame], dtype)
+        data = b"".join(iter(lambda: source.read_up_to(1 << 24), b""))
     else:
-        values = source.read_array(size // frame * form.num_channels, dtype)
-        source.read_up_to(size % frame)
+        data = source.read_up_to(size)
+        if len(data) < size:
+            read_s, announced_s = (count / frame / form.rate_hz for count in (len(data), size))
+            warn(f"{source.name}: cut off: {read_s:.3f} s of the announced {announced_s:.3f} s can be read")
+    values = np.frombuffer(data, dtype, len(data) // frame * form.num_channels)
     if not len(values):
         raise source.fail("a wave file without samples")
     samples = values.reshape(-1, form.num_channels).T  # (T, channels) -> (channels, T)

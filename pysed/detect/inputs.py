@@ -1,0 +1,118 @@
+"""The audio files that a command is given, in folders and folders linked into them, and their names in lists."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pysed.errors import DataError
+from pysed.kaldi.messages import warn
+
+SUFFIXES = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64",
+    ".rf64", ".caf", ".sph", ".nist", ".voc",
+)  # fmt: skip
+NOT_READ = (
+    ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".aac", ".adts", ".wma", ".wmv", ".asf", ".amr", ".ac3", ".mka",
+    ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".flv", ".ogv", ".ra", ".rm", ".ape", ".wv", ".tta", ".mpc",
+    ".dsf", ".alac", ".weba",
+)  # fmt: skip
+_NAMED = 5  # of each kind that is left out
+
+
+def printable(name: str) -> str:
+    r"""A file name as a list can hold it: what would break a row is written ``\t``, ``\n``, ``\xe9``, ``\u2028``.
+
+    That is control characters, line separators, white space at either end, and bytes that are not UTF-8.
+    """
+    inner = name.strip()
+    start = name.index(inner)
+    edges = {*range(start), *range(start + len(inner), len(name))}
+    return "".join(
+        _escaped(letter) if place in edges or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") else letter
+        for place, letter in enumerate(name)
+    )
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if letter == " " else letter.encode("unicode_escape").decode()
+
+
+def find_recordings(inputs: list[str]) -> dict[str, Path]:
+    """Name to print → file: base names of files, paths inside a given folder for what was found in it.
+
+    Says what a folder holds that is not taken. Raises DataError for an input that does not exist, a folder without
+    audio, and two files of one name.
+    """
+    found: dict[str, Path] = {}
+    for given in map(Path, inputs):
+        if given.is_dir():
+            named = [(printable(path.relative_to(given).as_posix()), path) for path in _search(given)]
+        elif given.exists():
+            named = [(printable(given.name), given)]
+        else:
+            raise DataError(f"{given}: no such file or folder; expected audio")
+        for name, path in named:
+            if name in found and found[name].resolve() != path.resolve():
+                raise DataError(f"{path}: a second file named {name} besides {found[name]}; give them in two calls")
+            found[name] = path
+    return found
+
+
+def _search(folder: Path) -> list[Path]:
+    """The audio in a folder, sorted. Linked folders are entered, each once; a warning counts what is left out."""
+    found: list[Path] = []
+    left: dict[str, list[str]] = {}
+
+    def leave(why: str, path: Path) -> None:
+        left.setdefault(why, []).append(path.relative_to(folder).as_posix())
+
+    for path in _walk(folder, leave):
+        suffix = path.suffix.lower()
+        if suffix in NOT_READ:
+            leave("files of kinds that are not read (convert them: ffmpeg -i IN OUT.wav)", path)
+        elif suffix not in SUFFIXES:
+            continue
+        elif path.name.startswith("._"):
+            leave("files that macOS keeps beside others", path)
+        elif not path.exists():
+            leave("links to nothing", path)
+        elif path.is_file():
+            found.append(path)
+    for why, names in left.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        named = ", ".join(printable(name) for name in sorted(names)[:_NAMED])
+        warn(f"{folder}: left out: {len(names)} {why}: {named}{more}")
+    if not found:
+        raise DataError(f"{folder}: no audio in this folder; expected files such as .wav, .flac, .ogg")
+    return sorted(found)
+
+
+def _walk(folder: Path, leave: Callable[[str, Path], None]) -> Iterator[Path]:
+    """Files in a folder: first of what lies in it, then of folders linked into it that have not been met."""
+    met: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        links: list[Path] = []
+        for top in waiting:
+            for root, inside, files in os.walk(
+                top, onerror=lambda error: leave("folders that cannot be opened", _path(error))
+            ):
+                status = os.stat(root)
+                if (status.st_dev, status.st_ino) in met:
+                    if Path(root) != folder:
+                        leave("links to folders already searched", Path(root))
+                    inside.clear()
+                    continue
+                met.add((status.st_dev, status.st_ino))
+                links += (Path(root, name) for name in inside if Path(root, name).is_symlink())
+                inside.sort()
+                yield from (Path(root, name) for name in files)
+        waiting = sorted(links)
+
+
+def _path(error: OSError) -> Path:
+    return Path(os.fsdecode(error.filename))
