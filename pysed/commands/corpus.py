@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from pysed.atomic import atomic_open
+from pysed.audio import refuse_damage
 from pysed.corpus.own import OwnSettings, make_own
 from pysed.corpus.sources import corpus_classes, fingerprint
 from pysed.errors import DataError
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         default = getattr(OwnSettings, name.replace("-", "_"))
         own.add_argument(f"--{name}", type=_positive, default=default, help=f"{about} ({default:.3g})")
     own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
+    own.add_argument("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
     own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
 
     validate = commands.add_parser("validate", help="check a Kaldi data directory")
@@ -103,6 +105,7 @@ def main(argv: list[str]) -> int:
 
         validate_data_dir(options.folder)
     elif options.command == "own":
+        refuse_damage(options.strict)
         given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
         lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))
         print("\n".join(lines))

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import numpy as np
 import yaml
 
 from pysed.atomic import atomic_open
-from pysed.audio import duration_of, read_audio, write_wav
-from pysed.commands.detect import find_recordings
+from pysed.audio import AudioFile, duration_of, read_audio, write_wav
 from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
 from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
+from pysed.detect.inputs import find_recordings, listed_path
 from pysed.errors import DataError
 from pysed.score.event_based import Event, read_events
 
@@ -102,11 +103,12 @@ def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
     for given, events in read_events(labels).items():
         if not (folder / given).resolve().is_relative_to(folder.resolve()):
             raise DataError(f"{labels}: {given}: leads outside {folder}; expected a file in it")
-        name = os.path.relpath(folder / given, folder)  # a file may be named in several ways: x.wav, ./x.wav
+        name = os.path.normpath(given)  # a file may be named in several ways: x.wav, ./x.wav
         events_of[name] += [event for event in events if event not in events_of[name]]
     clips: dict[str, list[_Clip]] = defaultdict(list)
     for name, events in events_of.items():
-        length_s = duration_of(folder / name)
+        path = listed_path(folder, name)
+        length_s = duration_of(path)
         segments = defaultdict(list)
         for event in events:
             _check_label(event.label, f"{labels}: {name}")
@@ -114,7 +116,7 @@ def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
                 raise DataError(f"{labels}: {name}: event ends at {event.offset_s:g} s, the file at {length_s:.3f} s")
             segments[event.label].append((event.onset_s, event.offset_s))
         for label, found in segments.items():
-            clips[label].append(_Clip(folder / name, name, name, found))
+            clips[label].append(_Clip(path, name, name, found))
     if not clips:
         raise DataError(f"{labels}: no events; expected rows of filename, onset, offset, label")
     return dict(sorted(clips.items()))
@@ -146,12 +148,12 @@ def _test_recordings(groups: dict[str, list[str]], settings: OwnSettings) -> set
     return test
 
 
-def _background_pieces(path: Path, segment_s: float) -> list[tuple[float, float]]:
-    """(start, duration) of the whole pieces of a background; DataError where there is none."""
-    count = int((duration_of(path) + 5e-4) // segment_s)
+def _background_pieces(audio: AudioFile, segment_s: float) -> Iterator[np.ndarray]:
+    """Samples (T,) of the whole pieces of a background; DataError where there is none."""
+    count = int((audio.duration_s + 5e-4) // segment_s)
     if count == 0:
-        raise DataError(f"{path}: {duration_of(path):.1f} s; a background needs at least {segment_s:g} s")
-    return [(index * segment_s, segment_s) for index in range(count)]
+        raise DataError(f"{audio.path}: {audio.duration_s:.1f} s; a background needs at least {segment_s:g} s")
+    return (audio.read(index * segment_s, segment_s) for index in range(count))
 
 
 def make_own(
@@ -235,12 +237,13 @@ def _cut_backgrounds(
     names = flat_names(scenes)
     for name, path in scenes.items():
         scene, recording = name.split("/")[0] if "/" in name else "background", places[name]
-        for number, (start_s, duration_s) in enumerate(_background_pieces(path, segment_s), 1):
-            piece = f"audio/{names[name]}_{number:03d}.wav"
-            write_wav(folder / piece, *read_audio(path, start_s, duration_s))
-            rows["bgs", SUBSETS[recording in test]].append(
-                {"filepath": piece, "classname": scene, "recording_id": recording}
-            )
+        with AudioFile(path) as audio:
+            for number, samples in enumerate(_background_pieces(audio, segment_s), 1):
+                piece = f"audio/{names[name]}_{number:03d}.wav"
+                write_wav(folder / piece, samples, audio.rate_hz)
+                rows["bgs", SUBSETS[recording in test]].append(
+                    {"filepath": piece, "classname": scene, "recording_id": recording}
+                )
     return rows
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from pysed.audio import duration_of, read_audio
+from pysed.audio import AudioFile
 from pysed.errors import DataError
 
 _PIECE_S = 60.0
@@ -72,12 +72,13 @@ def contents_of(files: Mapping[str, Path]) -> dict[str, str]:
 
 
 def _content(path: Path) -> str:
-    digest, duration_s, start_s = hashlib.sha256(), duration_of(path), 0.0
-    while start_s < duration_s:
-        length_s = None if start_s + _PIECE_S >= duration_s else _PIECE_S
-        samples, rate_hz = read_audio(path, start_s, length_s)
-        digest.update(f"{rate_hz}".encode() + np.rint(samples * 32767).astype("<i2").tobytes())
-        start_s += _PIECE_S
+    digest, start_s = hashlib.sha256(), 0.0
+    with AudioFile(path) as audio:
+        while start_s < audio.duration_s:
+            samples = audio.read(start_s, None if start_s + _PIECE_S >= audio.duration_s else _PIECE_S)
+            values = np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2")
+            digest.update(f"{audio.rate_hz}".encode() + values.tobytes())
+            start_s += _PIECE_S
     return digest.hexdigest()
 
 

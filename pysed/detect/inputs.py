@@ -34,6 +34,19 @@ def printable(name: str) -> str:
     )
 
 
+def listed_path(folder: Path, name: str) -> Path:
+    """The file of a folder that a list names, `printable` or as it is."""
+    path = folder / name
+    if path.exists() or "\\" not in name:
+        return path
+    for part in Path(name).parts:
+        near = folder / part
+        if not near.exists() and folder.is_dir():
+            near = next((each for each in folder.iterdir() if printable(each.name) == part), near)
+        folder = near
+    return folder
+
+
 def _escaped(letter: str) -> str:
     code = ord(letter)
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pysed.atomic import atomic_path
+from pysed.detect.inputs import listed_path
 from pysed.errors import DataError
 from pysed.score.event_based import COLLAR_S, Event
 
@@ -30,7 +31,7 @@ def plot_files(
             raise DataError(f"{name}: leads outside {folder}; expected names of files inside one folder")
     if audio_dir is not None:
         for name in reference:
-            if not (Path(audio_dir) / name).is_file():
+            if not listed_path(Path(audio_dir), name).is_file():
                 raise DataError(f"{Path(audio_dir) / name}: no such file; expected the reference's audio in --audio")
     return [
         _plot(Path(folder) / f"{name}.png", name, events, detected.get(name, ()), event, audio_dir)
@@ -69,7 +70,7 @@ def _plot(
     end_s = max([30.0, *(each.offset_s for each in (*reference, *detected))])
     if bars is None:
         spectrogram, bars = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        end_s = _draw_spectrogram(spectrogram, Path(audio_dir or "") / name)
+        end_s = _draw_spectrogram(spectrogram, listed_path(Path(audio_dir or ""), name))
         top = spectrogram
     else:
         top = bars
