@@ -6,7 +6,7 @@ import sys
 
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
-from pysed.score.event_based import evaluate
+from pysed.score.event_based import evaluate, summary_line
 from pysed.score.reference import read_both
 
 
