@@ -9,6 +9,7 @@ from pysed.audio import refuse_damage
 from pysed.corpus.own import OwnSettings, make_own
 from pysed.corpus.sources import corpus_classes, fingerprint
 from pysed.errors import DataError
+from pysed.text_files import read_text
 
 
 def _positive(text: str) -> float:
@@ -87,7 +88,7 @@ def check_name(source: Path, data: Path) -> None:
     if not mark.exists():
         with atomic_open(mark) as stream:
             stream.write(f"{found}\n")
-    elif mark.read_text().strip() != found:
+    elif read_text(mark).strip() != found:
         raise DataError(
             f"{source}: its lists are not those that {data} was made from; rename the corpus folder or remove {data}"
         )

@@ -9,7 +9,6 @@ backgrounds are listed in ``source_data/bgs/bg_screening.csv``; without that fil
 where the lists are recognised as the published ones (``PUBLISHED`` and ``_WITHOUT_EVENT`` below).
 """
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +21,7 @@ from pysed.audio import read_audio
 from pysed.corpus.recipes import CorpusSettings, draw_class
 from pysed.corpus.sources import OFFICIAL_ORDER, Background, EventClip, Sources
 from pysed.errors import DataError
+from pysed.text_files import read_csv
 
 RATE_HZ = 44100
 DURATION_S = 30
@@ -176,19 +176,16 @@ def screened_backgrounds(corpus: Path) -> dict[str, set[str]] | None:
     if not path.is_file():
         return None
     found: dict[str, set[str]] = {label: set() for label in OFFICIAL_ORDER}
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream)
-        next(rows, None)  # names of columns: file, then one per class in the official order
-        for number, row in enumerate(rows, 2):
-            if not row:
-                continue
-            if len(row) < 1 + len(OFFICIAL_ORDER):
-                raise DataError(
-                    f"{path}:{number}: {len(row)} columns; expected a file and {len(OFFICIAL_ORDER)} classes"
-                )
-            for label, cell in zip(OFFICIAL_ORDER, row[1:], strict=False):
-                if cell.strip().lower() not in ("", "nan", "na", "n/a", "null", "none"):
-                    found[label].add(row[0].strip().replace("audio/", ""))
+    rows = read_csv(path)
+    next(rows, None)  # names of columns: file, then one per class in the official order
+    for number, row in rows:
+        if not row:
+            continue
+        if len(row) < 1 + len(OFFICIAL_ORDER):
+            raise DataError(f"{path}:{number}: {len(row)} columns; expected a file and {len(OFFICIAL_ORDER)} classes")
+        for label, cell in zip(OFFICIAL_ORDER, row[1:], strict=False):
+            if cell.strip().lower() not in ("", "nan", "na", "n/a", "null", "none"):
+                found[label].add(row[0].strip().replace("audio/", ""))
     return found
 
 

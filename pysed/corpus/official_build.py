@@ -35,6 +35,7 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, split_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
+from pysed.text_files import read_lines
 
 
 def _official_set(
@@ -169,7 +170,7 @@ def read_event_list(path: Path, label: str) -> list[tuple[str, tuple[float, floa
     """
     rows: list[tuple[str, tuple[float, float] | None]] = []
     seen: set[str] = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_lines(path, "an event list"), 1):
         if not line.strip():
             continue
         place, (name, *rest) = f"{path}:{number}", line.rstrip().split("\t")

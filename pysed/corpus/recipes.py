@@ -16,6 +16,7 @@ import yaml
 from pysed.corpus.sources import Background, EventClip, Sources
 from pysed.corpus.variation import Variation, draw_variation, redraw_place
 from pysed.errors import DataError
+from pysed.text_files import read_yaml
 
 _RANGES = {"presence": (0, 1), "validation_fraction": (0, 0.5), "variation": (0, 1), "duration_s": (0.1, 3600)}
 
@@ -37,32 +38,42 @@ class CorpusSettings:
     @classmethod
     def load(cls, path: str | Path) -> "CorpusSettings":
         """Read and check a settings file; raises DataError naming the key at fault."""
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such corpus configuration") from None
-        except yaml.YAMLError as error:
-            raise DataError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+        content = read_yaml(path, "a corpus configuration")
         known = [field.name for field in fields(cls)]
         if not isinstance(content, dict) or "mixtures" not in content:
             raise DataError(f"{path}: expected a mapping with 'mixtures'")
         for key in content:
             if key not in known:
                 raise DataError(f"{path}: unknown key '{key}'; expected {', '.join(known)}")
-        settings = cls(**{**content, "ebrs": tuple(content.get("ebrs", (-6, 0, 6)))})
-        if not (isinstance(settings.mixtures, dict) and all(_positive(n) for n in settings.mixtures.values())):
-            raise DataError(f"{path}: mixtures: {settings.mixtures!r}; expected subset: number")
+        ebrs = content.get("ebrs", [-6, 0, 6])
+        if not (isinstance(ebrs, list) and ebrs and all(_within(ebr, -200, 200) for ebr in ebrs)):
+            raise DataError(f"{path}: ebrs: {ebrs!r}; expected a list of ratios in dB")
+        settings = cls(**{**content, "ebrs": tuple(ebrs)})
+        for key, allowed in (("seed", _within(settings.seed, 0, 2**32 - 1)), ("rate_hz", _is_rate(settings.rate_hz))):
+            if not allowed or isinstance(getattr(settings, key), float):
+                raise DataError(f"{path}: {key}: {getattr(settings, key)!r}; expected a whole number in its range")
+        mixtures = settings.mixtures
+        if not (isinstance(mixtures, dict) and mixtures and all(_positive(n) for n in mixtures.values())):
+            raise DataError(f"{path}: mixtures: {mixtures!r}; expected subset: number")
         if not isinstance(settings.official, bool):
             raise DataError(f"{path}: official: {settings.official!r}; expected true or false")
         for key, (low, high) in _RANGES.items():
             value = getattr(settings, key)
-            if not isinstance(value, int | float) or not low <= value <= high:
+            if not _within(value, low, high):
                 raise DataError(f"{path}: {key}: {value!r}; expected a number in [{low}, {high}]")
         return settings
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**7
+
+
+def _within(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_rate(value: object) -> bool:
+    return value is None or _within(value, 1000, 768000)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from pysed.audio import duration_of
 from pysed.errors import DataError
+from pysed.text_files import read_yaml
 
 OFFICIAL_ORDER = ("babycry", "glassbreak", "gunshot")
 _SEGMENT = re.compile(r"(.+)_(\d+)_(\d+)\.\w+")  # a031_120_150.wav: 30 s of recording a031
@@ -60,11 +59,7 @@ def list_path(corpus: Path, kind: str, subset: str) -> Path:
 def _load_list(path: Path, kind: type):
     if not path.is_file():
         raise DataError(f"{path}: missing; expected a corpus folder with source_data/cv_setup/")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: not YAML ({reason})") from None
+    content = read_yaml(path, f"a {'mapping of classes' if kind is dict else 'list'}")
     if not isinstance(content, kind) or not content:
         raise DataError(f"{path}: expected a non-empty {'mapping of classes' if kind is dict else 'list'}")
     return content

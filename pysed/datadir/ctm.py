@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pysed.errors import DataError
 from pysed.kaldi.phones import read_symbols
+from pysed.text_files import read_lines
 
 TOLERANCE_US = 100_000  # the last frame of 30 ms may reach past the audio's end
 
@@ -52,37 +53,37 @@ def read_ctm(
         raise DataError(f"{path}: missing; run stage 4")
     known = None if inventory is None else set(inventory)
     spans: dict[str, list[Span]] = {name: [] for name in durations_s}
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for number, line in enumerate(stream, 1):
-            words = line.split()
-            if len(words) not in (5, 6):
-                raise DataError(f"{path}:{number}: {len(words)} columns; expected 'recording channel start dur phone'")
-            name, phone = words[0], words[4]
-            if name not in spans:
-                raise DataError(f"{path}:{number}: {name}: no such recording in reco2dur; run stage 4 again")
-            if phone not in known if known is not None else phone.isdecimal():
-                what = "a number, not a phone's name" if phone.isdecimal() else "no phone of the model"
-                raise DataError(f"{path}:{number}: phone {phone[:20]!r}: {what}; run stage 4 again")
-            span = Span(*_times(words[2], words[3], f"{path}:{number}"), phone)
-            end_us = span.start_us + span.duration_us
-            if end_us > microseconds(durations_s[name]) + TOLERANCE_US:
-                raise DataError(
-                    f"{path}:{number}: phone ends at {end_us / 1e6:g} s, {name} at {durations_s[name]:g} s; "
-                    "expected phones inside their recording"
-                )
-            before = spans[name]
-            if before and span.start_us < before[-1].start_us + before[-1].duration_us:
-                raise DataError(
-                    f"{path}:{number}: phone starts at {words[2]} s, before the last one's end; expected one at a time"
-                )
-            before.append(span)
+    for number, line in enumerate(read_lines(path, "a ctm"), 1):
+        words = line.split()
+        if len(words) not in (5, 6):
+            raise DataError(f"{path}:{number}: {len(words)} columns; expected 'recording channel start dur phone'")
+        name, phone = words[0], words[4]
+        if name not in spans:
+            raise DataError(f"{path}:{number}: {name}: no such recording in reco2dur; run stage 4 again")
+        if phone not in known if known is not None else phone.isdecimal():
+            what = "a number, not a phone's name" if phone.isdecimal() else "no phone of the model"
+            raise DataError(f"{path}:{number}: phone {phone[:20]!r}: {what}; run stage 4 again")
+        span = Span(*read_times(words[2], words[3], f"{path}:{number}"), phone)
+        end_us = span.start_us + span.duration_us
+        if end_us > microseconds(durations_s[name]) + TOLERANCE_US:
+            raise DataError(
+                f"{path}:{number}: phone ends at {end_us / 1e6:g} s, {name} at {durations_s[name]:g} s; "
+                "expected phones inside their recording"
+            )
+        before = spans[name]
+        if before and span.start_us < before[-1].start_us + before[-1].duration_us:
+            raise DataError(
+                f"{path}:{number}: phone starts at {words[2]} s, before the last one's end; expected one at a time"
+            )
+        before.append(span)
     for name, found in spans.items():
         if not found:
             raise DataError(f"{path}: no phones of {name}, which reco2dur has; run stage 4 again")
     return spans
 
 
-def _times(start: str, duration: str, place: str) -> tuple[int, int]:
+def read_times(start: str, duration: str, place: str) -> tuple[int, int]:
+    """Start and duration of a ctm's line in microseconds; DataError naming ``place`` for what are no such times."""
     try:
         start_s, duration_s = float(start), float(duration)
     except ValueError:

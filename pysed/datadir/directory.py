@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
+from pysed.text_files import read_lines
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _table(path: Path, required: bool = True) -> dict[str, str]:
         return {}
     table: dict[str, str] = {}
     previous = b""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(path, "a name and a value a line"), 1):
         name, _, value = line.partition(" ")
         if not name or not value.strip():
             raise DataError(f"{path}:{number}: {line!r}; expected a name and a value, one space between")
@@ -111,7 +112,7 @@ def _load_events(path: Path, durations: dict[str, float]) -> dict[str, list[tupl
     if not path.is_file():
         raise DataError(f"{path}: missing; run the stage that writes it")
     events: dict[str, list[tuple[float, float, str]]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(path, "an event a line"), 1):
         place = f"{path}:{number}"
         columns = line.split("\t")
         if len(columns) != 4:

@@ -7,12 +7,10 @@ import dataclasses
 import difflib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pysed.errors import DataError
+from pysed.text_files import read_yaml
 
 #: What a frame of labels and scores covers; stored frames have to fit it a whole number of times.
 SCORE_MS = 100.0
@@ -149,15 +147,7 @@ def _written(value: Any) -> str:
 
 def load_frontend(path: str | os.PathLike) -> FrontEnd:
     """Read ``conf/frontends/<name>.yaml``. Raises DataError for a missing or malformed file."""
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise DataError(f"{path}: cannot be read ({reason}); expected a front end's YAML") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise DataError(f"{path}{line}: not YAML; expected 'key: value' lines") from None
+    values = read_yaml(path, "a front end's 'key: value' lines")
     if not isinstance(values, dict):
         raise DataError(f"{path}: not a mapping; expected 'key: value' lines")
     return FrontEnd.from_dict(values, str(path))

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
 from pysed.kaldi.graph.build import build_graph
+from pysed.text_files import read_text
 
 EXTRACTOR = ("final.ie", "final.dubm", "final.mat", "global_cmvn.stats")
 LANG = ("data/lang_test_tgsmall", "data/lang_test*")
@@ -81,18 +82,18 @@ def _fill(source: Path, out: Path) -> None:
     phones = ("data/lang_test*/phones.txt", "data/lang*/phones.txt", "exp/chain*/*/phones.txt")
     _copy(_one(source, phones, "phones.txt"), out / "phones.txt")
     factor = chain / "frame_subsampling_factor"
-    (out / "frame_subsampling_factor").write_text(factor.read_text() if factor.is_file() else "3\n")
+    (out / "frame_subsampling_factor").write_text(read_text(factor) if factor.is_file() else "3\n")
     given = source / "conf" / "mfcc_hires.conf"
-    (out / "conf" / "mfcc_hires.conf").write_text(given.read_text() if given.is_file() else MFCC_HIRES)
+    (out / "conf" / "mfcc_hires.conf").write_text(read_text(given) if given.is_file() else MFCC_HIRES)
     extractor = _one(source, ("exp/nnet3*/extractor",), "i-vector extractor")
     (out / "extractor").mkdir()
     for name in EXTRACTOR:
         _copy(_one(extractor, (name,), name), out / "extractor" / name)
     options = extractor / "splice.conf"
-    text = options.read_text() if options.is_file() else _one(extractor, ("splice_opts",), "splice_opts").read_text()
+    text = read_text(options) if options.is_file() else read_text(_one(extractor, ("splice_opts",), "splice_opts"))
     (out / "extractor" / "splice.conf").write_text(text if options.is_file() else splice_lines(text))
     online = extractor / "online_cmvn.conf"
-    (out / "extractor" / "online_cmvn.conf").write_text(online.read_text() if online.is_file() else "")
+    (out / "extractor" / "online_cmvn.conf").write_text(read_text(online) if online.is_file() else "")
 
 
 def _copy(source: Path, target: Path) -> None:

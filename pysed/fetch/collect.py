@@ -11,6 +11,7 @@ from pysed.errors import DataError
 from pysed.fetch.download import check_present, fetch_file
 from pysed.fetch.manifest import Manifest, RemoteFile
 from pysed.fetch.unpack import Place, require_disk, unpack
+from pysed.text_files import read_text
 
 
 def mirrors_from(environment: dict[str, str] | os._Environ[str]) -> tuple[str, ...]:
@@ -29,7 +30,7 @@ def accept_licence(manifest: Manifest, mark: Path, accepted: bool) -> None:
     """
     text = manifest.licence
     digest = hashlib.sha256(text.encode()).hexdigest()
-    if not text or (mark.is_file() and mark.read_text().strip() == digest):
+    if not text or (mark.is_file() and read_text(mark).strip() == digest):
         return
     if not accepted and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise DataError(
@@ -57,7 +58,7 @@ def _identity(remote: RemoteFile) -> str:
 def pending(manifest: Manifest, out: Path) -> list[RemoteFile]:
     """The files that have not been unpacked into ``out`` yet."""
     marks = ((remote, _mark(out, remote)) for remote in manifest.files)
-    return [remote for remote, mark in marks if not mark.is_file() or mark.read_text().strip() != _identity(remote)]
+    return [remote for remote, mark in marks if not mark.is_file() or read_text(mark).strip() != _identity(remote)]
 
 
 def collect(

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from pysed.errors import DataError
+from pysed.text_files import read_yaml
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -39,31 +38,30 @@ def _check(condition: object, place: str, message: str) -> None:
 def load_manifest(path: str | Path) -> Manifest:
     """Read a manifest; raises DataError naming the key at fault."""
     place = str(path)
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such list of downloads") from None
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    _check(isinstance(content, dict) and content.get("records"), place, "expected a mapping with 'records'")
-    unknown = sorted(set(content) - {"title", "licence", "unpacked_ratio", "records"})
+    content = read_yaml(path, "a list of downloads")
+    records = content.get("records") if isinstance(content, dict) else None
+    if not (isinstance(records, list) and records):
+        raise DataError(f"{place}: expected a mapping with 'records', a list that is not empty")
+    unknown = sorted(map(str, set(content) - {"title", "licence", "unpacked_ratio", "records"}))
     _check(not unknown, place, f"unknown key {unknown}; expected title, licence, unpacked_ratio, records")
     ratio = content.get("unpacked_ratio", 1.0)
-    _check(isinstance(ratio, int | float) and 0 <= ratio < 100, place, f"unpacked_ratio: {ratio!r}; expected a number")
+    _check(type(ratio) in (int, float) and 0 <= ratio < 100, place, f"unpacked_ratio: {ratio!r}; expected a number")
     files: list[RemoteFile] = []
-    for number, record in enumerate(content["records"], 1):
+    for number, record in enumerate(records, 1):
         here = f"{place}: record {number}"
         _check(
             isinstance(record, dict) and set(record) == {"url", "prefix", "files"}, here, "expected url, prefix, files"
         )
         _check(re.match("https?://", str(record["url"])), here, f"url {record['url']!r}; expected http:// or https://")
+        _check(isinstance(record["files"], list) and record["files"], here, "files: expected a list that is not empty")
         for entry in record["files"]:
             _check(
                 isinstance(entry, dict) and set(entry) <= {"name", "bytes", "md5"}, here, "expected name, bytes, md5"
             )
             name, size, md5 = f"{record['prefix']}{entry.get('name', '')}", entry.get("bytes"), entry.get("md5")
             _check(_NAME.fullmatch(name) and "name" in entry, here, f"name {name!r}; expected a plain file name")
-            _check(size is None or type(size) is int and size >= 0, here, f"{name}: bytes {size!r}; expected a number")
+            whole = size is None or (type(size) is int and 0 <= size < 1 << 50)
+            _check(whole, here, f"{name}: bytes {size!r}; expected a number")
             _check(
                 md5 is None or re.fullmatch("[0-9a-f]{32}", str(md5)), here, f"{name}: md5 {md5!r}; expected 32 digits"
             )

@@ -11,12 +11,12 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from pysed.errors import DataError
 from pysed.kaldi.messages import set_program
+from pysed.text_files import read_lines
 
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 _REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z|[+-]?(inf|infinity|nan)\Z", re.IGNORECASE)
@@ -216,12 +216,7 @@ def config_values(path: str | os.PathLike) -> dict[str, str]:
 
 def _config_lines(path: str) -> Iterator[tuple[str, str]]:
     """A configuration file's options and where each stands; comments and empty lines are left out."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise DataError(f"--config={path}: cannot be read ({reason})") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path, "options, one a line"), 1):
         line = line.split("#", 1)[0].strip()
         if line and not line.startswith("--"):
             raise DataError(f"{path}:{number}: {line[:60]!r}; expected an option, --name=value")

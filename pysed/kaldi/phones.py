@@ -75,7 +75,7 @@ def read_symbols(path: str) -> dict[int, str]:
     """number → name of a symbol table (phones.txt, words.txt). Raises DataError with the line at fault."""
     symbols: dict[int, str] = {}
     for number, words in _lines(path):
-        if len(words) != 2 or not words[1].isdecimal() or len(words[1]) > 10:
+        if len(words) != 2 or not re.fullmatch("[0-9]{1,10}", words[1]):
             raise DataError(f"{path}:{number}: {' '.join(words)[:60]!r}; expected 'symbol number'")
         if int(words[1]) in symbols:
             raise DataError(f"{path}:{number}: number {words[1]} stands for {symbols[int(words[1])]} already")
@@ -108,7 +108,7 @@ def named_ctm(path: str, symbols: dict[int, str], position: bool = True) -> Iter
     for number, words in _lines(path):
         if len(words) not in (5, 6):
             raise DataError(f"{path}:{number}: {len(words)} columns; expected 'utterance channel start duration phone'")
-        if not words[4].isdecimal() or int(words[4]) not in symbols:
+        if not re.fullmatch("[0-9]{1,10}", words[4]) or int(words[4]) not in symbols:
             raise DataError(f"{path}:{number}: phone {words[4][:20]!r} is not in the symbol table")
         name = symbols[int(words[4])]
         words[4] = name if position else without_position(name)

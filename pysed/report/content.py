@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pysed.datadir.ctm import read_times
 from pysed.datadir.directory import load_data_dir
 from pysed.detector.checkpoint import load
 from pysed.drawing.event_lists import verdict
@@ -15,7 +16,7 @@ from pysed.kaldi.tables import matrices
 from pysed.score.event_based import Event, read_events
 from pysed.score.reference import file_name
 from pysed.score.results_files import gather
-from pysed.train.data import read_lines
+from pysed.train.data import read_rows
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,9 @@ def read_phones(path: Path) -> dict[str, list[tuple[float, float, str]]]:
     """Recording -> its phones, of a ctm; nothing where stage 4 has not run."""
     phones: dict[str, list[tuple[float, float, str]]] = {}
     if path.is_file():
-        for name, _, start, duration, phone in read_lines(path, 5):
-            phones.setdefault(name, []).append((float(start), float(duration), phone))
+        for number, (name, _, start, duration, phone) in enumerate(read_rows(path, 5), 1):
+            start_us, duration_us = read_times(start, duration, f"{path}:{number}")
+            phones.setdefault(name, []).append((start_us / 1e6, duration_us / 1e6, phone))
     return phones
 
 

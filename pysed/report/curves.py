@@ -1,6 +1,5 @@
 """The report's figures: precision against recall, F against the threshold, training; as SVG, PNG and PDF."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from pysed.decision.tuning import T_BASES, rates, sweep
 from pysed.detector.checkpoint import load, load_detector
 from pysed.drawing.figure_files import save_figure
 from pysed.drawing.spectrogram import COLOURS
+from pysed.errors import DataError
 from pysed.report.content import Model, Recording
+from pysed.text_files import read_csv
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.linewidth": 0.6, "axes.spines.top": False,
@@ -70,11 +71,14 @@ def threshold_curves(model: Model, recordings: list[Recording]) -> dict[str, Any
 
 def training_curve(model: Model) -> dict[str, Any]:
     """Epochs (E,), validation F of each, and ``chosen``, which one was kept (E,) bool."""
-    with open(model.folder / "metrics.csv", encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    epochs = np.array([int(row["epoch"]) for row in rows])
-    f_measures = np.array([float(row["average_f"] or "nan") for row in rows])
-    return {"epoch": epochs, "f": f_measures, "chosen": epochs == load(model.folder / "final.pt")["epoch"]}
+    path = model.folder / "metrics.csv"
+    header, *rows = [row for _, row in read_csv(path, "one row an epoch")] or [[]]
+    try:
+        epochs = np.array([int(row[header.index("epoch")]) for row in rows], dtype=np.int64)
+        f_measures = np.array([float(row[header.index("average_f")] or "nan") for row in rows], dtype=np.float64)
+    except (ValueError, LookupError, OverflowError) as error:
+        raise DataError(f"{path}: {error}; expected numbers of 'epoch' and 'average_f'; train the model anew") from None
+    return {"epoch": epochs, "f": f_measures, "chosen": epochs == load(model.folder / "final.pt").get("epoch")}
 
 
 def _recall(axes, curve: dict, colour: str) -> None:

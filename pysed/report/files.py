@@ -17,8 +17,8 @@ _DETAIL_SHARE = 0.4  # of the room; audio takes the rest
 
 
 def as_json(value: object) -> str:
-    """For inside a <script>."""
-    return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")
+    """ASCII for inside a <script>: nothing in it can begin a tag or a comment, or end a line."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 class TestFiles:

@@ -16,6 +16,7 @@ from pysed.report.curves import colours, draw_all
 from pysed.report.files import FOLDER, TestFiles, as_json
 from pysed.report.markdown import to_html
 from pysed.score.results import results_text
+from pysed.text_files import read_text
 
 PAGE_BYTES = 28 * 2**20
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -102,7 +103,7 @@ def _phone_section(folder: Path, out: Path) -> str:
     if not (folder / "phones.md").is_file():
         return "<p>No phone analysis yet: run stages 4 and 7.</p>"
     pictures = _copied(folder, out, {name: caption for name, (_, caption) in FIGURES.items()}, "column")
-    tables = to_html((folder / "phones.md").read_text(encoding="utf-8"), level=2)
+    tables = to_html(read_text(folder / "phones.md"), level=2)
     return f'<div class="pair">{pictures}</div>{_folded("Tables", tables)}'
 
 
@@ -110,6 +111,6 @@ def _pattern_section(folder: Path, out: Path) -> str:
     """Plots and tables of which speech patterns help, where there are any."""
     if not (folder / "patterns.md").is_file():
         return ""
-    tables = to_html((folder / "patterns.md").read_text(encoding="utf-8"), level=2)
+    tables = to_html(read_text(folder / "patterns.md"), level=2)
     body = _copied(folder, out, CAPTIONS, "broad") + _folded("Tables", tables)
     return f'<section id="patterns"><h2>Which speech patterns help</h2>{body}</section>'

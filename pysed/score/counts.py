@@ -1,15 +1,17 @@
 """Each file's hits, insertions and deletions, ``counts_<subset>.tsv`` beside a score: what intervals resample."""
 
 import os
+import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
 from pysed.score.event_based import Counts
+from pysed.text_files import read_lines
 
+_COUNTS = re.compile("[0-9]{1,9}( [0-9]{1,9}){2}")
 _HEADER = "\t".join(("filename", *Counts._fields))
 
 
@@ -22,12 +24,9 @@ def write_counts(path: str | os.PathLike, files: Mapping[str, Counts]) -> None:
 
 def read_counts(path: str | os.PathLike) -> tuple[list[str], np.ndarray]:
     """File names (N) and their counts (N, 3). Raises DataError for what write_counts() did not write."""
-    try:
-        header, *lines = Path(path).read_text(encoding="utf-8").splitlines() or [""]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); run stage 6 again") from None
+    header, *lines = read_lines(path, "counts of stage 6") or [""]
     rows = [line.split("\t") for line in lines]
-    good = header == _HEADER and rows and all(len(row) == 4 and all(map(str.isdecimal, row[1:])) for row in rows)
+    good = header == _HEADER and rows and all(len(row) == 4 and _COUNTS.fullmatch(" ".join(row[1:])) for row in rows)
     if not good:
         raise DataError(f"{path}: not a header and rows of a file name and three counts; run stage 6 again")
     return [row[0] for row in rows], np.array([row[1:] for row in rows], dtype=np.int64)

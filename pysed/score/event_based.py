@@ -8,11 +8,11 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
+from pysed.text_files import read_lines
 
 COLLAR_S = 0.5
 SEGMENT_S = 1.0
@@ -71,15 +71,7 @@ def read_events(path: str | os.PathLike) -> EventLists:
 
 def _numbered_lines(path: str | os.PathLike) -> Iterable[tuple[int, str]]:
     """Lines that are not blank, with their numbers from 1."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected an event list") from None
-    except IsADirectoryError:
-        raise DataError(f"{path}: a folder; expected an event list") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected an event list in UTF-8") from None
-    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [(number, line) for number, line in enumerate(read_lines(path, "an event list"), 1) if line.strip()]
 
 
 def _event(fields: list[str], place: str) -> Event:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
 from pysed.score.event_based import Event, EventLists, read_events
+from pysed.text_files import read_lines
 
 
 def read_reference(path: str | os.PathLike) -> EventLists:
@@ -75,10 +76,7 @@ def read_recordings(folder: str | os.PathLike) -> dict[str, str]:
     Raises DataError for a list that is missing, malformed or empty, and for file names that are not unique.
     """
     scp = Path(folder) / "wav.scp"
-    try:
-        lines = scp.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise DataError(f"{scp}: cannot be read; expected a data directory with wav.scp and events.tsv") from None
+    lines = read_lines(scp, "a data directory with wav.scp and events.tsv")
     names: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         fields = line.split(None, 1)

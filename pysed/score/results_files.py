@@ -1,7 +1,6 @@
 """What stages 5 and 6 left of every model of a corpus, read back."""
 
-import csv
-import json
+import math
 import os
 import re
 import shlex
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from pysed.errors import DataError
 from pysed.score.counts import read_counts
+from pysed.text_files import read_csv, read_json, read_lines, read_yaml
 
 RATES = ("error_rate", "f_measure", "precision", "recall")
 MORE = ("segment_error_rate", "segment_f_measure", "psds1", "psds2")  # of scores by newer versions
@@ -99,12 +98,9 @@ def read_score(path: Path) -> dict[str, Any]:
 
 def _read_object(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is no such file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); run stage 6 again") from None
+    value = read_json(path, "what stage 6 writes; run it again")
     if not isinstance(value, dict):
         raise DataError(f"{path}: not an object; run stage 6 again")
     return value
@@ -116,14 +112,14 @@ def _num_files(path: Path, score: dict[str, Any]) -> int | None:
     events = path.with_name(path.name.replace("score_", "events_")).with_suffix(".tsv")
     if not events.is_file():
         return None
-    return len({line.split("\t")[0] for line in events.read_text(encoding="utf-8").splitlines() if line})
+    return len({line.split("\t")[0] for line in read_lines(events, "an event list") if line})
 
 
 def _command(folder: Path) -> str | None:
     """The command that trained a model, where its resolved configuration holds it."""
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        config = read_yaml(folder / "config.yaml")
+    except DataError:
         return None
     command = config.get("command") if isinstance(config, dict) else None
     if isinstance(command, list):
@@ -134,7 +130,8 @@ def _command(folder: Path) -> str | None:
 def _training_s(path: Path) -> float | None:
     """Seconds of all epochs; None where they were not written down."""
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            return sum(float(row["seconds"]) for row in csv.DictReader(stream))
-    except (OSError, KeyError, TypeError, ValueError):
+        (_, header), *rows = read_csv(path)
+        seconds = sum(float(row[header.index("seconds")]) for _, row in rows)
+    except (DataError, LookupError, ValueError):
         return None
+    return seconds if math.isfinite(seconds) else None

@@ -5,13 +5,11 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from pysed.errors import DataError
 from pysed.features.normalise import KINDS
+from pysed.text_files import parse_yaml, read_yaml
 
 
 @dataclass(frozen=True)
@@ -156,14 +154,7 @@ def load_config(path: str | os.PathLike, changes: Mapping[str, Any] | None = Non
 
 def read_flat_yaml(path: str | os.PathLike) -> dict[str, Any]:
     """The mapping in a YAML file; DataError for anything else."""
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise DataError(f"{path}: cannot be read ({reason}); expected a system's YAML") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise DataError(f"{path}{f':{mark.line + 1}' if mark else ''}: not YAML; expected 'key: value' lines") from None
+    values = read_yaml(path, "'key: value' lines")
     if not isinstance(values, dict):
         raise DataError(f"{path}: not a mapping; expected 'key: value' lines")
     return values
@@ -174,7 +165,4 @@ def parse_change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise DataError(f"--set {text}: expected key=value, such as --set learning_rate=0.0005")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise DataError(f"--set {text}: the value is not YAML; expected a number, true, false or a word") from None
+    return key, parse_yaml(value, f"--set {text}", "a number, true, false or a word")

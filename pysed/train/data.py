@@ -7,18 +7,15 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.features.normalise import apply_normalisation
+from pysed.text_files import read_lines
 from pysed.train.augment import augment, crop, mask
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 
 
-def read_lines(path: Path, fields: int) -> list[list[str]]:
+def read_rows(path: Path, fields: int) -> list[list[str]]:
     """Lines of a Kaldi list split into exactly ``fields``; DataError names file and line of any other."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; run the stages before") from None
-    rows = [line.split() for line in text.splitlines()]
+    rows = [line.split() for line in read_lines(path, "a list; run the stages before")]
     for number, row in enumerate(rows, 1):
         if len(row) != fields:
             raise DataError(f"{path}:{number}: {len(row)} fields; expected {fields}")
@@ -28,7 +25,7 @@ def read_lines(path: Path, fields: int) -> list[list[str]]:
 def read_split(folder: Path) -> dict[str, list[str]]:
     """Utterances of "train" and "valid" of ``utt2split``, in the file's order."""
     split: dict[str, list[str]] = {"train": [], "valid": []}
-    for number, (name, part) in enumerate(read_lines(folder / "utt2split", 2), 1):
+    for number, (name, part) in enumerate(read_rows(folder / "utt2split", 2), 1):
         if part not in split:
             raise DataError(f"{folder / 'utt2split'}:{number}: {part!r}; expected train or valid")
         split[part].append(name)
@@ -42,7 +39,7 @@ def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:
     """Onset and offset in seconds of every utterance that has the event."""
     path = folder / "events.tsv"
     events: dict[str, tuple[float, float]] = {}
-    for number, (name, onset, offset, label) in enumerate(read_lines(path, 4), 1):
+    for number, (name, onset, offset, label) in enumerate(read_rows(path, 4), 1):
         if label != event:
             continue
         if name in events:
@@ -57,7 +54,7 @@ def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:
 def read_scenes(folder: Path, names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Each named utterance's scene of ``utt2scene``, (N,) int64, as its place among all scenes of the file, sorted."""
     path = folder / "utt2scene"
-    scenes = {name: scene for name, scene in read_lines(path, 2)}
+    scenes = {name: scene for name, scene in read_rows(path, 2)}
     for name in names:
         if name not in scenes:
             raise DataError(f"{path}: no utterance {name}; make the mixtures anew")

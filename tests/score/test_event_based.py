@@ -61,7 +61,7 @@ def test_missing_lists(tmp_path):
     with pytest.raises(DataError, match="a folder"):
         read_events(tmp_path)
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="not UTF-8"):
         read_events(tmp_path / "bytes")
 
 

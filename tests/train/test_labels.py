@@ -70,7 +70,7 @@ def test_damaged_data_directories(tmp_path):
         with pytest.raises(DataError, match=words):
             read_split(folder)
     (folder / "utt2split").unlink()
-    with pytest.raises(DataError, match="utt2split: no such file; run the stages before"):
+    with pytest.raises(DataError, match="utt2split: no such file; .* run the stages before"):
         read_split(folder)
     for matrices, words in (
         ([np.zeros((4, 40)), np.zeros((6, 40))], "expected equal clips"),

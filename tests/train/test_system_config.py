@@ -99,5 +99,5 @@ def test_changes_of_the_command_line():
     for text in ("epochs", "=3"):
         with pytest.raises(DataError, match=f"--set {text}: expected key=value"):
             parse_change(text)
-    with pytest.raises(DataError, match="the value is not YAML"):
+    with pytest.raises(DataError, match="not YAML"):
         parse_change("epochs=[")

@@ -1,5 +1,6 @@
 """The words that a decoder may find: lexicon and grammar of a Kaldi language folder in one transducer."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,20 @@ import numpy as np
 from pysed.errors import DataError
 from pysed.kaldi.graph.expand import determinize
 from pysed.kaldi.openfst import Graph, read_graph
+from pysed.text_files import read_lines
 
 LEXICON, GRAMMAR = "L_disambig.fst", "G.fst"
 
 
 def read_numbers(path: Path) -> list[int]:
     """Whole numbers, one a line; raises DataError for anything else."""
-    try:
-        return [int(line) for line in path.read_text().split("\n") if line.strip()]
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: expected numbers, one a line ({error})") from None
+    numbers = []
+    for place, line in enumerate(read_lines(path, "numbers, one a line"), 1):
+        if line.strip():
+            if not re.fullmatch(r"\s*[0-9]{1,9}\s*", line):
+                raise DataError(f"{path}:{place}: {line[:40]!r}; expected a whole number")
+            numbers.append(int(line))
+    return numbers
 
 
 def _read_checked(path: Path) -> Graph:

@@ -9,14 +9,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from pysed.corpus.sources import load_sources
 from pysed.datadir.ctm import Span, microseconds, read_ctm
 from pysed.datadir.directory import Utterance, load_data_dir
 from pysed.errors import DataError
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from pysed.text_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -93,14 +90,14 @@ def sources_of(
 
 
 def _recipe_sources(path: Path, recordings: list[Utterance]) -> dict[str, tuple[str, str]]:
+    content = read_yaml(path, "a list of recipes")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         sources = {}
         for recipe in content:
             background = str(recipe["background"]["recording"])
             of_event = recipe.get("event")
             sources[str(recipe["name"])] = (str(of_event["recording"]) if of_event else background, background)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: not a list of recipes ({reason}); run stage 1 again") from None
     for each in recordings:
