@@ -78,7 +78,7 @@ def test_files(tmp_path):
     path.write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(DataError, match="not UTF-8"):
         load_config(path)
-    with pytest.raises(DataError, match="none.yaml: cannot be read"):
+    with pytest.raises(DataError, match="none.yaml: no such file"):
         load_config(tmp_path / "none.yaml")
 
 
