@@ -163,7 +163,8 @@ def _read_to_end(plain: IO[bytes], end: int) -> None:
 
 def _zip_members(opened: zipfile.ZipFile, archive: Path) -> Iterator[_Member]:
     found = opened.infolist()
-    if found and min(info.header_offset for info in found) or len(found) & 0xFFFF not in _numbers_of_members(archive):
+    first = min((info.header_offset for info in found), default=0)
+    if first or len(found) & 0xFFFF not in _numbers_of_members(archive):
         raise _Damage("its directory is not that of its members")
     for info in found:
         mode = info.external_attr >> 16

@@ -23,6 +23,7 @@ from pysed.kaldi.ivector import IvectorExtractor, IvectorOptions
 from pysed.kaldi.options import option_lines, read_struct
 from pysed.kaldi.splice import SpliceOptions
 from pysed.kaldi.tables import read_object
+from pysed.text_files import read_text
 
 _BINARIES = {
     "lda_matrix": "final.mat",
@@ -152,7 +153,7 @@ def _splicing(parts: Path) -> SpliceOptions:
     if (parts / "splice.conf").is_file():
         found.append(read_struct(SpliceOptions(), parts / "splice.conf"))
     if (parts / "splice_opts").is_file():
-        words = _text(parts / "splice_opts").split()
+        words = read_text(parts / "splice_opts").split()
         found.append(read_struct(SpliceOptions(), parts / "splice_opts", words))
     if not found:
         raise DataError(
@@ -187,7 +188,7 @@ def _cmvn_opts(path: Path, defaults: T) -> T:
     """Options on a line, among them perhaps ``--config=FILE``, whose file is then in the folder or its conf/."""
     options = path / "cmvn_opts"
     words = []
-    for word in _text(options).split():
+    for word in read_text(options).split():
         if match := re.match(r"--config=(.*)", word, re.IGNORECASE):
             name = Path(match[1]).name
             places = [place for place in (path / "conf" / name, path / name) if place.is_file()]
@@ -202,17 +203,10 @@ def _subsampling_factor(path: Path) -> int:
     """Of the network's frames; 1 without such a file."""
     if not path.is_file():
         return 1
-    text = _text(path).strip()
+    text = read_text(path).strip()
     if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) < 100:
         raise DataError(f"{path}: {text[:20]!r}; expected how many frames the network skips, 3 of a chain model")
     return int(text)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not a text file'})") from None
 
 
 def _writable(path: Path) -> str:
