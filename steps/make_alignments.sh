@@ -30,21 +30,26 @@ split_data "$data" "$work" "$(find "$feats" -name 'mfcc.*.scp' | wc -l)" "$key"
 factor=1
 if [[ -f $asr/frame_subsampling_factor ]]; then factor=$(<"$asr/frame_subsampling_factor"); fi
 
-ivector_options=()
+period=
 if [[ -f $feats/conf/ivector_extractor.conf ]]; then
   period=$(sed -n 's/^--ivector-period=//p' "$feats/conf/ivector_extractor.conf")
-  ivector_options=(--online-ivectors=scp:"$feats/ivectors.JOB.scp" --online-ivector-period="$period")
 fi
 input=mfcc
 if [[ -f $feats/normalised.1.scp ]]; then input=normalised; fi # the network was trained on normalised features
+link_model "$asr" "$work/asr"
 # The lattice is scaled by ten as Kaldi's recipes do, and the best path undoes it; a chain model's frame is 30 ms.
-run_shards "$work" decode \
+decode() {
+  local ivector_options=()
+  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$feats/ivectors.$1.scp" --online-ivector-period="$period")
   nnet3-latgen-faster --frame-subsampling-factor="$factor" --frames-per-chunk=150 --acoustic-scale=1.0 \
-  --beam="$beam" --max-active=7000 --lattice-beam=8 --allow-partial=true "${ivector_options[@]}" \
-  "$asr/final.mdl" "$asr/graph/HCLG.fst" scp:"$feats/$input.JOB.scp" ark:- \| \
-  lattice-scale --acoustic-scale=10.0 ark:- ark:- \| \
-  lattice-best-path --acoustic-scale=0.1 ark:- ark:/dev/null ark:- \| \
-  ali-to-phones --ctm-output --frame-shift="$(printf '0.%02d' "$factor")" "$asr/final.mdl" ark:- "$work/phones.JOB.ctm"
+    --beam="$beam" --max-active=7000 --lattice-beam=8 --allow-partial=true "${ivector_options[@]}" \
+    "$work/asr/final.mdl" "$work/asr/graph/HCLG.fst" scp:"$feats/$input.$1.scp" ark:- |
+    lattice-scale --acoustic-scale=10.0 ark:- ark:- |
+    lattice-best-path --acoustic-scale=0.1 ark:- ark:/dev/null ark:- |
+    ali-to-phones --ctm-output --frame-shift="$(printf '0.%02d' "$factor")" \
+      "$work/asr/final.mdl" ark:- "$work/phones.$1.ctm"
+}
+run_shards "$work" decode feats input period factor beam
 
 parts=()
 for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/phones.$job.ctm"); done

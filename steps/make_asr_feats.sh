@@ -31,49 +31,59 @@ fi
 pysed feats recogniser "$asr"
 rm -f "$data/.done_prefinal"
 split_data "$data" "$work" "$nj" "$key"
-pysed feats recogniser "$asr" "$work/conf"
+link_model "$asr" "$work/asr"
+pysed feats recogniser "$work/asr" "$work/conf"
 
 # Dither is noise from a random generator: off, so that two runs give the same features.
-run_shards "$work" mfcc \
-  compute-mfcc-feats --config="$work/conf/mfcc.conf" --dither=0 scp:"$work/wav.JOB" ark:- \| \
-  copy-feats --compress=true ark:- ark,scp:"$work/mfcc.JOB.ark,$work/mfcc.JOB.scp"
+mfcc() {
+  compute-mfcc-feats --config="$work/conf/mfcc.conf" --dither=0 scp:"$work/wav.$1" ark:- |
+    copy-feats --compress=true ark:- ark,scp:"$work/mfcc.$1.ark,$work/mfcc.$1.scp"
+}
+run_shards "$work" mfcc
 
-ivector_options=()
+ivector() {
+  ivector-extract-online2 --config="$work/conf/ivector_extractor.conf" ark:"$work/spk2utt.$1" \
+    scp:"$work/mfcc.$1.scp" ark,scp:"$work/ivectors.$1.ark,$work/ivectors.$1.scp"
+}
+period=
 if [[ -f $work/conf/ivector_extractor.conf ]]; then
   period=$(sed -n 's/^--ivector-period=//p' "$work/conf/ivector_extractor.conf")
-  run_shards "$work" ivector \
-    ivector-extract-online2 --config="$work/conf/ivector_extractor.conf" ark:"$work/spk2utt.JOB" \
-    scp:"$work/mfcc.JOB.scp" ark,scp:"$work/ivectors.JOB.ark,$work/ivectors.JOB.scp"
-  ivector_options=(--online-ivectors=scp:"$work/ivectors.JOB.scp" --online-ivector-period="$period")
+  run_shards "$work" ivector
 fi
 
 # What the network takes, where it was trained on normalised features; i-vectors are of those as they are.
+normalised() {
+  if [[ -f $work/conf/cmvn.conf ]]; then
+    compute-cmvn-stats scp:"$work/mfcc.$1.scp" ark:- |
+      apply-cmvn --config="$work/conf/cmvn.conf" ark:- scp:"$work/mfcc.$1.scp" \
+        ark,scp:"$work/normalised.$1.ark,$work/normalised.$1.scp"
+  else
+    apply-cmvn-online --config="$work/conf/cmvn_online.conf" "$work/asr/global_cmvn.stats" scp:"$work/mfcc.$1.scp" \
+      ark,scp:"$work/normalised.$1.ark,$work/normalised.$1.scp"
+  fi
+}
 input=mfcc
-if [[ -f $work/conf/cmvn.conf ]]; then
+if [[ -f $work/conf/cmvn.conf || -f $work/conf/cmvn_online.conf ]]; then
   input=normalised
-  run_shards "$work" normalised \
-    compute-cmvn-stats scp:"$work/mfcc.JOB.scp" ark:- \| \
-    apply-cmvn --config="$work/conf/cmvn.conf" ark:- scp:"$work/mfcc.JOB.scp" \
-    ark,scp:"$work/normalised.JOB.ark,$work/normalised.JOB.scp"
-elif [[ -f $work/conf/cmvn_online.conf ]]; then
-  input=normalised
-  run_shards "$work" normalised \
-    apply-cmvn-online --config="$work/conf/cmvn_online.conf" "$asr/global_cmvn.stats" scp:"$work/mfcc.JOB.scp" \
-    ark,scp:"$work/normalised.JOB.ark,$work/normalised.JOB.scp"
+  run_shards "$work" normalised
 fi
 
 # nnet3-copy --edits cannot add an output; a config line that names the node as the output can.
 printf 'output-node name=output input=%s\n' "$layer" >"$work/output.config"
-run_shards "$work" prefinal \
-  nnet3-compute --frames-per-chunk=150 --extra-left-context=0 --extra-right-context=0 \
-  --frame-subsampling-factor=3 "${ivector_options[@]}" \
-  "nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config=$work/output.config --edits=remove-orphans $asr/final.mdl - |" \
-  scp:"$work/$input.JOB.scp" ark:- \| \
-  copy-feats --compress=true --compression-method=3 ark:- ark,scp:"$work/prefinal.JOB.ark,$work/prefinal.JOB.scp"
+prefinal() {
+  local ivector_options=()
+  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$work/ivectors.$1.scp" --online-ivector-period="$period")
+  nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config="$work/output.config" --edits=remove-orphans \
+    "$work/asr/final.mdl" - |
+    nnet3-compute --frames-per-chunk=150 --extra-left-context=0 --extra-right-context=0 \
+      --frame-subsampling-factor=3 "${ivector_options[@]}" - scp:"$work/$input.$1.scp" ark:- |
+    copy-feats --compress=true --compression-method=3 ark:- ark,scp:"$work/prefinal.$1.ark,$work/prefinal.$1.scp"
+}
+run_shards "$work" prefinal input period
 
 expected=$(wc -l <"$data/wav.scp")
 for name in mfcc ivectors prefinal; do
-  if [[ $name == ivectors && -z ${ivector_options[*]} ]]; then continue; fi
+  if [[ $name == ivectors && -z $period ]]; then continue; fi
   parts=()
   for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/$name.$job.scp"); done
   join_scp "$data/${name/#mfcc/mfcc_hires}.scp" "$expected" "${parts[@]}"

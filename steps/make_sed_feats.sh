@@ -16,6 +16,12 @@ Writes: DATA_DIR/feats_FRONTEND.{ark parts,scp}; 16 kHz, 30 s -> 600 frames of 5
 data=$1
 need_files "$0" "$data/wav.scp" "$data/.done"
 
+fbank() {
+  compute-fbank-feats --config="$work/fbank.conf" scp:"$work/wav.$1" ark:- |
+    pysed feats average --num-frames "$num_frames" ark:- \
+      ark,scp:"$work/feats_$frontend.$1.ark,$work/feats_$frontend.$1.scp"
+}
+
 for frontend in $2; do
   config=conf/frontends/$frontend.yaml
   name=feats_$frontend
@@ -28,10 +34,8 @@ for frontend in $2; do
   fi
   split_data "$data" "$work" "$nj" "$key"
   pysed feats options "$config" >"$work/fbank.conf"
-  run_shards "$work" fbank \
-    compute-fbank-feats --config="$work/fbank.conf" scp:"$work/wav.JOB" ark:- \| \
-    pysed feats average --num-frames "$(yaml_value "$config" average_frames)" \
-    ark:- ark,scp:"$work/$name.JOB.ark,$work/$name.JOB.scp"
+  num_frames=$(yaml_value "$config" average_frames)
+  run_shards "$work" fbank frontend num_frames
   parts=()
   for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/$name.$job.scp"); done
   join_scp "$data/$name.scp" "$(wc -l <"$data/wav.scp")" "${parts[@]}"

@@ -20,6 +20,7 @@ Writes: MODEL_DIR/{final.pt,config.yaml,metrics.csv,train.log,job.log,events.out
 . ./path.sh
 . ./cmd.sh
 . utils/resume.sh
+. utils/jobs.sh
 . utils/parse_options.sh
 (($# == 4)) || die "$help_message"
 need_integer side-by-side "$side_by_side" 1
@@ -50,9 +51,13 @@ tail --pid=$$ -n 0 -F "$dir/train.log" 2>/dev/null > >(
 follower=$!
 trap 'kill "$follower"' EXIT
 export side_by_side
-# shellcheck disable=SC2086 # a command and its options
-$train_run_cmd "$dir/job.log" $train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" \
-  ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
+train() {
+  # shellcheck disable=SC2086 # a command and its options
+  $train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" \
+    ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
+}
+write_job "$dir/job.sh" train train_cmd system data event seed epochs asr_options dir
+start_job "$train_run_cmd" "$dir/job.log" "$dir/job.sh"
 log "stage 5: $dir: $(tail -n 1 "$dir/train.log")"
 need_files "$0" "$dir/final.pt" "$dir/metrics.csv"
 mark_done "$dir/.done_train" "$key"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # What utils/run.sh and utils/slurm.sh share: their arguments, and how a job leaves its log.
 
-# parse_job [JOB=1:N] LOG COMMAND [ARG...]: sets variable, first, last, log, command.
+# parse_job [JOB=1:N] LOG COMMAND [ARG...]: sets variable, first, last, log, and the array command.
 parse_job() {
   first=1 last=1 variable=
   if [[ ${1-} =~ ^([A-Za-z_]+)=([0-9]+)(:([0-9]+))?$ ]]; then
@@ -14,27 +14,29 @@ parse_job() {
   fi
   log=$1
   shift
-  command=
-  local argument
-  for argument; do
-    case $argument in
-      *\'*[[:space:]]* | *[[:space:]]*\'*) command+="\"$argument\" " ;;
-      *[[:space:]]* | '') command+="'$argument' " ;;
-      *) command+="$argument " ;;
-    esac
-  done
+  command=("$@")
 }
 
 # job_log JOB: the log of a job.
 job_log() { if [[ -n $variable ]]; then echo "${log//$variable/$1}"; else echo "$log"; fi; }
 
+# job_text JOB: a job's command for bash. A word that is an operator is one; every other word is quoted.
+job_text() {
+  local word words=("${command[@]}")
+  local operator='^(\|[|&]?|&&|;|[(){}]|&>>?|[0-9]?(<|>>?|[<>]&)[0-9]?)$'
+  if [[ -n $variable ]]; then words=("${words[@]//$variable/$1}"); fi
+  for word in "${words[@]}"; do
+    if [[ $word =~ $operator ]]; then printf '%s ' "$word"; else printf '%q ' "$word"; fi
+  done
+}
+
 # run_job JOB: runs it here, its log ending with the exit code.
 run_job() {
-  local one=${command} code
-  [[ -z $variable ]] || one=${command//$variable/$1}
+  local text code
+  text=$(job_text "$1")
   {
-    printf '# %s\n# Started at %s\n' "$one" "$(date)"
-    bash -o pipefail -c "$one" </dev/null && code=0 || code=$?
+    printf '# %s\n# Started at %s\n' "$text" "$(date)"
+    bash -o pipefail -c "$text" </dev/null && code=0 || code=$?
     printf '# Ended at %s (code %d)\n' "$(date)" "$code"
     return "$code"
   } >"$(job_log "$1")" 2>&1
@@ -44,9 +46,9 @@ run_job() {
 report_failure() {
   local file reason
   file=$(job_log "$1")
-  reason=$(grep -v '^#' "$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' | tail -n 1 || true)
-  if [[ -z $reason && $(tail -n 1 "$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason
-    reason=$(grep -v '^#' "$file" | tail -n 1)
+  reason=$(grep -v '^#' <"$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' | tail -n 1 || true)
+  if [[ -z $reason && $(tail -n 1 <"$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason
+    reason=$(grep -v '^#' <"$file" | tail -n 1)
   fi
   echo "$0: job failed: ${reason:-see its log}; log: $file" >&2
 }

@@ -3,8 +3,9 @@
 #
 #   utils/run.sh [JOB=1:N] LOG COMMAND [ARG...]
 #
-# JOB in LOG and in the command stands for the job's number. Arguments are joined by spaces for bash -c, those
-# with white space quoted, so '|' and '>' work when quoted by the caller. A job that fails is named with its log; exit 2
+# JOB in LOG and in the command stands for the job's number. Arguments that are operators of the shell ('|', '&&', '>',
+# ';', '{' ..., quoted by the caller) work as such; all others reach the command as they are, unlike with run.pl, which
+# hands those without white space to the shell raw. A job that fails is named with its log; exit 2
 # for bad use or bad data, 1 otherwise. Jobs share the cores; side_by_side in the environment says how many of this
 # script run at once. Jobs end with the script, even one that is interrupted.
 set -euo pipefail

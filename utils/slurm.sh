@@ -8,7 +8,7 @@
 # (cancelled, its node lost) is submitted again, alone, up to PYSED_SLURM_RETRIES times (3); one that fails by
 # itself is not.
 set -euo pipefail
-tools=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+tools=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")")
 # shellcheck source=utils/job_command.sh
 . "$tools/job_command.sh"
 if [[ ${1-} == --inside ]]; then # on the node
@@ -18,6 +18,12 @@ if [[ ${1-} == --inside ]]; then # on the node
   run_job "$SLURM_ARRAY_TASK_ID"
   exit
 fi
+
+# quoted WORD...: the words for any shell; bash's own form of quotes is not known to the sh that a node has.
+quoted() {
+  local word
+  for word; do printf "'%s' " "${word//\'/\'\\\'\'}"; done
+}
 options=()
 while [[ ${1-} == --*=* ]]; do options+=("$1") && shift; done
 parse_job "$@"
@@ -33,7 +39,7 @@ for ((try = 0; ${#pending[@]} && try <= ${PYSED_SLURM_RETRIES:-3}; try++)); do
   if ((try)); then echo "$0: submitting again: $name ${pending[*]}" >&2; fi
   # The exit code of --wait does not tell a failed job from a cancelled one, the logs do; no id: nothing was submitted.
   id=$(sbatch --parsable --wait --job-name="$name" --array="$(IFS=, && echo "${pending[*]}")" --chdir="$PWD" \
-    --output=/dev/null "${options[@]}" --wrap="$(printf '%q ' "$tools/slurm.sh" --inside "$@")") || true
+    --output=/dev/null "${options[@]}" --wrap="$(quoted "$tools/slurm.sh" --inside "$@")") || true
   [[ -n $id ]] || exit 1
   lost=()
   for job in "${pending[@]}"; do
