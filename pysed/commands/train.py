@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     if not Path(options.data).is_dir():
         raise DataError(f"{options.data}: no such folder; expected a data directory; run the stages before")
     frontend = load_frontend_values(config.frontend, Path(options.system))
-    asr = {"model": options.asr, "layer": options.layer} if config.asr else None
+    asr = note_recogniser(options.asr, options.layer) if config.asr else None
 
     from pysed import parallel
     from pysed.train.engine import train
@@ -64,6 +64,15 @@ def main(argv: list[str]) -> int:
     finally:
         parallel.stop()
     return 0
+
+
+def note_recogniser(model: str | None, layer: str) -> dict:
+    """What the checkpoint notes of the recogniser, so that detection makes the same features or refuses."""
+    if model is None:
+        return {"model": None, "layer": layer}
+    from pysed.kaldi.model_folder import read_model_folder
+
+    return {"model": model, "layer": layer, "settings": read_model_folder(model).fingerprint()}
 
 
 def load_frontend_values(name: str, system_yaml: Path) -> dict:

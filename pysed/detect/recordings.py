@@ -76,6 +76,7 @@ def load_models(folders: list[str], device: str = "cpu") -> list[LoadedModel]:
             if key not in recognisers:
                 recognisers[key] = AsrFeatures(*key[:2], tuned)
             asr = recognisers[key]
+            asr.check_settings(detector.asr.get("settings"), folder)
         frontend = FrontEnd.from_dict(detector.frontend or {}, f"{folder}: front end")
         models.append(LoadedModel(folder, detector, frontend, asr))
     return models

@@ -5,6 +5,7 @@ is carried from one to the next (no adaptation across files, as in training).
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,20 @@ class AsrFeatures:
                 f"{network}: takes {self.network.input_dim} MFCC and i-vectors of {self.network.ivector_dim}; "
                 f"conf/mfcc_hires.conf and extractor/ give {widths[0]} and {widths[1]}"
             )
+
+    def check_settings(self, noted: str | None, detector: str) -> None:
+        """Hold the folder's configuration against what a checkpoint noted of it in training; older ones note nothing.
+
+        Raises DataError where it is another, as then the features would be others.
+        """
+        path = self.settings.path
+        if noted is not None and noted != self.settings.fingerprint():
+            raise DataError(
+                f"{detector}: trained on other features than {path} makes now: its configuration (conf/, extractor/, "
+                "cmvn_opts) has changed; restore it, or train anew"
+            )
+        if noted is None and self.settings.cmvn is not None:
+            print(f"{detector}: perhaps trained before CMVN of {path} was applied; then train it anew", file=sys.stderr)
 
     def inputs(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The network's inputs of 16-bit valued samples at 16 kHz: hires MFCC (T, F), i-vectors (P, I) or None.

@@ -7,6 +7,7 @@ trained on normalised features, with the mark ``online_cmvn`` and ``global_cmvn.
 ``frame_subsampling_factor``. Options have Kaldi's defaults. What is unknown, missing or contradictory is refused.
 """
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass, replace
@@ -68,6 +69,19 @@ class ModelFolder:
             return online_cmvn(features, self.cmvn, self.global_stats)
         return apply_cmvn(features, self.cmvn, add_stats(None, features))
 
+    def fingerprint(self) -> str:
+        """Of all that is said about the features, the same for folders that say the same."""
+        said: list[str] = option_lines(self.mfcc, besides=MfccOptions())
+        if self.ivectors is not None:
+            bare: dict[str, Any] = dict.fromkeys(_BINARIES, "")
+            said += ["ivectors", *option_lines(replace(self.ivectors.options, **bare), besides=IvectorOptions())]
+            said += option_lines(self.ivectors.cmvn, besides=OnlineCmvnOptions())
+            said += option_lines(self.ivectors.splicing, besides=SpliceOptions())
+        if self.cmvn is not None:
+            said += [type(self.cmvn).__name__, *option_lines(self.cmvn, besides=type(self.cmvn)())]
+        stats = b"" if self.global_stats is None else self.global_stats.tobytes()
+        return hashlib.sha256("\n".join(said).encode() + stats).hexdigest()[:16]
+
     def extractor(self) -> IvectorExtractor | None:
         """The i-vector extractor, read from the folder; None for a model without."""
         if self.ivectors is None:
@@ -80,8 +94,7 @@ class ModelFolder:
         ``mfcc.conf``; with i-vectors ``ivector_extractor.conf``, ``splice.conf``, ``online_cmvn.conf``; ``cmvn.conf``
         for apply-cmvn or ``cmvn_online.conf`` for apply-cmvn-online. Those that do not apply are removed.
         """
-        defaults = option_lines(MfccOptions())
-        lines = {"mfcc.conf": [line for line in option_lines(self.mfcc) if line not in defaults]}
+        lines = {"mfcc.conf": option_lines(self.mfcc, besides=MfccOptions())}
         if self.ivectors is not None:
             places: dict[str, Any] = {item: _writable(out / name) for item, name in _CONFIGS.items()}
             _writable(self.path)

@@ -224,11 +224,13 @@ def _config_lines(path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}:{number}", line
 
 
-def option_lines(struct: Any) -> list[str]:
-    """``--name=value`` for each field of a dataclass's instance, as configuration files have them."""
+def option_lines(struct: Any, besides: Any = None) -> list[str]:
+    """``--name=value`` for each field of a dataclass's instance, but for values that ``besides`` has as well."""
+    fields = [(name, value, getattr(besides, field.name, None)) for name, field, value in _struct_fields(struct, "")]
     return [
         f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
-        for name, _, value in _struct_fields(struct, "")
+        for name, value, default in fields
+        if besides is None or value != default
     ]
 
 
