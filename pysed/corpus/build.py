@@ -56,8 +56,8 @@ def _write_all(work, items: list, nj: int, what: str) -> list:
         return list(bar(pool.map(work, items, chunksize=4)))
 
 
-def _write_mixture(recipe: Recipe, folder: Path, rate_hz: int, duration_s: float) -> float:
-    samples = resample(render(recipe, rate_hz, duration_s), rate_hz, RATE_HZ)
+def _write_mixture(recipe: Recipe, folder: Path, rate_hz: int, settings: CorpusSettings) -> float:
+    samples = resample(render(recipe, rate_hz, settings.duration_s, settings.fade_s), rate_hz, RATE_HZ)
     write_wav(folder / f"{recipe.name}.wav", samples, RATE_HZ)
     return len(samples) / RATE_HZ
 
@@ -86,7 +86,7 @@ def make_mixtures(
     recipes = subset_recipes(sources, label, settings, num_mixtures, held_out=subset.endswith("train"))
     rate_hz = corpus_rate(sources, settings)
     with _folder(Path(out)) as folder:
-        work = partial(_write_mixture, folder=folder / "audio", rate_hz=rate_hz, duration_s=settings.duration_s)
+        work = partial(_write_mixture, folder=folder / "audio", rate_hz=rate_hz, settings=settings)
         # In the order of their backgrounds, so that each is read once.
         order = sorted(range(len(recipes)), key=lambda i: str(recipes[i].background.path))
         durations = dict(

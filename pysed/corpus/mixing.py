@@ -58,8 +58,20 @@ def mix(background: np.ndarray, event: np.ndarray | None, offset: int, ebr_db: f
     return mixture / peak if peak > 1 else mixture
 
 
-def render(recipe: Recipe, rate_hz: int, duration_s: float) -> np.ndarray:
-    """The mixture of a recipe: (duration_s · rate_hz,) float64 in [-1, 1]."""
+def fade(event: np.ndarray, fade_s: float, rate_hz: int) -> np.ndarray:
+    """(E,) with its first and last ``fade_s``, at most its halves, raised and lowered by half a cosine."""
+    length = min(round(fade_s * rate_hz), len(event) // 2)
+    if not length:
+        return event
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
+    faded = event.astype(np.float64)
+    faded[:length] *= ramp
+    faded[-length:] *= ramp[::-1]
+    return faded
+
+
+def render(recipe: Recipe, rate_hz: int, duration_s: float, fade_s: float = 0.0) -> np.ndarray:
+    """The mixture of a recipe: (duration_s · rate_hz,) float64 in [-1, 1]; the event's ratio is that with its fades."""
     background, variation = _background(recipe.background.path, rate_hz, duration_s), recipe.variation
     if variation is not None:
         second = None if variation.second is None else _background(variation.second.path, rate_hz, duration_s)
@@ -72,4 +84,4 @@ def render(recipe: Recipe, rate_hz: int, duration_s: float) -> np.ndarray:
         event = change_speed(event, variation.event_speed, rate_hz)
         event = filter_response(event, variation.event_response, rate_hz)
     offset = min(int(recipe.offset_s * rate_hz), max(0, len(background) - len(event)))
-    return mix(background, event, offset, recipe.ebr_db)
+    return mix(background, fade(event, fade_s, rate_hz), offset, recipe.ebr_db)

@@ -66,6 +66,8 @@ def check_official(settings: CorpusSettings) -> None:
     """Raise DataError for settings that the synthesizer does not know."""
     if settings.variation:
         raise DataError(f"official: true with variation: {settings.variation}; official mixtures are not varied; set 0")
+    if settings.fade_s:
+        raise DataError(f"official: true with fade_s: {settings.fade_s}; official events have no fades; set 0")
     if settings.duration_s != DURATION_S or settings.rate_hz not in (None, RATE_HZ):
         raise DataError(f"official: true needs duration_s: {DURATION_S} and rate_hz: null or {RATE_HZ}")
 

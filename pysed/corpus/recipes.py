@@ -18,7 +18,11 @@ from pysed.corpus.variation import Variation, draw_variation, redraw_place
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
 
-_RANGES = {"presence": (0, 1), "validation_fraction": (0, 0.5), "variation": (0, 1), "duration_s": (0.1, 3600)}
+_RANGES = {
+    "presence": (0, 1), "validation_fraction": (0, 0.5), "variation": (0, 1), "duration_s": (0.1, 3600),
+    "fade_s": (0, 0.1),
+}  # fmt: skip
+FADE_S = 0.01  # of a configuration that does not say; official mixtures have none
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class CorpusSettings:
     rate_hz: int | None = None
     validation_fraction: float = 0.1
     variation: float = 0.0  # share of the training mixtures that are varied
+    fade_s: float = 0.0  # at both ends of every event that is laid over a background
     official: bool = False  # mixtures exactly as the official synthesizer's (pysed.corpus.official)
 
     @classmethod
@@ -45,6 +50,7 @@ class CorpusSettings:
         for key in content:
             if key not in known:
                 raise DataError(f"{path}: unknown key '{key}'; expected {', '.join(known)}")
+        content.setdefault("fade_s", 0.0 if content.get("official") else FADE_S)
         ebrs = content.get("ebrs", [-6, 0, 6])
         if not (isinstance(ebrs, list) and ebrs and all(_within(ebr, -200, 200) for ebr in ebrs)):
             raise DataError(f"{path}: ebrs: {ebrs!r}; expected a list of ratios in dB")
