@@ -94,6 +94,18 @@ def _fill(source: Path, out: Path) -> None:
     (out / "extractor" / "splice.conf").write_text(text if options.is_file() else splice_lines(text))
     online = extractor / "online_cmvn.conf"
     (out / "extractor" / "online_cmvn.conf").write_text(read_text(online) if online.is_file() else "")
+    _copy_cmvn(source, chain, extractor, out)
+
+
+def _copy_cmvn(source: Path, chain: Path, extractor: Path, out: Path) -> None:
+    """What says that network and extractor were trained on normalised features; marks may be empty."""
+    files = {chain / "cmvn_opts": "cmvn_opts", source / "conf/online_cmvn.conf": "conf/online_cmvn.conf"}
+    files[extractor / "online_cmvn_iextractor"] = "extractor/online_cmvn_iextractor"
+    if (chain / "online_cmvn").is_file():
+        files |= {chain / name: name for name in ("online_cmvn", "global_cmvn.stats")}
+    for file, name in files.items():
+        if file.is_file():
+            shutil.copyfile(file, out / name)
 
 
 def _copy(source: Path, target: Path) -> None:

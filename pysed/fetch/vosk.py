@@ -49,6 +49,8 @@ def _link_cmvn(source: Path, out: Path) -> None:
 
 
 def _fill(source: Path, out: Path) -> None:
+    if (source / "conf/pitch.conf").is_file():
+        raise DataError(f"{source / 'conf/pitch.conf'}: a network that takes pitch; expected one of MFCC alone")
     _link(source / "am/final.mdl", out / "final.mdl")
     _link(source / "conf/mfcc.conf", out / "conf/mfcc_hires.conf")
     if (source / "ivector").is_dir():

@@ -125,6 +125,8 @@ def read_model_folder(path: str | os.PathLike) -> ModelFolder:
     except DataError as error:
         raise DataError(f"{config}: {error}") from None
     cmvn = _network_cmvn(path)
+    if cmvn is not None:
+        cmvn.skipped_of(mfcc.num_ceps)
     stats = None
     if isinstance(cmvn, OnlineCmvnOptions):
         name = str(_need(path / "global_cmvn.stats"))

@@ -12,7 +12,9 @@ from pysed.audio import read_audio
 from pysed.cli import main
 from pysed.errors import DataError
 from pysed.features.streams import AsrFeatures, RecogniserInputs, as_int16_values
+from pysed.fetch.chain_model import arrange_model
 from pysed.fetch.vosk import arrange_vosk
+from pysed.kaldi.cmvn import OnlineCmvnOptions
 from pysed.kaldi.model_folder import read_model_folder
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.phones import split_to_phones
@@ -117,6 +119,35 @@ def test_a_vosk_model_with_statistics_also_when_arranged_before(model, samples, 
     arrange_vosk(vosk, out)
     stats = read_object(str(vosk / "am/global_cmvn.stats")).matrix().astype(float)
     np.testing.assert_allclose(features(out, samples)[0], online(plain, stats, 600, 200), atol=2e-3)
+    (vosk / "conf/pitch.conf").touch()
+    with pytest.raises(DataError, match="pitch"):
+        arrange_vosk(vosk, tmp_path / "other")
+
+
+def test_a_chain_model_from_its_archives(model, samples, tmp_path):
+    source, kaldi = tmp_path / "unpacked", tmp_path / "kaldi/egs/wsj/s5/utils/mkgraph.sh"
+    kaldi.parent.mkdir(parents=True)
+    kaldi.write_text('#!/bin/sh\nmkdir "$6" && echo >"$6/HCLG.fst"\n')
+    kaldi.chmod(0o755)
+    chain, lang = source / "exp/chain_cleaned/tdnn_1i_sp", source / "data/lang_test_tgsmall"
+    shutil.copytree(model / "extractor", source / "exp/nnet3_cleaned/extractor")
+    for folder, names in {chain: ("final.mdl", "tree"), lang: ("phones.txt",), source / "conf": ()}.items():
+        folder.mkdir(parents=True)
+        for name in names:
+            shutil.copy(model / name, folder)
+    (chain / "cmvn_opts").write_text("--config=conf/online_cmvn.conf\n")
+    (source / "conf/online_cmvn.conf").write_text("--cmn-window=300\n--speaker-frames=300\n")
+    for mark in (chain / "online_cmvn", source / "exp/nnet3_cleaned/extractor/online_cmvn_iextractor"):
+        mark.touch()
+    shutil.copy(model / "extractor/global_cmvn.stats", chain)
+    arrange_model(source, tmp_path / "out", {"KALDI_ROOT": str(tmp_path / "kaldi")})
+    settings = read_model_folder(tmp_path / "out")
+    assert settings.cmvn == OnlineCmvnOptions(cmn_window=300, speaker_frames=300)
+    assert settings.ivectors.options.online_cmvn_iextractor
+    plain, _ = features(model, samples)
+    found, _ = features(tmp_path / "out", samples)
+    stats = read_object(str(chain / "global_cmvn.stats")).matrix().astype(float)
+    np.testing.assert_allclose(found, online(plain, stats, 300, 200), atol=2e-3)
 
 
 @pytest.mark.parametrize("kind", ["offline", "online"])
@@ -166,6 +197,8 @@ def test_stages_3_and_4_and_detection_agree(recipe, model, samples, tmp_path, ki
         ({"cmvn_opts": "--norm-means=true --norm-var=true"}, "cmvn_opts: unknown option --norm-var=true"),
         ({"cmvn_opts": "--cmn-window=300"}, "cmvn_opts: unknown option --cmn-window=300"),
         ({"cmvn_opts": "--norm-means=false --norm-vars=true"}, "variance needs the mean"),
+        ({"cmvn_opts": "--skip-dims=39:40"}, "--skip-dims=39:40; features of 40 dimensions"),
+        ({"cmvn_opts": "--skip-dims=" + 5000 * "9"}, "expected dimensions such as 13:14:15"),
         ({"cmvn_opts": "norm_vars=true"}, "'norm_vars=true'; expected an option"),
         ({"cmvn_opts": "--config=/etc/online_cmvn.conf"}, "--config=/etc/online_cmvn.conf; expected that file in"),
     ],
