@@ -1,4 +1,8 @@
-"""The one error type for what the user can mend."""
+"""The one error type for what the user can mend, and warnings of what is read all the same."""
+
+import sys
+
+_said: set[str] = set()
 
 
 class DataError(ValueError):
@@ -6,3 +10,10 @@ class DataError(ValueError):
 
     Commands print it to stderr without a traceback and exit 2.
     """
+
+
+def warn_once(message: str) -> None:
+    """One line on stderr, which a process does not repeat."""
+    if message not in _said:
+        _said.add(message)
+        print(f"WARNING: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pysed.atomic import atomic_open
-from pysed.detect.inputs import find_recordings, printable
+from pysed.audio.folders import find_recordings, printable
 from pysed.errors import DataError
 
 FORMATS = ("tsv", "json", "audacity")

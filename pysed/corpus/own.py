@@ -14,10 +14,10 @@ import yaml
 
 from pysed.atomic import atomic_open
 from pysed.audio import AudioFile, duration_of, read_audio, write_wav
+from pysed.audio.folders import find_recordings, listed_path
 from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
 from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
-from pysed.detect.inputs import find_recordings, listed_path
 from pysed.errors import DataError
 from pysed.score.event_based import Event, read_events
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pysed.atomic import atomic_path
-from pysed.detect.inputs import listed_path
+from pysed.audio.folders import listed_path
 from pysed.errors import DataError
 from pysed.score.event_based import COLLAR_S, Event
 

@@ -5,8 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pysed.errors import DataError
-from pysed.kaldi.messages import warn
+from pysed.errors import DataError, warn_once
 
 SUFFIXES = (
     ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64",
@@ -98,7 +97,7 @@ def _search(folder: Path) -> list[Path]:
     for why, names in left.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         named = ", ".join(printable(name) for name in sorted(names)[:_NAMED])
-        warn(f"{folder}: left out: {len(names)} {why}: {named}{more}")
+        warn_once(f"{folder}: left out: {len(names)} {why}: {named}{more}")
     if not found:
         raise DataError(f"{folder}: no audio in this folder; expected files such as .wav, .flac, .ogg")
     return sorted(found)

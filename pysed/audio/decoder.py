@@ -1,0 +1,195 @@
+"""A file's streams decoded one after the other by libsndfile, averaged over channels, and checked on the way."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from pysed.audio.stream_file import Stream, StreamFile
+from pysed.audio.streams import find_streams
+from pysed.errors import DataError, warn_once
+
+RATES_HZ = 50, 20_000_000
+_BLOCK = 1 << 18  # samples of all channels read at once
+_TOLERANCE_S = 0.001
+_SURPLUS_S = 0.5
+_CANCELLED = 0.1  # of the power that the mean of independent channels has
+_LOUD = 10.0  # beyond full scale: 16-bit values in a float file
+_CUT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+
+
+class _Opened(soundfile.SoundFile):
+    """libsndfile's view of a stream, read forwards: it is not asked to seek after each read."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class Decoder:
+    """Decodes a file's streams one after the other; counts, checks and averages channels on the way."""
+
+    def __init__(self, path: Path, dtype: str = "float32"):
+        self.path, self.dtype = path, dtype
+        self.streams = find_streams(path)
+        self.place = 0  # frames given out
+        self.faults: list[str] = []
+        self._opened: _Opened | None = None
+        self._file: StreamFile | None = None
+        self._number = -1
+        self._count = 0
+        self._power = np.zeros(2)  # of the mean, and the channels' mean power times their number
+        self._peak = 0.0
+        self._open_next()
+        assert self._opened is not None
+        self.rate_hz: int = self._opened.samplerate
+        self.num_frames: int = self._opened.frames
+        self.binds: bool = (
+            len(self.streams) == 1
+            and self.streams[0].has_true_length
+            and not self._is_open()
+            and not self._missing_s(self.num_frames)
+        )
+        self.faults += [
+            f"its header announces less than there is: bytes for {stream.surplus_s:.3f} s more follow and are not read"
+            for stream in self.streams
+            if stream.surplus_s > _SURPLUS_S
+        ]
+        if not RATES_HZ[0] <= self.rate_hz <= RATES_HZ[1]:
+            raise DataError(f"{path}: {self.rate_hz} Hz; expected a rate of {RATES_HZ[0]} to {RATES_HZ[1]:,} Hz")
+
+    def _open_next(self) -> bool:
+        self._close_stream()
+        self._number += 1
+        if self._number == len(self.streams):
+            return False
+        try:
+            self._file = None if self._stream().is_whole_file else StreamFile(self.path, self._stream())
+            self._opened = _Opened(os.fsencode(self.path) if self._file is None else self._file)
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: .raw, which has no header
+            reason = getattr(error, "error_string", "no header")
+            if self._number == 0:
+                raise DataError(
+                    f"{self.path}: not readable as audio ({reason}); expected wav, flac, ogg, mp3, ..."
+                ) from None
+            self.faults.append(f"what follows {self._at()} is not readable ({reason})")
+            return False
+        self._count = 0
+        if self._number and self._opened.samplerate != self.rate_hz:
+            raise DataError(
+                f"{self.path}: changes from {self.rate_hz} to {self._opened.samplerate} Hz at {self._at()}; "
+                "convert it, for example with 'ffmpeg -i IN OUT.wav'"
+            )
+        return True
+
+    def _at(self) -> str:
+        return f"{self.place / self.rate_hz:.3f} s"
+
+    def _stream(self) -> Stream:
+        return self.streams[self._number]
+
+    def _missing_s(self, count: int) -> float:
+        """Seconds that the open stream's header announces beyond ``count`` frames."""
+        assert self._opened is not None
+        announced_s, rate_hz = self._stream().announced_s, self._opened.samplerate
+        if announced_s is None and (match := _CUT.search(self._opened.extra_info)):
+            stated, found = int(match[1]), int(match[2])
+            if found < stated < 0x7FFFF000 and found:
+                announced_s = count / rate_hz * stated / found
+        missing_s = 0.0 if announced_s is None else announced_s - count / rate_hz
+        return missing_s if missing_s > _TOLERANCE_S else 0.0
+
+    def _is_open(self) -> bool:
+        """Whether the open stream lacks its end, though nothing says how much is missing."""
+        assert self._opened is not None
+        return self._stream().is_open or "truncated file" in self._opened.extra_info  # which libsndfile says of voc
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """(T,) of the mean of channels, of any number of samples, up to the end."""
+        while self._opened is not None:
+            samples, has_ended = self._read()
+            if len(samples):
+                yield self._mean(samples)
+            if has_ended and not self._open_next():
+                return
+
+    def _read(self) -> tuple[np.ndarray, bool]:
+        """The next (T, C) of the open stream, and whether it ends with them; then ``faults`` says what is missing."""
+        assert self._opened is not None
+        channels = self._opened.channels
+        samples = np.empty((max(1, _BLOCK // channels), channels), self.dtype)
+        reason = ""
+        if self._opened.format == "FLAC":
+            samples.fill(np.nan)
+        try:
+            count = len(self._opened.read(out=samples))
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string  # what was decoded before is in place
+            count = int(np.argmax(np.isnan(samples[:, 0]))) if self._opened.format == "FLAC" else 0
+        self._count += count
+        has_ended = bool(reason) or count < len(samples)
+        if has_ended:
+            self._note_fault(self.place + count, reason)
+        return samples[:count], has_ended
+
+    def _note_fault(self, place: int, reason: str) -> None:
+        """The open stream ended at a frame of the file: note what is missing."""
+        stream, missing_s, end_s = self._stream(), self._missing_s(self._count), place / self.rate_hz
+        if missing_s:
+            total_s = end_s + missing_s
+            self.faults.append(f"cut off or damaged: {end_s:.3f} s of the announced {total_s:.3f} s can be read")
+        elif self._is_open():
+            self.faults.append(f"no end mark, probably cut off: {end_s:.3f} s can be read")
+        elif reason and stream.announced_s is None:
+            self.faults.append(f"damaged ({reason}): {end_s:.3f} s can be read")
+
+    def _mean(self, samples: np.ndarray) -> np.ndarray:
+        """(T, C) → (T,), checked."""
+        assert self._opened is not None
+        channels = samples.shape[1]
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = samples[:, 0] if channels == 1 else samples.mean(axis=1, dtype=self.dtype)
+        if not self._opened.subtype.startswith("PCM"):
+            self._peak = max(self._peak, self._finite_peak(mean))
+        self.place += len(mean)
+        if channels > 1:
+            self._power += float(mean @ mean), float(np.vdot(samples, samples)) / channels**2
+        return mean
+
+    def _finite_peak(self, mean: np.ndarray) -> float:
+        peak = float(max(mean.max(), -mean.min()))
+        if not np.isfinite(peak):
+            first = int(np.argmin(np.isfinite(mean)))
+            raise DataError(
+                f"{self.path}: a sample that is not a finite number at {(self.place + first) / self.rate_hz:.3f} s; "
+                "expected numbers from -1 to 1: mend or cut it there"
+            )
+        return peak
+
+    def skip(self, num_frames: int) -> None:
+        """Go to a place in a stream whose header binds."""
+        assert self._opened is not None
+        self._opened.seek(num_frames)
+        self.place = self._count = num_frames
+
+    def _close_stream(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def close(self) -> None:
+        """Close the file and say what was odd about what was read of it."""
+        self._close_stream()
+        if self._power[0] < _CANCELLED * self._power[1]:
+            decibels = 10 * np.log10(max(self._power[0], 1e-12 * self._power[1]) / self._power[1])
+            warn_once(
+                f"{self.path}: its channels cancel each other: their mean has {decibels:.0f} dB of the power of "
+                "independent ones; take one channel, or turn one's sign"
+            )
+        if self._peak > _LOUD:
+            warn_once(f"{self.path}: values up to {self._peak:.3g}; expected -1 to 1: what is beyond is clipped")
