@@ -16,7 +16,7 @@ from pysed.errors import DataError
 
 MOST_BYTES = 1 << 30
 _DEEPEST = 50  # nesting of YAML
-_MOST_VALUES = 20_000_000  # of YAML, each alias counted as often as it stands for its values
+_MOST_VALUES = 5_000_000  # of YAML, each alias counted as often as it stands for its values
 _MOST_INTEGER = 1 << 63
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from pysed.atomic import atomic_path
+from pysed.detector.content import REMEDY, checked_model, read_plain
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import apply_normalisation
-from pysed.networks import build_model
-from pysed.train.config import SystemConfig, config_from_dict
+from pysed.train.config import SystemConfig
 
 FORMAT = 2
 
@@ -26,14 +26,9 @@ def save(path: str | os.PathLike, content: dict[str, Any]) -> None:
 
 def load(path: str | os.PathLike) -> dict[str, Any]:
     """Read what save() wrote, nothing executable; DataError if it is missing or not such a file."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected a trained model") from None
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        raise DataError(f"{path}: not a checkpoint ({type(error).__name__}); train the model anew") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError(f"{path}: not a checkpoint of this version's format {FORMAT}; train the model anew")
+    content = read_plain(path)
+    if not isinstance(content, dict) or type(content.get("format")) is not int or content["format"] != FORMAT:
+        raise DataError(f"{path}: not a checkpoint of this version's format {FORMAT}; {REMEDY}")
     return content
 
 
@@ -101,21 +96,16 @@ def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None
 
 def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
     """The detector in a model folder (its ``final.pt``) or a checkpoint file. Raises DataError if there is none."""
-    path = Path(path)
-    path = path / "final.pt" if path.is_dir() else path
+    path = _checkpoint_of(Path(path))
     content = load(path)
     if "normalisation" not in content:
         raise DataError(f"{path}: the state of an unfinished run; finish its training, then use final.pt")
-    config = config_from_dict(content["config"], str(path))
+    config, model = checked_model(content, str(path))
     normalisation = {
         name: {key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in statistics.items()}
         for name, statistics in content["normalisation"].items()
+        if name == "features" or config.asr
     }
-    num_features = len(normalisation["features"]["shift"])
-    asr_dim = len(normalisation["asr"]["shift"]) if config.asr else 0
-    num_scenes = len(content.get("scenes", ()))
-    model = build_model(config, num_features, asr_dim, frames_per_label(content["frontend"]), num_scenes)
-    model.load_state_dict(content["state"])
     return Detector(
         config,
         content["event"],
@@ -130,3 +120,17 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
         content["seed"],
         content.get("window_s"),
     )
+
+
+def _checkpoint_of(path: Path) -> Path:
+    """A model folder's final.pt, or the file itself; DataError names the models below a folder without one."""
+    if not path.is_dir():
+        return path
+    if not (path / "final.pt").is_file():
+        below = [
+            str(found.parent) for depth in ("*", "*/*", "*/*/*") for found in sorted(path.glob(f"{depth}/final.pt"))
+        ]
+        if below:
+            more = f" and {len(below) - 5} more" if len(below) > 5 else ""
+            raise DataError(f"{path}: no final.pt in it; models below it: {', '.join(below[:5])}{more}")
+    return path / "final.pt"

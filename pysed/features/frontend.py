@@ -97,21 +97,21 @@ class FrontEnd:
     def _check(self, place: str) -> None:
         nyquist = self.sample_frequency_hz / 2
         rules = [
-            ("sample_frequency_hz", self.sample_frequency_hz > 0, "more than 0"),
+            ("sample_frequency_hz", 0 < self.sample_frequency_hz <= 768000, "more than 0, up to 768000"),
             ("num_mel_bins", 3 <= self.num_mel_bins <= 1000, "3 to 1000"),
             ("frame_shift_ms", self.frame_shift_ms > 0, "more than 0"),
-            ("frame_length_ms", self.frame_length_ms >= self.frame_shift_ms, "at least frame_shift_ms"),
+            ("frame_length_ms", self.frame_shift_ms <= self.frame_length_ms <= 1000, "frame_shift_ms to 1000"),
             ("low_freq_hz", 0 <= self.low_freq_hz < nyquist, f"from 0 to below {nyquist:g}"),
             ("high_freq_hz", self.low_freq_hz < self.high_freq_hz <= nyquist, f"above low_freq_hz, up to {nyquist:g}"),
             ("preemphasis", 0 <= self.preemphasis <= 1, "0 to 1"),
-            ("dither", self.dither >= 0, "0 or more"),
-            ("average_frames", self.average_frames >= 1, "1 or more"),
+            ("dither", 0 <= self.dither <= 32768, "0 to 32768"),
+            ("average_frames", 1 <= self.average_frames <= 1000, "1 to 1000"),
             (
                 "average_frames",
                 _divides(self.frame_shift_ms * self.average_frames, SCORE_MS),
                 f"frame_shift_ms {self.frame_shift_ms:g} times it to divide the {SCORE_MS:g} ms of a score",
             ),
-            ("context_frames", self.context_frames >= 0, "0 or more"),
+            ("context_frames", 0 <= self.context_frames <= 1000, "0 to 1000"),
             ("window_type", self.window_type in WINDOWS, f"one of {', '.join(WINDOWS)}"),
         ]
         for key, holds, expected in rules:

@@ -49,11 +49,13 @@ def sed_features(samples: np.ndarray, frontend: FrontEnd) -> np.ndarray:
     return average_frames(compute_fbank(samples, round(frontend.sample_frequency_hz), options), frontend.average_frames)
 
 
-def find_asr_model(name: str, model_dir: str | os.PathLike) -> Path:
+def find_asr_model(name: str | None, model_dir: str | os.PathLike) -> Path:
     """The recogniser's folder that a checkpoint names: from here, from the repository, or from above the detector.
 
     Raises DataError if it is in none of these places.
     """
+    if not name:
+        raise DataError(f"{model_dir}: its checkpoint does not say which recogniser it needs; train it with --asr")
     places = [Path.cwd(), Path(__file__).parents[2], *Path(model_dir).resolve().parents]
     for place in places:
         if (place / name / "final.mdl").is_file():

@@ -94,6 +94,8 @@ _AT_LEAST = {
     "mix_below": 0, "shift_bins": 0, "crop_s": 0,
 }  # fmt: skip
 _BELOW_ONE = ("dropout", "asr_dropout", "average_decay", "decay", "mix_share")
+_LAYERS = ("asr_layers", "gru_layers", "dense_layers")
+_MOST, _MOST_LAYERS = 1_000_000, 100
 _ABOVE_ZERO = ("learning_rate", "positive_weight")
 
 
@@ -116,12 +118,13 @@ def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:
     for key, least in _AT_LEAST.items():
         value = getattr(config, key)
         if (
-            not least <= value < float("inf")
+            not least <= value <= (_MOST_LAYERS if key in _LAYERS else _MOST)
             or (key in _BELOW_ONE and value >= 1)
             or (key in _ABOVE_ZERO and value == 0)
         ):
             expected = f"more than {least}" if key in _ABOVE_ZERO else f"at least {least}"
-            raise DataError(f"{place}: {key} {value}; expected {expected}{' and below 1' * (key in _BELOW_ONE)}")
+            most = " and below 1" * (key in _BELOW_ONE) or f", at most {_MOST_LAYERS if key in _LAYERS else _MOST}"
+            raise DataError(f"{place}: {key} {value}; expected {expected}{most}")
     if config.asr_layers and (not config.asr or config.scene_weight):
         raise DataError(f"{place}: asr_layers {config.asr_layers}; expected asr: true and scene_weight: 0 with it")
     if config.median_frames % 2 == 0:

@@ -72,14 +72,17 @@ def resume(
     state = parallel.from_first(_read(path, identity) if parallel.rank() == 0 else None)
     if state is None:
         return [], {}
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["torch_random"])
-    if state["cuda_random"] is not None:
-        torch.cuda.set_rng_state(state["cuda_random"])
-    random.bit_generator.state = state["random"]
-    return state["history"], state["best"]
+    try:
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["torch_random"])
+        if state["cuda_random"] is not None:
+            torch.cuda.set_rng_state(state["cuda_random"])
+        random.bit_generator.state = state["random"]
+        return state["history"], state["best"]
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise DataError(f"{path}: damaged ({type(error).__name__}); remove it to train from the start") from None
 
 
 def _read(path: Path, identity: str) -> dict[str, Any] | None:

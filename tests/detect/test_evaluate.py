@@ -78,8 +78,8 @@ def test_errors_leave_no_outputs(tmp_path, data_dir, capsys):
     cases = [
         (model, data_dir, ["prefinal.scp", f"expected rows of {ASR_DIM + 1}"]),
         (tmp_path / "none", data_dir, ["none", "no such file"]),
-        (plain, other, ["wav.scp", "cannot be read"]),
-        (plain, tmp_path / "none", ["wav.scp", "cannot be read"]),
+        (plain, other, ["wav.scp", "no such file"]),
+        (plain, tmp_path / "none", ["wav.scp", "no such file"]),
     ]
     for folder, data, words in cases:
         assert run(folder, data, tmp_path / "out") == 2

@@ -46,7 +46,7 @@ def test_snip_edges_frames():
         ("name: x\nzzz: 40\n", ["zzz", "known:"]),
         ("name: x\nnum_mel_bins: forty\n", ["num_mel_bins", "'forty'", "int"]),
         ("name: x\nnum_mel_bins: true\n", ["num_mel_bins", "int"]),
-        ("name: x\naverage_frames: 0\n", ["average_frames 0", "1 or more"]),
+        ("name: x\naverage_frames: 0\n", ["average_frames 0", "1 to 1000"]),
         ("name: x\nhigh_freq_hz: 9000\n", ["high_freq_hz", "8000"]),
         ("name: x\nframe_length_ms: 5\n", ["frame_length_ms"]),
         ("name: x\nwindow_type: bartlett\n", ["window_type", "hamming"]),
