@@ -28,7 +28,7 @@ class CmvnOptions:
         if self.norm_vars and not self.norm_means:
             raise DataError("CMVN: --norm-vars=true with --norm-means=false; variance needs the mean")
         if any(not (part.isascii() and part.isdecimal() and len(part) < 10) for part in self.skipped):
-            raise DataError(f"CMVN: --skip-dims={self.skip_dims}; expected dimensions such as 13:14:15")
+            raise DataError(f"CMVN: --skip-dims={self.skip_dims[:60]}; expected dimensions such as 13:14:15")
 
     @property
     def skipped(self) -> list[str]:

@@ -124,9 +124,7 @@ def read_model_folder(path: str | os.PathLike) -> ModelFolder:
         check_options(mfcc)
     except DataError as error:
         raise DataError(f"{config}: {error}") from None
-    cmvn = _network_cmvn(path)
-    if cmvn is not None:
-        cmvn.skipped_of(mfcc.num_ceps)
+    cmvn = _network_cmvn(path, mfcc.num_ceps)
     stats = None
     if isinstance(cmvn, OnlineCmvnOptions):
         name = str(_need(path / "global_cmvn.stats"))
@@ -179,7 +177,7 @@ def _splicing(parts: Path) -> SpliceOptions:
     return found[0]
 
 
-def _network_cmvn(path: Path) -> CmvnOptions | None:
+def _network_cmvn(path: Path, dim: int) -> CmvnOptions | None:
     """As Kaldi decodes: ``cmvn_opts`` are apply-cmvn-online's with the mark ``online_cmvn``, else apply-cmvn's.
 
     The mark alone, as folders for online decoding have it, takes the options from ``conf/online_cmvn.conf``.
@@ -196,7 +194,13 @@ def _network_cmvn(path: Path) -> CmvnOptions | None:
     elif online:
         config = path / "conf/online_cmvn.conf"
         cmvn = read_struct(OnlineCmvnOptions(), config) if config.is_file() else OnlineCmvnOptions()
-    return cmvn if cmvn is not None and cmvn.norm_means else None
+    if cmvn is None or not cmvn.norm_means:
+        return None
+    try:
+        cmvn.skipped_of(dim)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return cmvn
 
 
 def _cmvn_opts(path: Path, defaults: T) -> T:
@@ -206,9 +210,9 @@ def _cmvn_opts(path: Path, defaults: T) -> T:
     for word in read_text(options).split():
         if match := re.match(r"--config=(.*)", word, re.IGNORECASE):
             name = Path(match[1]).name
-            places = [place for place in (path / "conf" / name, path / name) if place.is_file()]
+            places = [place for place in (path / "conf" / name, path / name) if os.path.isfile(place)]
             if not name or not places:
-                raise DataError(f"{options}: {word}; expected that file in {path / 'conf'}: copy it there")
+                raise DataError(f"{options}: {word[:80]}; expected that file in {path / 'conf'}: copy it there")
             word = f"--config={places[0]}"
         words.append(word)
     return read_struct(defaults, options, words)

@@ -154,6 +154,7 @@ class OptionParser:
 
     def _set(self, argument: str, values: dict[str, Any], place: str) -> None:
         name, text = _split_argument(argument)
+        argument = argument[:80]  # as far as it is shown
         if not name:
             raise DataError(f"{place}: {argument}: an option without a name")
         if name not in self._options:

@@ -242,7 +242,7 @@ class KaldiReader:
             return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
         except ValueError as error:
             self.pos = start
-            raise self.fail(f"not a table of numbers ({error})") from None
+            raise self.fail(f"not a table of numbers ({str(error)[:80]})") from None
 
     def _text_triangle(self) -> np.ndarray:
         packed = self._text_rows(one_row=True)

@@ -1,5 +1,6 @@
 """conf/ivector.conf was grepped for six spellings by stage 3 and parsed whole by detection: other i-vectors in each."""
 
+import random
 import shutil
 from pathlib import Path
 
@@ -129,6 +130,33 @@ def test_what_is_unknown_is_refused_by_name_in_both(model, tmp_path, capsys, nam
     with pytest.raises(DataError) as error:
         AsrFeatures(model, "prefinal-l")
     assert str(error.value) == line
+
+
+def test_damaged_configurations_are_refused_in_one_line(model):
+    """Four hundred seeded mutations of the folder's small files: read, or refused by a short message."""
+    rng = random.Random(4)
+    (model / "conf/online_cmvn.conf").write_text("--cmn-window=600\n--speaker-frames=600\n")
+    (model / "cmvn_opts").write_text("--config=conf/online_cmvn.conf --norm-vars=true --skip-dims=1:2\n")
+    (model / "conf/ivector.conf").write_text("--num-gselect=5\n--greedy-ivector-extractor\n")
+    (model / "online_cmvn").touch()
+    shutil.copy(model / "extractor/global_cmvn.stats", model)
+    names = ["cmvn_opts", "global_cmvn.stats", "frame_subsampling_factor", "conf/ivector.conf", "conf/mfcc_hires.conf"]
+    names += ["conf/online_cmvn.conf", "extractor/splice.conf", "extractor/online_cmvn.conf"]
+    whole = {name: (model / name).read_bytes() for name in names}
+    pieces = [b"--", b"=", b"#", b"\n", 5000 * b"9", b"-1", b"nan", b"1e400", b"\xff", b"\0", b"--config=x", b":", b" "]
+    refused = 0
+    for _ in range(400):
+        name = rng.choice(names)
+        place = rng.randrange(len(whole[name]) + 1)
+        change = rng.choice(pieces) if rng.random() < 0.7 else b""
+        (model / name).write_bytes(whole[name][:place] + change + whole[name][place + rng.choice((0, 0, 1, 7)) :])
+        try:
+            read_model_folder(model).fingerprint()
+        except DataError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 700, name
+        (model / name).write_bytes(whole[name])
+    assert 100 < refused < 400
 
 
 def test_a_name_that_a_configuration_file_cannot_hold(model, tmp_path, capsys):
