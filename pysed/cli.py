@@ -1,9 +1,11 @@
 """The ``pysed`` console command: one subcommand, one module, imported only when it is asked for."""
 
 import importlib
+import os
 import sys
+from concurrent.futures import BrokenExecutor
 
-from pysed.errors import DataError
+from pysed.errors import DataError, system_fault
 
 COMMANDS = {
     "corpus": ("pysed.commands.corpus", "mixtures and data directories from a corpus folder"),
@@ -43,15 +45,29 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     module = importlib.import_module(COMMANDS[argv[0]][0])
     try:
-        return module.main(argv[1:])
+        code = module.main(argv[1:])
+        sys.stdout.flush()
+        return code
     except DataError as error:
-        print(" ".join(str(error).splitlines()), file=sys.stderr)
-        return 2
+        return _said(" ".join(str(error).splitlines()), 2)
     except BrokenPipeError:
-        return 1
+        return _said("standard output: closed by its reader", 1)
+    except OSError as error:
+        return _said(system_fault(error), 2)
+    except (MemoryError, BrokenExecutor):
+        return _said(f"pysed {argv[0]}: out of memory; give it smaller inputs or fewer jobs", 1)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        return _said("interrupted", 130)
+
+
+def _said(line: str, code: int) -> int:
+    """Say why on stderr; what standard output cannot take any more must not fail again as Python ends."""
+    print(line, file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The one error type for what the user can mend, and warnings of what is read all the same."""
 
+import os
 import sys
 
 _said: set[str] = set()
@@ -17,3 +18,9 @@ def warn_once(message: str) -> None:
     if message not in _said:
         _said.add(message)
         print(f"WARNING: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
+
+
+def system_fault(error: OSError) -> str:
+    """What the system refused, in one line: the file and why; without a name it was standard input or output."""
+    place = error.filename2 or error.filename or "standard input or output"
+    return f"{place if isinstance(place, str) else os.fsdecode(place)}: {error.strerror or error}".replace("\n", " ")

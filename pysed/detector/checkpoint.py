@@ -1,5 +1,6 @@
 """The trained detector as one self-contained file, and the state a killed run goes on from."""
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pysed.atomic import atomic_path
+from pysed.atomic import atomic_open
 from pysed.detector.content import REMEDY, checked_model, read_plain
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
@@ -20,8 +21,10 @@ FORMAT = 2
 
 def save(path: str | os.PathLike, content: dict[str, Any]) -> None:
     """Write plain types and tensors, whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    buffer = io.BytesIO()  # torch would hide what the system says of a disk that is full
+    torch.save(content, buffer)
+    with atomic_open(path, "wb") as stream:
+        stream.write(buffer.getbuffer())
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 import pkgutil
 import sys
 
-from pysed.errors import DataError
+from pysed.errors import DataError, system_fault
 from pysed.kaldi.messages import set_program
 
 _ERROR = 255
@@ -54,8 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     except DataError as error:
         print(f"ERROR ({name}): {error}", file=sys.stderr)
     except OSError as error:
-        place = error.filename or "input/output"
-        print(f"ERROR ({name}): {place}: {error.strerror or error}", file=sys.stderr)
+        print(f"ERROR ({name}): {system_fault(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"ERROR ({name}): interrupted", file=sys.stderr)
         return 130

@@ -278,11 +278,22 @@ class Sink:
             if self.process is None:
                 raise
             raise DataError(f"{self.name}: the command stopped reading; run it by hand to see why") from None
+        except OSError as error:
+            raise self._named(error) from None
         self.pos += len(data)
 
     def flush(self) -> None:
         """Hand on what is buffered."""
-        self.stream.flush()
+        try:
+            self.stream.flush()
+        except OSError as error:
+            raise self._named(error) from None
+
+    def _named(self, error: OSError) -> OSError:
+        """The same error, of a full disk for instance, with this file's name."""
+        if not isinstance(error, BrokenPipeError):
+            error.filename = self.name
+        return error
 
     def close(self) -> None:
         """Finish; raises DataError when a pipe's command fails."""
@@ -292,9 +303,13 @@ class Sink:
             if code := self.process.wait():
                 raise DataError(f"{self.name}: the command failed (exit code {code}); run it by hand to see why")
         elif not self.is_file:
-            self.stream.flush()
+            self.flush()
         else:
-            self.stream.close()
+            try:
+                self.stream.close()
+            except OSError as error:
+                self.abort()
+                raise self._named(error) from None
             if self.temporary:
                 os.replace(self.temporary, self._target)
                 self.temporary = None
