@@ -2,14 +2,15 @@
 
 ::
 
-    {"format": 1, "corpus": "demo", "against": "gradual",
-     "interval": {"level": 0.95, "draws": 10000, "over": "files"},
+    {"format": 2, "corpus": "demo", "against": "gradual",
+     "interval": {"level": 0.95, "draws": 10000, "over": "recordings and seeds"},
      "paper": "where its figures are printed",
      "subsets": {"devtest": [RECORD, ...], ...}}
 
 A RECORD is one system on one event class, or on "average", the classes' plain mean, seed by seed::
 
     {"event": "babycry", "system": "gradual", "seeds": [1, 2, 3], "num_files": 500,
+     "num_event_recordings": 34, "num_background_recordings": 58,      # null where counts do not name them
      "error_rate": FIGURE, "f_measure": FIGURE, "precision": FIGURE, "recall": FIGURE,
      "segment_error_rate": FIGURE, "segment_f_measure": FIGURE, "psds1": FIGURE, "psds2": FIGURE,
      "consistent": true,                 # can error rate and F of every seed come together? null for the average
@@ -20,8 +21,10 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
     FIGURE = {"mean": 0.1, "std": 0.02, "interval": [0.05, 0.15], "values": [0.08, 0.1, 0.12]}
     DIFFERENCE = {"mean": 0.03, "interval": [-0.01, 0.07], "p": 0.12}           # this system minus gradual
 
+``p`` is null for a class whose events come from fewer than five recordings, and for the average with such a class.
+
 Rates are fractions. ``mean`` is null where a seed's value is, ``std`` (with n - 1) with one seed, ``interval`` where
-the files' counts are not known and for segments and PSDS. ``values`` stand in the order of ``seeds``.
+counts are not known and for segments and PSDS. ``values`` stand in the order of ``seeds``.
 """
 
 import json
@@ -39,11 +42,11 @@ from pysed.score import bootstrap, paper
 from pysed.score.consistency import check
 from pysed.score.results_files import MORE, RATES, Row, in_order
 
-FORMAT = 1
+FORMAT = 2
 AGAINST = "gradual"
 COMPARED = ("error_rate", "f_measure")
 
-Draws = dict[str, np.ndarray]
+Draws = dict[str, bootstrap.Draws]
 
 
 def comparison(rows: list[Row], corpus: str) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def comparison(rows: list[Row], corpus: str) -> dict[str, Any]:
         "format": FORMAT,
         "corpus": corpus,
         "against": AGAINST,
-        "interval": {"level": bootstrap.LEVEL, "draws": bootstrap.NUM_DRAWS, "over": "files"},
+        "interval": {"level": bootstrap.LEVEL, "draws": bootstrap.NUM_DRAWS, "over": "recordings and seeds"},
         "paper": paper.SOURCE,
         "subsets": {subset: records([row for row in rows if row.subset == subset]) for subset in subsets},
     }
@@ -85,13 +88,15 @@ def records(rows: list[Row]) -> list[dict[str, Any]]:
         if len(parts) == len(events) and len({tuple(part["seeds"]) for part in parts}) == 1:
             drawn = [draws[event, system] for event in events if (event, system) in draws]
             if len(drawn) == len(events):
-                draws[paper.AVERAGE, system] = {rate: np.mean([each[rate] for each in drawn], axis=0) for rate in RATES}
+                draws[paper.AVERAGE, system] = {
+                    rate: bootstrap.mean_draws([each[rate] for each in drawn]) for rate in RATES
+                }
             made[paper.AVERAGE, system] = average(system, parts, draws.get((paper.AVERAGE, system)))
     for (event, system), each in made.items():
         other = made.get((event, AGAINST))
         if system != AGAINST and other and (event, system) in draws and (event, AGAINST) in draws:
             each["against"] = {
-                rate: difference(each[rate], other[rate], draws[event, system][rate], draws[event, AGAINST][rate])
+                rate: difference(each, other, rate, draws[event, system][rate], draws[event, AGAINST][rate])
                 for rate in COMPARED
             }
     return [made[event, system] for event in (*events, paper.AVERAGE) for system in systems if (event, system) in made]
@@ -106,13 +111,21 @@ def draw_event(event: str, found: dict[str, list[Row]]) -> dict[str, Draws]:
     }
     if not known:
         return {}
-    files = known.get(AGAINST, next(iter(known.values())))[0][0]
-    weights = bootstrap.draw_weights(len(files), seed=zlib.crc32(event.encode()))  # classes are drawn independently
+    files = known.get(AGAINST, next(iter(known.values())))[0]
+    weights = bootstrap.draw_weights(files.events, files.backgrounds, seed=zlib.crc32(event.encode()))
     return {
-        system: bootstrap.draw_rates(np.stack([counts for _, counts in runs]), weights)
+        system: bootstrap.draw_rates(np.stack([each.counts for each in runs]), weights, f"{event} {system}")
         for system, runs in known.items()
-        if all(names == files for names, _ in runs)
+        if all(each.names == files.names for each in runs)
     }
+
+
+def num_recordings(rows: list[Row]) -> dict[str, int | None]:
+    """How many recordings a test set's events and backgrounds come from; None where the counts do not name them."""
+    counts = rows[0].counts
+    named = (None, None) if counts is None else (set(counts.events) - {None}, set(counts.backgrounds) - {None})
+    keys = ("num_event_recordings", "num_background_recordings")
+    return {key: len(names) if names else None for key, names in zip(keys, named, strict=True)}
 
 
 def record(event: str, system: str, rows: list[Row], draws: Draws | None) -> dict[str, Any]:
@@ -124,6 +137,7 @@ def record(event: str, system: str, rows: list[Row], draws: Draws | None) -> dic
         "system": system,
         "seeds": [row.seed for row in rows],
         "num_files": rows[0].num_files,
+        **num_recordings(rows),
         **{rate: figure([row.score[rate] for row in rows], draws[rate] if draws else None) for rate in RATES},
         **{key: figure([row.score.get(key) for row in rows]) for key in MORE},
         "consistent": all(check(*pair, 0, 0).consistent for pair in rate_pairs if None not in pair),
@@ -148,6 +162,8 @@ def average(system: str, parts: list[dict[str, Any]], draws: Draws | None) -> di
         "system": system,
         "seeds": parts[0]["seeds"],
         "num_files": None if None in (files := [part["num_files"] for part in parts]) else sum(files),
+        "num_event_recordings": min_or_none([part["num_event_recordings"] for part in parts]),
+        "num_background_recordings": min_or_none([part["num_background_recordings"] for part in parts]),
         **{key: of_classes(key) for key in (*RATES, *MORE)},
         "consistent": None,
         "against": None,
@@ -161,7 +177,7 @@ def paper_record(system: str, printed: paper.Figure, consistent: bool | None) ->
     return {"name": paper.TABLE_1[system][0], **printed._asdict(), "consistent": consistent}
 
 
-def figure(values: list[float | None], draws: np.ndarray | None = None) -> dict[str, Any]:
+def figure(values: list[float | None], draws: bootstrap.Draws | None = None) -> dict[str, Any]:
     """A FIGURE of the seeds' values and its draws."""
     centre = mean_or_none(values)
     bounds = None if centre is None or draws is None else bootstrap.interval(draws)
@@ -169,12 +185,22 @@ def figure(values: list[float | None], draws: np.ndarray | None = None) -> dict[
     return {"mean": centre, "std": spread, "interval": bounds and list(bounds), "values": values}
 
 
-def difference(mine: dict[str, Any], other: dict[str, Any], draws: np.ndarray, others: np.ndarray) -> dict | None:
-    """A DIFFERENCE of two FIGUREs; None where one of them is undefined."""
+def difference(
+    mine: dict[str, Any], other: dict[str, Any], rate: str, draws: bootstrap.Draws, others: bootstrap.Draws
+) -> dict | None:
+    """A DIFFERENCE of two RECORDs in a rate; None where it is undefined for one of them."""
     test = bootstrap.compare(draws, others)
-    if test is None or mine["mean"] is None or other["mean"] is None:
+    means = [each[rate]["mean"] for each in (mine, other)]
+    if test is None or None in means:
         return None
-    return {"mean": mine["mean"] - other["mean"], "interval": list(test.interval), "p": test.p}
+    few = (mine["num_event_recordings"] or bootstrap.FEWEST_RECORDINGS) < bootstrap.FEWEST_RECORDINGS
+    return {"mean": means[0] - means[1], "interval": list(test.interval), "p": None if few else test.p}
+
+
+def min_or_none(values: list[int | None]) -> int | None:
+    """The smallest; None where one of them is None."""
+    known = [value for value in values if value is not None]
+    return min(known) if known and len(known) == len(values) else None
 
 
 def mean_or_none(values: list[float | None]) -> float | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysed.atomic import atomic_open
+from pysed.datadir.recipe_sources import RECIPES, recipe_sources
 from pysed.decision.postprocess import HOP_S, detect_event
 from pysed.errors import DataError
 from pysed.score.counts import write_counts
@@ -134,7 +135,7 @@ def evaluate_detector(
         for name in names:
             table.write(name, scores[name][:, None])
     write_events(out / f"events_{subset}.tsv", detected)
-    write_counts(out / f"counts_{subset}.tsv", files)
+    write_counts(out / f"counts_{subset}.tsv", files, recordings_of(data, names, reference))
     audio_s = round(HOP_S * sum(map(len, scores.values())), 3)
     cost = {
         "parameters": sum(parameter.numel() for parameter in detector.model.parameters()),
@@ -158,6 +159,14 @@ def evaluate_detector(
     }
     write_object(out / f"score_{subset}.json", score)
     return score
+
+
+def recordings_of(data: Path, names: dict[str, str], reference: EventLists) -> dict[str, tuple[str | None, str]]:
+    """File -> the recordings of its event (None without one) and of its background, of a data directory of mixtures."""
+    if not (data / RECIPES).is_file():
+        return {}
+    sources = recipe_sources(data, names)
+    return {file: (sources[name][0] if reference[file] else None, sources[name][1]) for name, file in names.items()}
 
 
 def write_object(path: Path, value: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pysed.atomic import atomic_open
 from pysed.score import paper
+from pysed.score.bootstrap import FEWEST_RECORDINGS as FEWEST
 from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
 from pysed.score.consistency import check
 from pysed.score.results_files import COUNTS, MORE, RATES, Row, gather
@@ -73,7 +74,7 @@ def paper_cell(event: str, figure: paper.Figure | None) -> str:
 
 
 def one_class(found: list[Record]) -> Table:
-    """Every system on one class: each rate over its seeds, and its interval over files on the next line."""
+    """Every system on one class: each rate over its seeds, and its interval on the next line."""
     table = [["system", *(NAMES[rate][0] for rate in RATES)]]
     for each in found:
         table.append([each["system"], *(spread(each[rate], rate) for rate in RATES)])
@@ -81,6 +82,15 @@ def one_class(found: list[Record]) -> Table:
         if any(intervals):
             table.append(["", *intervals])
     return table
+
+
+def made_of(found: list[Record]) -> list[str]:
+    """What a class's test set is made of, in a line; nothing where it is not known, or for the average."""
+    first = found[0]
+    if first["event"] == paper.AVERAGE or None in (first["num_event_recordings"], first["num_background_recordings"]):
+        return []
+    events, backgrounds = first["num_event_recordings"], first["num_background_recordings"]
+    return [f"{first['num_files']} files, of {events} recordings of events and {backgrounds} backgrounds.", ""]
 
 
 def other_criteria(found: list[Record]) -> Table:
@@ -109,8 +119,10 @@ def tests(found: list[Record]) -> Table:
     return table
 
 
-def p_value(p: float) -> str:
-    """p as printed."""
+def p_value(p: float | None) -> str:
+    """p as printed; a dash where there are too few recordings for one."""
+    if p is None:
+        return "–"
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -166,15 +178,18 @@ def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
         lines += ["\\* error rate and F that no single evaluation can give together, even rounded.", ""]
     for event in dict.fromkeys(each["event"] for each in found):
         here = [each for each in found if each["event"] == event]
-        lines += [f"### {subset}: {event}", "", *render(one_class(here)), ""]
+        lines += [f"### {subset}: {event}", "", *made_of(here), *render(one_class(here)), ""]
     if len(other_table) > 1:
         lines += [f"### {subset}: by other criteria", ""]
         lines += ["Segment-based, of 1 s (sed_eval); polyphonic sound detection score (docs/scoring.md).", ""]
         lines += [*render(other_table), ""]
     if len(test_table) > 1:
         lines += [f"### {subset}: against {AGAINST}", ""]
-        lines += [f"Difference to {AGAINST} in the same draws of files, and p of no difference.", ""]
+        lines += [f"Difference to {AGAINST} in the same draws of recordings, and p of no difference.", ""]
         lines += [*render(test_table), ""]
+        few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
+        if few := [event for event in dict.fromkeys(few) if event != paper.AVERAGE]:
+            lines += [f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference.", ""]
     if len(cost_table) > 1:
         lines += [f"### {subset}: cost", "", *render(cost_table), ""]
     return [*lines, f"### {subset}: every model", "", *render(model_table), ""]
@@ -190,8 +205,8 @@ def _text(rows: list[Row], content: Record) -> str:
     lines = [f"# Results on {content['corpus']}", ""]
     lines += [
         "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is",
-        "classes' plain mean. Several seeds: mean ± standard deviation. In brackets: 95 % interval over files",
-        "(docs/scoring.md). n/a: undefined.",
+        "classes' plain mean. An error rate of 1 is what a detector that stays silent gets. Several seeds: mean ±",
+        "standard deviation. In brackets: 95 % interval over recordings and seeds (docs/scoring.md). n/a: undefined.",
         "",
     ]
     for subset, found in content["subsets"].items():

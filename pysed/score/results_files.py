@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pysed.errors import DataError
-from pysed.score.counts import read_counts
+from pysed.score.counts import FileCounts, read_counts
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
 
 RATES = ("error_rate", "f_measure", "precision", "recall")
@@ -36,7 +34,7 @@ class Row:
     score: dict[str, Any]  # score_<subset>.json
     num_files: int | None
     command: str | None  # that trained it
-    counts: tuple[list[str], np.ndarray] | None  # counts_<subset>.tsv: names, (N, 3)
+    counts: FileCounts | None  # counts_<subset>.tsv
     cost: dict[str, Any]  # cost_<subset>.json, {} where it is not there
     training_s: float | None  # all epochs of metrics.csv
 

@@ -60,7 +60,7 @@ def test_outputs(tmp_path, data_dir, asr):
     smooth = {f"{name}.wav": medfilt(scores[name][:, 0], 3) for name in scores}
     for name, scenario in SCENARIOS.items():
         assert score[name] == psds(smooth, read_reference(data_dir), "cry", scenario)
-    files, counts = read_counts(tmp_path / "out/counts_devtest.tsv")
+    files, counts, *_ = read_counts(tmp_path / "out/counts_devtest.tsv")
     assert files == list(events)
     assert counts[:, [0, 2]].sum() == 1 and counts[:, :2].sum() == score["num_detected"]
     assert counts[:, 1].sum() == score["insertions"] and counts[:, 2].sum() == score["deletions"]

@@ -105,11 +105,28 @@ def test_older_results_without_counts_have_no_interval(corpus):
 
 
 def test_systems_tested_on_other_files_are_not_compared(corpus):
-    names, counts = read_counts(corpus / "babycry/cbrnn/counts_devtest.tsv")
+    names, counts, *_ = read_counts(corpus / "babycry/cbrnn/counts_devtest.tsv")
     rows = {f"other_{name}": Counts(*map(int, row)) for name, row in zip(names, counts, strict=True)}
     write_counts(corpus / "babycry/cbrnn/counts_devtest.tsv", rows)
     record = found(corpus, "babycry", "cbrnn")
     assert record["against"] is None and record["error_rate"]["interval"] is None
+
+
+def test_recordings_are_counted_and_few_get_no_p(corpus):
+    """Forty files of three recordings of events and four places: a difference is told, its p is not."""
+    recordings = {name: (f"shot {i % 3}" if i < 20 else None, f"place {i % 4}") for i, name in enumerate(FILES)}
+    for system in ("gradual", "gradual/seed2", "cbrnn", "cbrnn/seed2"):
+        path = corpus / "babycry" / system / "counts_devtest.tsv"
+        read = read_counts(path)
+        rows = {name: Counts(*map(int, row)) for name, row in zip(read.names, read.counts, strict=True)}
+        write_counts(path, rows, recordings)
+        assert list(zip(read_counts(path).events, read_counts(path).backgrounds, strict=True)) == [*recordings.values()]
+    record = found(corpus, "babycry", "cbrnn")
+    assert (record["num_event_recordings"], record["num_background_recordings"]) == (3, 4)
+    assert record["against"]["error_rate"]["p"] is None and record["against"]["error_rate"]["interval"]
+    text = write_results(corpus)
+    assert "40 files, of 3 recordings of events and 4 backgrounds." in text
+    assert "babycry: fewer than 5 recordings of events" in text
 
 
 def test_counts_that_cannot_be_read(tmp_path):

@@ -12,8 +12,8 @@ from pathlib import Path
 from pysed.corpus.sources import load_sources
 from pysed.datadir.ctm import Span, microseconds, read_ctm
 from pysed.datadir.directory import Utterance, load_data_dir
+from pysed.datadir.recipe_sources import RECIPES, recipe_sources
 from pysed.errors import DataError
-from pysed.text_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ def sources_of(
     folder: Path, recordings: list[Utterance], event: str, corpus: Path | None = None
 ) -> dict[str, tuple[str, str]]:
     """recording → sources of its event and of its background, where they are known."""
-    recipes = folder / "recipes.yaml"
-    if recipes.is_file():
-        return _recipe_sources(recipes, recordings)
+    if (folder / RECIPES).is_file():
+        return recipe_sources(folder, [each.name for each in recordings])
     match = re.fullmatch(r"isolated_(\w+)", folder.name)
     if corpus is None or match is None:
         return {}
@@ -86,21 +85,4 @@ def sources_of(
         if number is None or int(number[1]) >= len(clips):
             raise DataError(f"{folder / 'wav.scp'}: {each.name}: not an event of {corpus}; run stage 1 again")
         sources[each.name] = (clips[int(number[1])].recording,) * 2
-    return sources
-
-
-def _recipe_sources(path: Path, recordings: list[Utterance]) -> dict[str, tuple[str, str]]:
-    content = read_yaml(path, "a list of recipes")
-    try:
-        sources = {}
-        for recipe in content:
-            background = str(recipe["background"]["recording"])
-            of_event = recipe.get("event")
-            sources[str(recipe["name"])] = (str(of_event["recording"]) if of_event else background, background)
-    except (LookupError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: not a list of recipes ({reason}); run stage 1 again") from None
-    for each in recordings:
-        if each.name not in sources:
-            raise DataError(f"{path}: no recipe of {each.name}, which wav.scp has; run stage 1 again")
     return sources
