@@ -19,18 +19,40 @@ def build_parser() -> argparse.ArgumentParser:
         "Files are matched by base name, by path where one stands in several folders; those that --detected lacks "
         "count as without detection.",
     )
-    parser.add_argument("--reference", required=True, metavar="LIST", help="event list of all files, or data directory")
-    parser.add_argument("--detected", required=True, metavar="TSV", help="the system's event list")
-    parser.add_argument("--event", required=True, metavar="NAME", help="event class")
+    parser.add_argument("--reference", metavar="LIST", help="event list of all files, or data directory")
+    parser.add_argument("--detected", metavar="TSV", help="the system's event list")
+    parser.add_argument("--event", metavar="NAME", help="event class")
     parser.add_argument("--out", metavar="JSON", help="write the score there too")
     parser.add_argument("--plot", metavar="DIR", help="draw each file")
     parser.add_argument("--audio", metavar="DIR", help="with --plot: the files' audio, for spectrograms")
+    parser.add_argument(
+        "--check",
+        metavar="TABLE",
+        help="instead: which rows of a published table (columns ER and F; precision, recall, N) no evaluation can give",
+    )
     return parser
+
+
+def check_claims(path: str) -> int:
+    """Print which rows of a table no evaluation of a single class can give; returns the exit code."""
+    from pysed.score.claims import check_table
+
+    checked = check_table(path)
+    for claim, can_be in checked:
+        print(f"{path}:{claim.line}: {claim.name}: {'possible' if can_be else 'no evaluation gives these figures'}")
+    print(f"{sum(not can_be for _, can_be in checked)} of {len(checked)} rows that no evaluation of one class can give")
+    return 0
 
 
 def main(argv: list[str]) -> int:
     """Run ``pysed score``; returns the exit code."""
-    values = build_parser().parse_args(argv)
+    parser = build_parser()
+    values = parser.parse_args(argv)
+    if values.check:
+        return check_claims(values.check)
+    for option in ("reference", "detected", "event"):
+        if getattr(values, option) is None:
+            parser.error(f"--{option} is needed")
     if values.audio and not values.plot:
         raise DataError("--audio: only of use with --plot DIR; add it or leave --audio out")
     reference, detected = read_both(values.reference, values.detected)
