@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -106,20 +105,22 @@ class Decoder:
         assert self._opened is not None
         return self._stream().is_open or "truncated file" in self._opened.extra_info  # which libsndfile says of voc
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """(T,) of the mean of channels, of any number of samples, up to the end."""
+    def read(self, limit: int) -> np.ndarray:
+        """The next samples (T,), the mean of the channels: one to ``limit``, none at the end."""
         while self._opened is not None:
-            samples, has_ended = self._read()
-            if len(samples):
-                yield self._mean(samples)
-            if has_ended and not self._open_next():
-                return
+            samples, has_ended = self._read(limit)
+            mean = self._mean(samples) if len(samples) else np.empty(0, self.dtype)
+            if has_ended:
+                self._open_next()
+            if len(mean):
+                return mean
+        return np.empty(0, self.dtype)
 
-    def _read(self) -> tuple[np.ndarray, bool]:
+    def _read(self, limit: int) -> tuple[np.ndarray, bool]:
         """The next (T, C) of the open stream, and whether it ends with them; then ``faults`` says what is missing."""
         assert self._opened is not None
         channels = self._opened.channels
-        samples = np.empty((max(1, _BLOCK // channels), channels), self.dtype)
+        samples = np.empty((min(limit, max(1, _BLOCK // channels)), channels), self.dtype)
         reason = ""
         if self._opened.format == "FLAC":
             samples.fill(np.nan)

@@ -115,7 +115,7 @@ def _mpeg_runs(data: mmap.mmap) -> list[_Run]:
             run = _Run(at, at, at, frame)
             runs.append(run)
         place = at + frame.xing_at + 4
-        at = run.end = at + frame.size
+        at = run.end = min(at + frame.size, len(data))
         if is_tag:
             run.audio = at
             if tag in (b"Xing", b"Info") and data[place + 3] & 1:

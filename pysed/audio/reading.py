@@ -16,6 +16,7 @@ import numpy as np
 from pysed.audio.decoder import Decoder
 from pysed.errors import DataError, warn_once
 
+_MANY = 1 << 30  # samples: more than are read at once
 _strict = False
 
 
@@ -42,8 +43,9 @@ def _count(path: Path, size: int, changed_ns: int) -> _Counted:
     try:
         if decoder.binds:
             return _Counted(decoder.rate_hz, decoder.num_frames, True, tuple(decoder.faults))
-        num_frames = sum(len(block) for block in decoder.blocks())
-        return _Counted(decoder.rate_hz, num_frames, False, tuple(decoder.faults))
+        while len(decoder.read(_MANY)):
+            pass
+        return _Counted(decoder.rate_hz, decoder.place, False, tuple(decoder.faults))
     finally:
         decoder.close()
 
@@ -116,7 +118,6 @@ class AudioFile:
         if self._binds and first:
             self._decoder.skip(first)
         self._kept, self._kept_from = np.empty(0, self._dtype), self._decoder.place
-        self._blocks = self._decoder.blocks()
 
     def read(self, start_s: float = 0.0, duration_s: float | None = None) -> np.ndarray:
         """Samples (T,) in [-1, 1] of a part. Raises DataError for one that is not inside (half a millisecond is
@@ -135,8 +136,8 @@ class AudioFile:
             self._start(first)
         parts, reached = [self._kept], self._kept_from + len(self._kept)
         while reached < last:
-            block = next(self._blocks, None)
-            if block is None:
+            block = self._decoder.read(last - reached)
+            if not len(block):
                 raise DataError(
                     f"{self.path}: ended after {reached} of {self.num_frames} samples; it changed while it was read"
                 )

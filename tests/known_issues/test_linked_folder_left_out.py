@@ -1,0 +1,96 @@
+"""Audio in folders that are linked in was left out without a word, as was what is not read at all."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from pysed.audio.folders import find_recordings
+from pysed.cli import main
+from pysed.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """in/a.wav, in/z/c.wav, and b.wav in a folder beside ``in``."""
+    for name in ("in/a.wav", "in/z/c.wav", "beside/b.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / name, np.zeros(1600), 16000)
+    return tmp_path / "in"
+
+
+def names(folder) -> list[str]:
+    """What is found, in order."""
+    return list(find_recordings([str(folder)]))
+
+
+def test_links_are_followed(folder, capsys):
+    (folder / "more").symlink_to("../beside")
+    (folder / "one.wav").symlink_to("../beside/b.wav")
+    assert names(folder) == ["a.wav", "more/b.wav", "one.wav", "z/c.wav"]
+    assert capsys.readouterr().err == ""
+
+
+def test_circles_and_folders_linked_twice_end(folder, capsys):
+    (folder / "0").symlink_to("z")  # sorts before the folder itself
+    (folder / "z/up").symlink_to("..")
+    (folder.parent / "beside/back").symlink_to("../in")
+    (folder / "m1").symlink_to("../beside")
+    (folder / "m2").symlink_to("../beside")
+    assert names(folder) == ["a.wav", "m1/b.wav", "z/c.wav"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "links to folders already searched: 0, m1/back, m2, z/up" in line and "4 links" in line
+
+
+def test_a_link_to_a_folder_may_be_given(folder):
+    (folder.parent / "link").symlink_to("in")
+    assert names(folder.parent / "link") == ["a.wav", "z/c.wav"]
+
+
+def test_what_is_left_out_is_counted_and_named(folder, capsys):
+    for name in (
+        "talk.m4a",
+        "z/film.MP4",
+        "._a.wav",
+        "z/._c.wav",
+        "notes.txt",
+        "list.csv",
+        *(f"v{i}.aac" for i in range(5)),
+    ):
+        (folder / name).write_bytes(b"x")
+    (folder / "gone.wav").symlink_to("nowhere.wav")
+    assert names(folder) == ["a.wav", "z/c.wav"]
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 3
+    assert any(
+        "7 files of kinds that are not read" in line and "talk.m4a, v0.aac" in line and "2 more" in line for line in err
+    )
+    assert any("2 files that macOS keeps" in line and "._a.wav, z/._c.wav" in line for line in err)
+    assert any("1 links to nothing: gone.wav" in line for line in err)
+
+
+def test_a_folder_with_nothing_else_says_both(tmp_path, capsys):
+    (tmp_path / "a.m4a").write_bytes(b"x")
+    with pytest.raises(DataError, match="no audio in this folder"):
+        find_recordings([str(tmp_path)])
+    assert "a.m4a" in capsys.readouterr().err
+
+
+def test_own_corpus_takes_clips_of_linked_folders(tmp_path):
+    random = np.random.default_rng(0)
+    for place, length, count in (("clips/bell", 16000, 3), ("aside", 16000, 3), ("places/park", 31 * 16000, 3)):
+        (tmp_path / place).mkdir(parents=True)
+        for index in range(count):
+            soundfile.write(tmp_path / place / f"{place[0]}{index}.wav", random.normal(0, 0.1, length), 16000)
+    (tmp_path / "clips/bell/more").symlink_to("../../aside")
+    call = [
+        "corpus",
+        "own",
+        "--events",
+        f"{tmp_path}/clips",
+        "--backgrounds",
+        f"{tmp_path}/places",
+        "--out",
+        f"{tmp_path}/o",
+    ]
+    assert main(call) == 0
+    assert len(list((tmp_path / "o/source_data/events/bell").iterdir())) == 6
