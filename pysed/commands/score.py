@@ -7,7 +7,7 @@ import sys
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
 from pysed.score.event_based import evaluate, summary_line
-from pysed.score.reference import read_both
+from pysed.score.reference import class_hint, read_both
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,6 +59,9 @@ def main(argv: list[str]) -> int:
     labels = sorted({each.label for lists in (reference, detected) for events in lists.values() for each in events})
     if labels and values.event not in labels:
         raise DataError(f"--event {values.event}: in neither list; expected one of {', '.join(labels)}")
+    for path, lists in ((values.reference, reference), (values.detected, detected)):
+        if hint := class_hint(lists, values.event):
+            print(f"{path}: {hint}", file=sys.stderr)
     try:
         score = {"event": values.event, **evaluate(reference, detected, values.event)}
     except DataError as error:

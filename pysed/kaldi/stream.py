@@ -236,7 +236,8 @@ class KaldiReader:
         start = self.pos
         text = self._bracketed()
         try:
-            rows = [np.array(line.split(), np.float64).astype(np.float32) for line in text.splitlines() if line.strip()]
+            lines = text.split("\n") if one_row else text.replace(";", "\n").split("\n")  # Kaldi takes either
+            rows = [np.array(line.split(), np.float64).astype(np.float32) for line in lines if line.strip()]
             if one_row:
                 return np.concatenate(rows) if rows else np.zeros(0, np.float32)
             return np.stack(rows) if rows else np.zeros((0, 0), np.float32)

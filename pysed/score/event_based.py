@@ -6,6 +6,7 @@ One class at a time, onset collar 500 ms, offsets not judged, file by file (``se
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from pysed.text_files import read_lines
 
 COLLAR_S = 0.5
 SEGMENT_S = 1.0
+LONGEST_S = 1_000_000  # eleven days
 
 
 class Event(NamedTuple):
@@ -53,6 +55,10 @@ def read_events(path: str | os.PathLike) -> EventLists:
         name = fields[0]
         if number == 1 and name.lower() in ("filename", "file") and (len(fields) == 1 or fields[1].lower() == "onset"):
             continue
+        if len(fields) == 1 and _has_other_separators(name):
+            raise DataError(
+                f"{path}:{number}: {line[:60]!r}: no tabs; expected filename, onset, offset, label between tabs"
+            )
         if not name:
             raise DataError(f"{path}:{number}: no file name; expected filename, onset, offset, label between tabs")
         events = lists.setdefault(name, [])
@@ -63,10 +69,23 @@ def read_events(path: str | os.PathLike) -> EventLists:
                 f"{path}:{number}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
                 "or a file name alone"
             )
-        events.append(_event(fields[1:], f"{path}:{number}"))
+        event = _event(fields[1:], f"{path}:{number}")
+        if event in events:
+            raise DataError(f"{path}:{number}: the same event of {name} twice; remove one of the rows")
+        events.append(event)
     if not lists:
         raise DataError(f"{path}: no rows; expected an event list that names every file, also those without events")
     return lists
+
+
+def _has_other_separators(row: str) -> bool:
+    """Whether a row without tabs has the fields of an event between commas, semicolons or spaces."""
+    row = " ".join(row[:300].split())
+    if row[-1:] in (",", ";") or re.match(r"file(name)?[\"']?\s*[,;\s]\s*[\"']?onset", row, re.IGNORECASE):
+        return True
+    time = r"[\"']?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?[\"']?"
+    label = r"[^,;]*(?<!\.[a-z0-9]{2})(?<!\.[a-z0-9]{3})(?<!\.[a-z0-9]{4})"  # not the ending of a file's name
+    return re.fullmatch(rf".+[,;\s]\s*{time}\s*[,;\s]\s*{time}\s*[,;\s]\s*{label}", row, re.IGNORECASE) is not None
 
 
 def _numbered_lines(path: str | os.PathLike) -> Iterable[tuple[int, str]]:
@@ -82,8 +101,8 @@ def _event(fields: list[str], place: str) -> Event:
             time = float(field)
         except ValueError:
             raise DataError(f"{place}: {name} {field!r}; expected seconds") from None
-        if not math.isfinite(time) or time < 0:
-            raise DataError(f"{place}: {name} {field}; expected seconds from the file's start, not negative")
+        if not 0 <= time <= LONGEST_S:
+            raise DataError(f"{place}: {name} {field[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
         times.append(time)
     if times[1] <= times[0]:
         raise DataError(f"{place}: offset {fields[1]} <= onset {fields[0]}; an event needs positive length")

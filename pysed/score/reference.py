@@ -36,6 +36,17 @@ def read_both(reference: str | os.PathLike, detected: str | os.PathLike) -> tupl
     return by_base_name(wanted, reference), by_base_name(found, detected)
 
 
+def class_hint(lists: EventLists, event: str) -> str | None:
+    """Which classes a list has where it has events, but none of ``event``; the one that differs in case alone first."""
+    labels = sorted({each.label for events in lists.values() for each in events})
+    if not labels or event in labels:
+        return None
+    near = [label for label in labels if label.casefold() == event.casefold()]
+    question = f"; did you mean {near[0]!r}?" if near else ""
+    more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+    return f"no event of the class {event!r}; it has {', '.join(map(repr, labels[:5]))}{more}{question}"
+
+
 def _unique(names: Iterable[str]) -> bool:
     bases = [PurePosixPath(name).name for name in names]
     return len(set(bases)) == len(bases)
@@ -82,6 +93,8 @@ def read_recordings(folder: str | os.PathLike) -> dict[str, str]:
         fields = line.split(None, 1)
         if len(fields) != 2:
             raise DataError(f"{scp}:{number}: {line!r}; expected utterance and file")
+        if fields[0] in names:
+            raise DataError(f"{scp}:{number}: {fields[0]} stands twice; names must be unique")
         names[fields[0]] = file_name(fields[0], fields[1].strip())
     if not names:
         raise DataError(f"{scp}: empty; expected at least one recording")
