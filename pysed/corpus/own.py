@@ -19,7 +19,7 @@ from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio
 from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
 from pysed.errors import DataError
-from pysed.score.event_based import Event, read_events
+from pysed.events import Event, read_events
 
 SUBSETS = ("devtrain", "devtest")
 FEWEST_RECORDINGS = 3  # one for the test set, two for training and its validation

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from pysed.detect.recordings import Detection
-from pysed.score.event_based import Event, event_rows
+from pysed.events import Event, event_rows
 
 
 def as_tsv(found: Mapping[str, list[list[Detection]]]) -> str:

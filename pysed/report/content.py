@@ -11,9 +11,9 @@ from pysed.datadir.directory import load_data_dir
 from pysed.detector.checkpoint import load
 from pysed.drawing.event_lists import verdict
 from pysed.errors import DataError
+from pysed.events import Event, read_events
 from pysed.features.frontend import FrontEnd
 from pysed.kaldi.tables import matrices
-from pysed.score.event_based import Event, read_events
 from pysed.score.reference import file_name
 from pysed.score.results_files import gather
 from pysed.train.data import read_rows

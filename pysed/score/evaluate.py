@@ -13,8 +13,9 @@ from pysed.atomic import atomic_open
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
 from pysed.decision.postprocess import HOP_S, detect_event
 from pysed.errors import DataError
+from pysed.events import Event, EventLists, write_events
 from pysed.score.counts import write_counts
-from pysed.score.event_based import Event, EventLists, evaluate_files, write_events
+from pysed.score.event_based import evaluate_files
 from pysed.score.psds import SCENARIOS, psds
 from pysed.score.reference import read_recordings, read_reference
 

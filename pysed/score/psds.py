@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pysed.decision.postprocess import HOP_S, find_runs
-from pysed.score.event_based import Event
+from pysed.events import Event
 
 MAX_FALSE_PER_HOUR = 100.0
 _CELLS_AT_ONCE = 4_000_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
-from pysed.score.event_based import Event, EventLists, read_events
+from pysed.events import Event, EventLists, read_events
 from pysed.text_files import read_lines
 
 

@@ -18,7 +18,8 @@ from pysed.decision.tuning import (
     sweep,
     tune,
 )
-from pysed.score.event_based import Event, evaluate
+from pysed.events import Event
+from pysed.score.event_based import evaluate
 
 
 def random_clips(seed: int, num_clips: int = 24, num_frames: int = 80) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from pysed.cli import main
 from pysed.commands.score import main as score_main
 from pysed.detect import recordings
 from pysed.detect.recordings import all_events, detect_recording, load_models, score_recording, window_starts
-from pysed.score.event_based import read_events
+from pysed.events import read_events
 
 
 def tone(seconds: float, rate_hz: int, bursts: tuple[float, ...] = (), seed: int = 0) -> np.ndarray:

@@ -11,9 +11,9 @@ from small_detector import ASR_DIM, make_data_dir, make_model
 from pysed.cli import main
 from pysed.decision.postprocess import detect_event
 from pysed.detector.checkpoint import load_detector
+from pysed.events import read_events
 from pysed.features.grid import to_grid
 from pysed.score.counts import read_counts
-from pysed.score.event_based import read_events
 from pysed.score.psds import SCENARIOS, psds
 from pysed.score.reference import read_reference
 

@@ -10,7 +10,7 @@ from small_detector import make_model
 
 from pysed.audio.folders import listed_path, printable
 from pysed.cli import main
-from pysed.score.event_based import read_events
+from pysed.events import read_events
 
 NAMES = {
     b"a\tb.wav": r"a\tb.wav",

@@ -4,7 +4,7 @@ import pytest
 
 from pysed.cli import main
 from pysed.errors import DataError
-from pysed.score.event_based import read_events
+from pysed.events import read_events
 
 
 def score(tmp_path, reference: str, detected: str) -> int:

@@ -10,9 +10,10 @@ from pysed.audio import write_wav
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.decision.postprocess import detect_batch
 from pysed.detector import checkpoint
+from pysed.events import Event, write_events
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
-from pysed.score.event_based import Event, evaluate, write_events
+from pysed.score.event_based import evaluate
 from pysed.train.config import SystemConfig
 
 EVENT = "cry"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pysed.errors import DataError
-from pysed.score.event_based import Counts, Event, evaluate, evaluate_files, read_events, write_events
+from pysed.events import Event, read_events, write_events
+from pysed.score.event_based import Counts, evaluate, evaluate_files
 
 
 def write(path, text):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysed.decision.postprocess import find_runs
-from pysed.score.event_based import Event
+from pysed.events import Event
 from pysed.score.psds import MAX_FALSE_PER_HOUR, SCENARIOS, Scenario, psds
 
 SIX_MINUTES = 3600  # frames of 100 ms: one false detection is 10 an hour

@@ -11,6 +11,7 @@ from pysed.datadir.ctm import Span, microseconds, read_ctm
 from pysed.datadir.directory import load_data_dir
 from pysed.decision.postprocess import HOP_S
 from pysed.errors import DataError
+from pysed.events import EventLists, read_events
 from pysed.phones.heard.regions import disjoint, sources_of
 from pysed.phones.names import in_form
 from pysed.phones.patterns.mended import KINDS, Heard, Place, heard_there
@@ -22,7 +23,7 @@ from pysed.phones.patterns.permutation import (
     shifted_tracks,
     sign_test,
 )
-from pysed.score.event_based import Counts, EventLists, evaluate_files, read_events
+from pysed.score.event_based import Counts, evaluate_files
 from pysed.score.reference import read_recordings, read_reference
 
 SYSTEM, AGAINST = "gradual", "cbrnn"
