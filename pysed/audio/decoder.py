@@ -69,6 +69,7 @@ class Decoder:
             self._opened = _Opened(os.fsencode(self.path) if self._file is None else self._file)
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: .raw, which has no header
             reason = getattr(error, "error_string", "no header")
+            self._close_stream()
             if self._number == 0:
                 raise DataError(
                     f"{self.path}: not readable as audio ({reason}); expected wav, flac, ogg, mp3, ..."

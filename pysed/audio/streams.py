@@ -13,6 +13,7 @@ from typing import Literal
 
 from pysed.audio.mpeg import mpeg_streams
 from pysed.audio.stream_file import Stream, after_id3
+from pysed.errors import DataError
 
 Order = Literal["little", "big"]
 
@@ -23,6 +24,8 @@ _WAVE_PIECE = 1 << 31  # bytes: libsndfile reads 4 GiB of a wav file
 def find_streams(path: str | Path) -> list[Stream]:
     """The streams of an audio file, in order; one that spans the file for formats not looked into."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[:2] == b"\xf0\x7e":  # of a damaged one libsndfile complains on standard output
+            raise DataError(f"{path}: a MIDI sample dump; convert it, for example with 'sox IN OUT.wav'")
         start = after_id3(data, 0)
         if data[start : start + 4] == b"fLaC":
             return list(_flac_streams(data))

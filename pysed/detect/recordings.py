@@ -24,6 +24,7 @@ from pysed.decision.postprocess import (
     frame_time,
     gap_frames,
 )
+from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.grid import to_grid
 from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values, find_asr_model, sed_features
@@ -84,6 +85,9 @@ def load_models(folders: list[str], device: str = "cpu") -> list[LoadedModel]:
 
 def score_samples(samples: np.ndarray, models: list[LoadedModel]) -> list[np.ndarray]:
     """Frame scores (T100,) of each model for samples (T,) in [-1, 1] at 16 kHz; features are shared among them."""
+    if not np.isfinite(samples).all():
+        place_s = int(np.argmin(np.isfinite(samples))) / RATE_HZ
+        raise DataError(f"a sample that is not a finite number at {place_s:.3f} s; expected numbers from -1 to 1")
     samples = as_int16_values(samples)
     features: dict[FrontEnd, np.ndarray] = {}
     rows: dict[int, np.ndarray] = {}
