@@ -97,7 +97,7 @@ def _search(folder: Path) -> list[Path]:
     for why, names in left.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         named = ", ".join(printable(name) for name in sorted(names)[:_NAMED])
-        warn_once(f"{folder}: left out: {len(names)} {why}: {named}{more}")
+        warn_once(f"{folder}: {why} left out: {len(names)} ({named}{more})")
     if not found:
         raise DataError(f"{folder}: no audio in this folder; expected files such as .wav, .flac, .ogg")
     return sorted(found)

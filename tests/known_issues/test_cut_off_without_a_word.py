@@ -19,7 +19,7 @@ def lenient():
 
 
 @pytest.mark.parametrize(
-    "name", ["a.wav", "a.flac", "a.aiff", "a.au", "a.w64", "a.rf64", "a.nist", "a.voc", "a.mp3", "a.ogg"]
+    "name", ["a.wav", "a.flac", "a.aiff", "a.au", "a.w64", "a.rf64", "a.nist", "a.voc", "a.caf", "a.mp3", "a.ogg"]
 )
 def test_detection_warns_and_strict_refuses(tmp_path, name, capsys):
     model = str(make_model(tmp_path / "model"))

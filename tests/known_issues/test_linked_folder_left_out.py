@@ -38,7 +38,7 @@ def test_circles_and_folders_linked_twice_end(folder, capsys):
     (folder / "m2").symlink_to("../beside")
     assert names(folder) == ["a.wav", "m1/b.wav", "z/c.wav"]
     (line,) = capsys.readouterr().err.splitlines()
-    assert "links to folders already searched: 0, m1/back, m2, z/up" in line and "4 links" in line
+    assert "links to folders already searched left out: 4 (0, m1/back, m2, z/up)" in line
 
 
 def test_a_link_to_a_folder_may_be_given(folder):
@@ -62,10 +62,11 @@ def test_what_is_left_out_is_counted_and_named(folder, capsys):
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 3
     assert any(
-        "7 files of kinds that are not read" in line and "talk.m4a, v0.aac" in line and "2 more" in line for line in err
+        "not read (convert" in line and "left out: 7 (talk.m4a, v0.aac" in line and "and 2 more)" in line
+        for line in err
     )
-    assert any("2 files that macOS keeps" in line and "._a.wav, z/._c.wav" in line for line in err)
-    assert any("1 links to nothing: gone.wav" in line for line in err)
+    assert any("that macOS keeps beside others left out: 2 (._a.wav, z/._c.wav)" in line for line in err)
+    assert any("links to nothing left out: 1 (gone.wav)" in line for line in err)
 
 
 def test_a_folder_with_nothing_else_says_both(tmp_path, capsys):

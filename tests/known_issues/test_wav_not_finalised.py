@@ -88,6 +88,18 @@ def test_more_than_a_header_can_say(tmp_path, monkeypatch):
     assert read_audio(tmp_path / "a.wav")[0] == pytest.approx(EXPECTED, abs=1e-7)
 
 
+@pytest.mark.parametrize(("name", "place", "unknown"), [("a.au", 8, bytes(4)), ("a.caf", None, b"\xff" * 8)])
+def test_other_containers(tmp_path, name, place, unknown, capsys):
+    """AU with the size 0, CAF with the size -1, as from a pipe."""
+    soundfile.write(tmp_path / name, SAMPLES, 8000)
+    data = (tmp_path / name).read_bytes()
+    place = data.index(b"data") + 4 if place is None else place
+    (tmp_path / name).write_bytes(data[:place] + unknown + data[place + len(unknown) :])
+    found, _ = read_audio(tmp_path / name)
+    assert found[: len(EXPECTED)] == pytest.approx(EXPECTED, abs=1e-7) and len(found) <= len(EXPECTED) + 8
+    assert capsys.readouterr().err == ""
+
+
 def test_chained_ogg(tmp_path, capsys):
     """An internet radio's: each programme a stream of its own; the last one's end may be missing."""
     soundfile.write(tmp_path / "one.ogg", EXPECTED, 8000)
