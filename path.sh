@@ -20,23 +20,25 @@ setup_environment() {
       die "path.sh: $python: Python 3.11 or newer is needed; name one with PYTHON=..."
     log "setting up $venv (some 1.6 GB; a few minutes, once)"
     "$python" -m venv "$venv" || die "path.sh: cannot make $venv; is the venv module installed (Debian: python3-venv)?"
-    if ! "$venv/bin/python" -c 'import torch; assert torch.__version__.startswith("2.13.0")' 2>/dev/null; then
-      install_torch "$venv/bin/pip"
-    fi
-    "$venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt 'setuptools>=77,<81'
-    "$venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+    # The pinned packages first: those that torch needs are there when it comes alone.
+    pip=("$venv/bin/python" -m pip -qq --disable-pip-version-check)
+    { "${pip[@]}" install -c constraints.txt 'setuptools>=77,<81' &&
+      "${pip[@]}" install --no-deps --no-build-isolation -r constraints.txt &&
+      install_torch "${pip[@]}" &&
+      "${pip[@]}" install -c constraints.txt --no-build-isolation -e '.[dev]'; } || exit 1
     printf '%s\n' "$wanted" >"$venv/.ready"
   ) 9>"$venv.lock" || die "path.sh: setting up $venv failed; the reason stands above"
 }
 
-# Without a GPU the CPU build saves gigabytes; where its index cannot be reached, PyPI's build serves.
+# install_torch PYTHON -m pip...: without a GPU the CPU build, which saves gigabytes; where its index cannot be reached,
+# PyPI's build.
 install_torch() {
-  local pip=$1
-  if ! command -v nvidia-smi >/dev/null && "$pip" install -q --disable-pip-version-check --no-deps --retries 0 \
-    --timeout 15 --index-url https://download.pytorch.org/whl/cpu torch==2.13.0 2>/dev/null; then
+  if [[ $("$1" -c 'import torch; print(torch.__version__)' 2>/dev/null) == 2.13.0* ]]; then return; fi
+  if ! command -v nvidia-smi >/dev/null && "$@" install --no-deps --retries 0 --timeout 15 \
+    --index-url https://download.pytorch.org/whl/cpu torch==2.13.0 2>/dev/null; then
     return
   fi
-  "$pip" install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
+  "$@" install -c constraints.txt torch==2.13.0
 }
 
 venv_dir=${PYSED_VENV:-.venv}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train and score detectors of rare sound events, with and without a speech recogniser's features.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 stage=0
 stop_stage=8

@@ -16,6 +16,7 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp; prefinal has a row every 30
 . utils/shards.sh
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
+need_name layer "$layer"
 data=$1 asr=$2
 need_files "$0" "$data/wav.scp" "$data/.done" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
 work=$data/asr_feats

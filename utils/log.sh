@@ -4,9 +4,11 @@
 # log MESSAGE: one line on stdout with the time of day.
 log() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 
-# die MESSAGE: one line on stderr; exit 2, bad use or bad data.
+# die MESSAGE: one line on stderr, whatever is quoted in it, but for a usage; exit 2, bad use or bad data.
 die() {
-  printf '%s\n' "$*" >&2
+  local message=$*
+  [[ $message == Usage:* ]] || message=${message//[[:cntrl:]]/?}
+  printf '%s\n' "$message" >&2
   exit 2
 }
 
@@ -24,6 +26,24 @@ need_integer() {
   if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] || (($2 < ${3:-0})); then
     die "$0: --$1 $2: expected a whole number of at least ${3:-0}"
   fi
+}
+
+# need_name OPTION VALUE: what becomes a folder, a key or a word of a command; the rule of pysed/names.py, whatever bytes
+# make letters beyond ASCII.
+need_name() {
+  local LC_ALL=C
+  [[ -n $2 && ${#2} -le 100 && $2 != [.-]* && $2 != *[^A-Za-z0-9_.$'\x80'-$'\xff'-]* ]] ||
+    die "$0: --$1 $2: expected letters, digits, '_', '-' and '.', a letter or digit first, 100 bytes at most"
+}
+
+# need_folder OPTION: sees that the option's variable can name a folder anywhere, and puts ./ before a name that commands
+# could take for something else.
+need_folder() {
+  local -n folder=${1//-/_}
+  if [[ -z $folder || $folder == *[,[:cntrl:]]* ]] || ! LC_ALL=C.UTF-8 grep -qx '.*' <<<"$folder"; then
+    die "$0: --$1 $folder: expected a folder's name, in UTF-8, without commas, tabs and line breaks"
+  fi
+  [[ $folder == [A-Za-z0-9_./]* ]] || folder=./$folder
 }
 
 # yaml_value FILE KEY: the value of a key in a flat YAML file.

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # run.sh's own plumbing: parses its options and derives every name from them, so that any stage works alone.
-. ./path.sh
-. ./cmd.sh
+# All of that before path.sh makes the environment: help and mistakes are answered at once.
+export LC_ALL=C
+. utils/log.sh
 PYSED_COMMAND=$(printf ' %q' "$0" "$@") # noted beside every model that this run trains
 export PYSED_COMMAND=${PYSED_COMMAND# }
 . utils/parse_options.sh
@@ -15,16 +16,24 @@ need_integer nj "$nj" 1
 # active N: is stage N asked for?
 active() { ((stage <= $1 && $1 <= stop_stage)); }
 
+[[ $PWD != *[:[:cntrl:]]* ]] ||
+  die "$0: $PWD: a folder with ':' or a line break in its name cannot hold the recipe; rename it"
+need_folder exp
+need_folder download-dir
+need_name layer "$layer"
+need_name event "$event"
+
 # The corpus: its name, folder and settings.
 case $corpus in
   demo | tut2017) corpus_name=$corpus source_dir=data/$corpus ;;
   *)
+    need_folder corpus
     [[ -d $corpus/source_data ]] ||
       die "$0: --corpus $corpus: neither a known corpus (demo, tut2017) nor a folder holding source_data/"
-    source_dir=$(realpath "$corpus")
-    corpus_name=$(basename "$source_dir")
-    [[ $corpus_name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ && $corpus_name != demo ]] ||
-      die "$0: --corpus $corpus: the folder's name names the results; use letters, digits, '_', '.', '-', and not 'demo'"
+    source_dir=$(realpath -- "$corpus")
+    corpus_name=${source_dir##*/}
+    need_name corpus "$corpus_name"
+    [[ $corpus_name != demo ]] || die "$0: --corpus $corpus: the name of the built-in corpus; rename the folder"
     ;;
 esac
 data=data/$corpus_name
@@ -38,6 +47,7 @@ done
 fetch_options=(--accept-licence "$accept_licence" --download-dir "$download_dir")
 
 # The ASR model: a folder of models/, or any folder of that layout.
+need_folder asr
 asr_dir=$asr
 model_options=("${fetch_options[@]}")
 [[ $asr == */* ]] || asr_dir=models/$asr
@@ -46,7 +56,7 @@ if [[ $asr == librispeech ]]; then
   model_options+=(--manifest conf/downloads/librispeech.yaml)
   [[ -s $asr_dir/final.mdl ]] || active 0 || die "$0: --asr librispeech: no final.mdl in $asr_dir; run stage 0"
 elif [[ ! -e $asr_dir/final.mdl && -s $asr_dir/am/final.mdl ]]; then
-  vosk=$asr_dir asr_dir=models/vosk/$(basename "$(realpath "$asr_dir")")
+  vosk=$asr_dir asr_dir=models/vosk/$(basename -- "$(realpath -- "$asr_dir")")
   model_options+=(--vosk "$vosk")
   [[ $asr_dir/final.mdl -ef $vosk/am/final.mdl ]] || active 0 ||
     die "$0: --asr $asr: a Vosk model that $asr_dir does not stand for yet; run stage 0"
@@ -54,7 +64,6 @@ else
   [[ -s $asr_dir/final.mdl ]] ||
     die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech or a Kaldi chain or Vosk model's folder"
 fi
-[[ $layer =~ ^[A-Za-z0-9_.-]+$ ]] || die "$0: --layer $layer: expected the name of an nnet3 node"
 
 # system_names DIR: the systems of conf/systems or a folder in it.
 system_names() { basename -s .yaml "$1"/*.yaml | paste -sd' '; }
@@ -69,20 +78,23 @@ system_yaml() {
 }
 
 # Systems, their front ends, and seeds.
+[[ $system =~ ^[a-z0-9_]+(,[a-z0-9_]+)*$ ]] || die "$0: --system $system: expected names joined by commas"
 systems=${system//,/ }
 [[ $system != all ]] || systems=$(system_names conf/systems)
 [[ $system != ablation ]] || systems=$(system_names conf/ablation)
 frontends=
 for name in $systems; do
-  if ! [[ $name =~ ^[a-z0-9_]+$ ]] || ! yaml=$(system_yaml "$name"); then
-    die "$0: --system $name: unknown; one of $(system_names conf/systems)"
-  fi
+  yaml=$(system_yaml "$name") || die "$0: --system $name: unknown; one of $(system_names conf/systems)"
   frontend=$(yaml_value "$yaml" frontend)
   [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
 done
 seed_list=${seeds//,/ }
-[[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || die "$0: --seeds $seeds: expected a number of seeds, or seeds joined by commas"
+[[ $seeds =~ ^(0|[1-9][0-9]{0,8})(,(0|[1-9][0-9]{0,8}))*$ ]] ||
+  die "$0: --seeds $seeds: expected a number of seeds, or seeds joined by commas"
 [[ $seeds == *,* ]] || { need_integer seeds "$seeds" 1 && seed_list=$(seq -s ' ' 1 "$seeds"); }
+
+. ./path.sh
+. ./cmd.sh
 
 # resolve_events: sets `events`, the classes to work on, once the corpus is there.
 resolve_events() {

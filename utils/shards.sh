@@ -15,8 +15,8 @@ split_data() {
   if up_to_date "$work/.key" "$key"; then return; fi
   rm -rf "$work" && mkdir -p "$work"
   for file in wav.scp spk2utt; do
-    awk -v total="$total" -v jobs="$num_jobs" -v prefix="$work/${file%.scp}" \
-      '{ print > (prefix "." int((NR - 1) * jobs / total) + 1) }' "$data/$file"
+    prefix=$work/${file%.scp} awk -v total="$total" -v jobs="$num_jobs" \
+      '{ print > (ENVIRON["prefix"] "." int((NR - 1) * jobs / total) + 1) }' <"$data/$file"
   done
   mark_done "$work/.key" "$key"
 }

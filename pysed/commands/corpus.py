@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def check_name(source: Path, data: Path) -> None:
     """Keep the fingerprint of the corpus that ``data`` belongs to; raise DataError if it belongs to another one."""
+    corpus_classes(source)  # a corpus whose names are refused leaves nothing
     mark = data / ".source"
     found = fingerprint(source)
     if not mark.exists():

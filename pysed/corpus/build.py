@@ -19,6 +19,7 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
 from pysed.corpus.sources import EventClip, Sources, check_class, check_events, check_mixable, load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
+from pysed.text_files import read_lines
 
 RATE_HZ = 16000
 
@@ -31,9 +32,28 @@ def corpus_rate(sources: Sources, settings: CorpusSettings) -> int:
     return max(rates, key=lambda rate: (rates[rate], rate))
 
 
+def _check_replaceable(out: Path) -> None:
+    """Nothing is removed that was not made here: a data directory whose audio lies in its own folder audio/."""
+    if out.is_dir() and not out.is_symlink():
+        table = out / "wav.scp"
+        rows = (
+            [line.partition(" ") for line in read_lines(table, "a name and a value a line")] if table.is_file() else []
+        )
+        made = bool(rows) and all(wav.endswith(f"{out.name}/audio/{name}.wav") for name, _, wav in rows)
+        if made or not any(out.iterdir()):
+            return
+    elif not os.path.lexists(out):
+        return
+    raise DataError(f"{out}: exists, and is no data directory of mixtures; move it away, or name another --out")
+
+
 @contextmanager
 def _folder(out: Path) -> Iterator[Path]:
-    """A folder that replaces ``out`` when the block succeeds and vanishes when it does not."""
+    """A folder that replaces ``out`` when the block succeeds and vanishes when it does not.
+
+    Raises DataError where ``out`` is anything but a data directory that this made.
+    """
+    _check_replaceable(out)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     (temporary / "audio").mkdir(parents=True)

@@ -1,7 +1,6 @@
 """A corpus folder in the TUT layout from a user's own recordings: events cut by level or by a label file."""
 
 import os
-import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,11 +19,11 @@ from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
 from pysed.errors import DataError
 from pysed.events import Event, read_events
+from pysed.names import check_class_name, inside
 
 SUBSETS = ("devtrain", "devtest")
 FEWEST_RECORDINGS = 3  # one for the test set, two for training and its validation
 _FRAME_S = 0.01
-_CLASS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -76,22 +75,17 @@ def segments_by_level(samples: np.ndarray, rate_hz: int, settings: OwnSettings) 
     ]
 
 
-def _check_label(label: str, place: str) -> None:
-    if not _CLASS.match(label):
-        raise DataError(f"{place}: class {label!r}; expected letters, digits, '_' and '-'")
-
-
 def _clips_by_level(folder: Path, settings: OwnSettings) -> dict[str, list[_Clip]]:
     """Class (a folder in ``folder``) → its clips."""
     clips: dict[str, list[_Clip]] = {}
-    for inside in sorted(path for path in folder.iterdir() if path.is_dir()):
-        _check_label(inside.name, str(inside))
-        clips[inside.name] = []
-        for name, path in find_recordings([str(inside)]).items():
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        check_class_name(inner.name, inner)
+        clips[inner.name] = []
+        for name, path in find_recordings([str(inner)]).items():
             segments = segments_by_level(*read_audio(path), settings)
             if not segments:
                 raise DataError(f"{path}: no event of at least {settings.shortest_s:g} s found; remove it or label it")
-            clips[inside.name].append(_Clip(path, f"{inside.name}/{name}", name, segments))
+            clips[inner.name].append(_Clip(path, f"{inner.name}/{name}", name, segments))
     if not clips:
         raise DataError(f"{folder}: no folders; expected one for each event class, or a label file")
     return clips
@@ -101,8 +95,7 @@ def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
     """Class → the labelled files of ``folder`` in which it occurs."""
     events_of: dict[str, list[Event]] = defaultdict(list)
     for given, events in read_events(labels).items():
-        if not (folder / given).resolve().is_relative_to(folder.resolve()):
-            raise DataError(f"{labels}: {given}: leads outside {folder}; expected a file in it")
+        inside(folder, given, labels)
         name = os.path.normpath(given)  # a file may be named in several ways: x.wav, ./x.wav
         events_of[name] += [event for event in events if event not in events_of[name]]
     clips: dict[str, list[_Clip]] = defaultdict(list)
@@ -111,7 +104,7 @@ def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
         length_s = duration_of(path)
         segments = defaultdict(list)
         for event in events:
-            _check_label(event.label, f"{labels}: {name}")
+            check_class_name(event.label, f"{labels}: {name}")
             if event.offset_s > length_s + 5e-4:
                 raise DataError(f"{labels}: {name}: event ends at {event.offset_s:g} s, the file at {length_s:.3f} s")
             segments[event.label].append((event.onset_s, event.offset_s))

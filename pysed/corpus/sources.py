@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pysed.audio import duration_of
 from pysed.errors import DataError
+from pysed.names import check_class_name, inside
 from pysed.text_files import read_yaml
 
 OFFICIAL_ORDER = ("babycry", "glassbreak", "gunshot")
@@ -62,6 +63,9 @@ def _load_list(path: Path, kind: type):
     content = read_yaml(path, f"a {'mapping of classes' if kind is dict else 'list'}")
     if not isinstance(content, kind) or not content:
         raise DataError(f"{path}: expected a non-empty {'mapping of classes' if kind is dict else 'list'}")
+    if isinstance(content, dict):
+        for name in content:
+            check_class_name(name, path)
     return content
 
 
@@ -72,13 +76,6 @@ def _entry(path: Path, number: int, entry: object, keys: tuple[str, ...]) -> dic
         if key not in entry:
             raise DataError(f"{path}: entry {number}: no '{key}'; expected {', '.join(keys)}")
     return entry
-
-
-def _inside(folder: Path, name: object, place: str) -> Path:
-    path = folder / str(name)
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{place}: {name}: leads outside {folder}; expected a file in it")
-    return path
 
 
 def background_recording(name: str) -> str:
@@ -118,7 +115,10 @@ def load_sources(corpus: Path, subset: str) -> Sources:
     events: dict[str, list[EventClip]] = {}
     for label in order_classes(content):
         events[label] = []
-        for number, raw in enumerate(content[label] or [], 1):
+        rows = content[label] or []
+        if not isinstance(rows, list):
+            raise DataError(f"{path}: {label}: {str(rows)[:200]!r}; expected a list of events")
+        for number, raw in enumerate(rows, 1):
             place = f"{path}: {label} {number}"
             entry = _entry(path, number, raw, ("audio_filename", "segment"))
             try:
@@ -127,7 +127,7 @@ def load_sources(corpus: Path, subset: str) -> Sources:
                 raise DataError(f"{place}: segment {entry['segment']!r}: expected [start_s, end_s]") from None
             if not 0 <= onset_s < offset_s < float("inf"):
                 raise DataError(f"{place}: offset {offset_s:g} <= onset {onset_s:g}; an event needs positive length")
-            audio = _inside(folder / label, entry["audio_filename"], place)
+            audio = inside(folder / label, entry["audio_filename"], place)
             recording = str(entry.get("recording_id", entry["audio_filename"]))
             events[label].append(EventClip(label, audio, onset_s, offset_s, recording, entry))
         if not events[label]:
@@ -137,9 +137,12 @@ def load_sources(corpus: Path, subset: str) -> Sources:
     backgrounds = []
     for number, raw in enumerate(_load_list(path, list), 1):
         entry = _entry(path, number, raw, ("filepath", "classname"))
-        audio = _inside(folder, entry["filepath"], f"{path}: entry {number}")
+        audio = inside(folder, entry["filepath"], f"{path}: entry {number}")
         recording = str(entry.get("recording_id", background_recording(str(entry["filepath"]))))
-        backgrounds.append(Background(audio, str(entry["classname"]), recording, entry))
+        scene = str(entry["classname"])
+        if not scene.isprintable() or scene != scene.strip():
+            raise DataError(f"{path}: entry {number}: classname {scene[:200]!r}; expected a scene's name on one line")
+        backgrounds.append(Background(audio, scene, recording, entry))
     return Sources(subset, events, backgrounds)
 
 

@@ -25,7 +25,13 @@ def write_data_dir(folder: Path, utterances: list[Utterance]) -> None:
     """Write wav.scp, utt2spk (identity: no adaptation across files), spk2utt, reco2dur, events.tsv, utt2scene.
 
     Everything is sorted by name in C order; utt2split appears where the utterances have a split.
+    Raises DataError for a recording's name or file that these tables cannot hold, or would take for a command.
     """
+    for u in utterances:
+        if not u.name or u.name.split() != [u.name] or not u.name.isprintable() or "/" in u.name:
+            raise DataError(f"{folder}: recording {u.name!r}; expected a name without spaces; rename its file")
+        if u.wav != u.wav.strip() or not u.wav.isprintable() or u.wav.startswith("|") or u.wav.endswith("|"):
+            raise DataError(f"{folder}: {u.name}: file {u.wav!r}: not a name that wav.scp can hold; rename the folder")
     utterances = sorted(utterances, key=lambda utterance: utterance.name.encode())
 
     def write(name: str, lines) -> None:
