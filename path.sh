@@ -6,6 +6,7 @@
 #   KALDI_ROOT   a compiled Kaldi; without it the project's own commands of the same names are used
 export LC_ALL=C
 . utils/log.sh
+need_recipe_folder
 
 # Make the environment unless it matches pyproject.toml and constraints.txt already.
 setup_environment() {

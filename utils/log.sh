@@ -46,6 +46,15 @@ need_folder() {
   [[ $folder == [A-Za-z0-9_./]* ]] || folder=./$folder
 }
 
+# need_recipe_folder: the recipe's folder and its environment's must stand in PATH and in the scripts that pip writes.
+need_recipe_folder() {
+  local folder
+  for folder in "$PWD" "${PYSED_VENV:-.venv}"; do
+    [[ $folder != *[:\"\$\`\\[:cntrl:]]* ]] ||
+      die "$0: $folder: neither recipe nor environment can lie in a folder with : \" \$ \` \\ or a line break in its name"
+  done
+}
+
 # yaml_value FILE KEY: the value of a key in a flat YAML file.
 yaml_value() { sed -n "s/^$2: *\([^ #]*\).*/\1/p" "$1"; }
 

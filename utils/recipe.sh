@@ -16,8 +16,7 @@ need_integer nj "$nj" 1
 # active N: is stage N asked for?
 active() { ((stage <= $1 && $1 <= stop_stage)); }
 
-[[ $PWD != *[:[:cntrl:]]* ]] ||
-  die "$0: $PWD: a folder with ':' or a line break in its name cannot hold the recipe; rename it"
+need_recipe_folder
 need_folder exp
 need_folder download-dir
 need_name layer "$layer"

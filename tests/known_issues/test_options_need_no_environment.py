@@ -19,7 +19,7 @@ MISTAKES = [
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, root):
     """The scripts and configuration alone, with an interpreter that fails: nothing can be set up."""
-    copy = tmp_path_factory.mktemp("it's a (clone) & $(touch PWNED) ;")
+    copy = tmp_path_factory.mktemp("it's a (clone) & b;*|JOB#")
     for name in ("run.sh", "path.sh", "cmd.sh", "pyproject.toml", "constraints.txt"):
         shutil.copy(root / name, copy / name)
     for name in ("utils", "conf"):
@@ -58,3 +58,12 @@ def test_mistakes(clone, options):
 def test_what_is_good_goes_on_to_the_environment(clone, options):
     done = run(clone, *options)
     assert "reached" in done.stderr and done.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["$(touch PWNED)", "`touch PWNED`", "a:b", 'a"b', "a\\b", "a\nb"])
+def test_a_folder_that_cannot_hold_the_recipe(clone, tmp_path, name):
+    """pip's scripts start with a line for sh that has the folder's name between double quotes; PATH ends at a colon."""
+    copy = shutil.copytree(clone, tmp_path / name / "recipe", symlinks=True)
+    done = run(copy, "--stage", "0")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and name.replace("\n", "?") in done.stderr
+    assert not list(tmp_path.rglob("PWNED"))
