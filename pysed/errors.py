@@ -6,11 +6,19 @@ import sys
 _said: set[str] = set()
 
 
+LONGEST = 1200  # characters of a message
+
+
 class DataError(ValueError):
     """Bad use or bad data: the message names place, value, expectation and remedy on one line.
 
-    Commands print it to stderr without a traceback and exit 2.
+    Commands print it to stderr without a traceback and exit 2. What it quotes may come from outside: it is put on one
+    line and, where it is long, shortened in the middle.
     """
+
+    def __str__(self) -> str:
+        text = " ".join(super().__str__().splitlines())
+        return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
 
 
 def warn_once(message: str) -> None:

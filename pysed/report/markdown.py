@@ -63,6 +63,7 @@ def _table(lines: list[str]) -> str:
     """
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     body = [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
+    body = [[*row[: len(rows[0])], *[""] * (len(rows[0]) - len(row))] for row in body]  # as many cells as the head has
     kinds = [_kind([row[column] for row in body]) for column in range(1, len(rows[0]))]
     head = f'<th scope="col">{inline(rows[0][0])}</th>'
     head += "".join(f'<th scope="col"{kind}>{inline(cell)}</th>' for kind, cell in zip(kinds, rows[0][1:], strict=True))

@@ -87,6 +87,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 def read_score(path: Path) -> dict[str, Any]:
     """One score file, its rates and counts checked for type."""
     score = _read_object(path)
+    if not isinstance(score.get("seed"), int | None):
+        raise DataError(f"{path}: seed {str(score['seed'])[:40]!r}; expected a whole number; run stage 6 again")
     for key in (*RATES, *MORE, *COUNTS):
         value = score.get(key, None if key in MORE else "missing")
         if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key not in COUNTS)):

@@ -19,9 +19,9 @@ def read_numbers(path: Path) -> list[int]:
     numbers = []
     for place, line in enumerate(read_lines(path, "numbers, one a line"), 1):
         if line.strip():
-            if not re.fullmatch(r"\s*[0-9]{1,9}\s*", line):
+            if not re.fullmatch("[0-9]{1,9}", line.strip()):
                 raise DataError(f"{path}:{place}: {line[:40]!r}; expected a whole number")
-            numbers.append(int(line))
+            numbers.append(int(line.strip()))
     return numbers
 
 
