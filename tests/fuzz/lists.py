@@ -75,6 +75,7 @@ def text_readers() -> list[Reader]:
     from pysed.corpus.sources import load_sources
     from pysed.datadir.ctm import read_ctm, read_inventory
     from pysed.datadir.directory import load_data_dir
+    from pysed.events import read_events
     from pysed.features.frontend import load_frontend
     from pysed.fetch.chain_model import splice_lines
     from pysed.fetch.manifest import load_manifest
@@ -85,7 +86,6 @@ def text_readers() -> list[Reader]:
     from pysed.phones.heard.regions import load_regions
     from pysed.report.content import read_phones
     from pysed.report.markdown import to_html
-    from pysed.score.event_based import read_events
     from pysed.score.reference import read_both, read_reference
     from pysed.score.results import results_text
     from pysed.text_files import read_text
