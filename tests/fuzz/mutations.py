@@ -9,7 +9,7 @@ TOKENS = (
     b"nan", b"-inf", b"1e999", b"-1", b"0", b"1", b"2147483648", b"9" * 30, b"9" * 5000, b"\t", b"\n", b"\r\n", b"\r",
     b" ", b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf", "\u2028".encode(), "é".encode(), "\u0663".encode(), b"[", b"]",
     b"{", b"}", b"<", b">", b"*a", b"&a ", b"!!int ", b"!!python/object/apply:os.system ", b"- ", b": ", b"? ",
-    b"#", b"|", b"../", b"--", b"'", b'"', b",", b";", b"=", b"a" * 5000, b"[" * 100, b"<!--<script>", b"$(id)", b"null",
+    b"#", b"|", b"../", b"--", b"'", b'"', b",", b";", b"a" * 5000, b"[" * 100, b"<!--<script>", b"$(id)", b"null",
 )  # fmt: skip
 SIZES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x10000, 0x1000000)
 NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
