@@ -8,6 +8,17 @@ from typing import IO
 
 
 @contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Within the block an OSError that names no file, such as that of a full disk, is one of ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and not isinstance(error, BrokenPipeError):
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it into place if the block succeeds.
 
@@ -18,10 +29,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if not isinstance(error, BrokenPipeError) and error.filename in (None, str(temporary)):
+        if error.filename == str(temporary):
             error.filename = str(path)
         raise
     finally:

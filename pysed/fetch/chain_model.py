@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
+from pysed.atomic import naming
 from pysed.errors import DataError
 from pysed.kaldi.graph.build import build_graph
 from pysed.text_files import read_text
@@ -57,7 +58,8 @@ def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = 
         temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         try:
-            _fill(source, temporary)
+            with naming(out):
+                _fill(source, temporary)
             if out.exists():
                 raise DataError(f"{out}: exists without a final.mdl; move it away to have the model arranged there")
             temporary.rename(out)

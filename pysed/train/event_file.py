@@ -9,16 +9,19 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from pysed.atomic import naming
+
 
 def begin(path: Path) -> None:
     """A new event file without events; TensorBoard finds it by ``tfevents`` in its name."""
-    path.write_bytes(_record(_double(1, time.time()) + _bytes(3, b"brain.Event:2")))
+    with naming(path):
+        path.write_bytes(_record(_double(1, time.time()) + _bytes(3, b"brain.Event:2")))
 
 
 def append(path: Path, step: int, scalars: Mapping[str, float]) -> None:
     """Add the values of one step, by tag."""
     values = b"".join(_bytes(1, _bytes(1, tag.encode()) + _float(2, value)) for tag, value in scalars.items())
-    with open(path, "ab") as stream:
+    with naming(path), open(path, "ab") as stream:
         stream.write(_record(_double(1, time.time()) + _varint(2 << 3) + _varint(step) + _bytes(5, values)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, naming
 from pysed.train import event_file
 
 EVENT_FILE = "events.out.tfevents.0.pysed"
@@ -32,7 +32,8 @@ class Records:
         """One line to the log file and to standard output."""
         if not self.quiet:
             print(line, flush=True)
-            with open(self.out / "train.log", "a", encoding="utf-8") as log:
+            path = self.out / "train.log"
+            with naming(path), open(path, "a", encoding="utf-8") as log:
                 print(line, file=log)
 
     def end_of_epoch(self, history: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pysed.audio import write_wav
 from pysed.cli import main
 from pysed.kaldi.tables import TableWriter
 
+ROOT = Path(__file__).resolve().parents[2]
 LIST = "a.wav\t1.0\t2.0\tcry\n"
 
 
@@ -104,6 +106,19 @@ def test_standard_output_that_takes_nothing(tmp_path):
     with open(writing, "w") as closed:
         found = pysed(*score, stdout=closed)
     assert (found.returncode, found.stderr) == (1, "standard output: closed by its reader\n")
+
+
+@pytest.mark.parametrize("size", [10, 3000])
+def test_training_that_cannot_write(size, tmp_path):
+    from small_clips import make_clips, write_data_dir
+
+    data = write_data_dir(tmp_path / "data", make_clips(4, 1), make_clips(2, 2))
+    train = ["train", "--system", ROOT / "conf/systems/cbrnn.yaml", "--data", data, "--event", "cry", "--epochs", 2]
+    small = [word for change in ("channels=8", "temporal_hidden=8", "batch_size=2") for word in ("--set", change)]
+    plain = {**os.environ, "PYSED_NATIVE": "0", "OMP_NUM_THREADS": "1"}  # the compiler could not write either
+    found = pysed(*train, *small, "--out", tmp_path / "out", size=size, env=plain)
+    assert found.returncode == 2 and found.stderr.count("\n") == 1, found.stderr
+    assert f"{tmp_path}/out/" in found.stderr and "File too large" in found.stderr
 
 
 def test_the_file_is_named_not_its_temporary(tmp_path):
