@@ -118,9 +118,10 @@ def _mpeg_runs(data: mmap.mmap) -> list[_Run]:
         at = run.end = min(at + frame.size, len(data))
         if is_tag:
             run.audio = at
-            if tag in (b"Xing", b"Info") and data[place + 3] & 1:
+            flags = int.from_bytes(data[place + 3 : place + 4], "big")  # none where the file ends before
+            if tag in (b"Xing", b"Info") and flags & 1:
                 run.announced = int.from_bytes(data[place + 4 : place + 8], "big")
-                run.size_at = place + 8 if data[place + 3] & 2 else None
+                run.size_at = place + 8 if flags & 2 else None
         else:
             run.count += 1
     return [run for run in runs if run.count]

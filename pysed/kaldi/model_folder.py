@@ -86,7 +86,11 @@ class ModelFolder:
         """The i-vector extractor, read from the folder; None for a model without."""
         if self.ivectors is None:
             return None
-        return IvectorExtractor.build(self.ivectors.options, self.ivectors.cmvn, self.ivectors.splicing)
+        try:
+            return IvectorExtractor.build(self.ivectors.options, self.ivectors.cmvn, self.ivectors.splicing)
+        except DataError as error:
+            place = "" if str(self.path) in str(error) else f"{self.path / 'extractor'}: "
+            raise DataError(f"{place}{error}") from None
 
     def write(self, out: Path) -> None:
         """Configuration files of Kaldi's commands in the folder ``out``, which says all that the model's folder says.

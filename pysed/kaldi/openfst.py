@@ -58,7 +58,7 @@ def read_header(source: Source) -> FstHeader:
     header = FstHeader(names[0], names[1], *struct.unpack("<iiQqqq", source.read(40)))
     if header.flags & _HAS_SYMBOLS:
         raise source.fail("symbol tables inside the FST; remove them (fstsymbols --clear_isymbols --clear_osymbols)")
-    if not 0 <= header.num_states < _MOST_STATES or not -1 <= header.start < max(header.num_states, 1):
+    if not 0 <= header.num_states < _MOST_STATES or not -1 <= header.start < header.num_states:
         raise source.fail(f"{header.num_states} states, start {header.start}; it is damaged")
     return header
 

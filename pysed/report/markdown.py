@@ -15,6 +15,8 @@ def to_html(text: str, level: int = 1) -> str:
     parts: list[str] = []
     in_part = False
     for block in re.split(r"\n\s*\n", text.strip()):
+        if not block.strip():
+            continue
         lines = block.splitlines()
         if lines[0].startswith("#"):
             depth = len(lines[0]) - len(lines[0].lstrip("#"))

@@ -154,14 +154,14 @@ def _lattices() -> list[Reader]:
         for _, lattice in lattices(f"ark:{place}/x.lat"):
             best_path(lattice)
 
-    readers = [Reader("lattice as text", {"x.lat": text.encode()}, read)]
+    readers = [Reader("lattice as text", {"x.lat": text.encode()}, read, places=("lattice",))]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "t").write_text(text)
         ((key, lattice),) = lattices(f"ark,t:{folder}/t")
         for name, kind in (("compact lattice", COMPACT), ("lattice", PLAIN)):
             with TableWriter(f"ark:{folder}/x.lat", kind) as table:
                 table.write(key, lattice)
-            readers.append(Reader(name, files_of(Path(folder), "x.lat"), read))
+            readers.append(Reader(name, files_of(Path(folder), "x.lat"), read, places=("lattice",)))
     return readers
 
 

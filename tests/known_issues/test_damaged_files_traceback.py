@@ -1,0 +1,70 @@
+"""Damaged files that ended in tracebacks when they were fuzzed, each as small as it can be."""
+
+import pytest
+
+from pysed.datadir.directory import load_data_dir
+from pysed.errors import LONGEST, DataError
+from pysed.kaldi.graph.grammar import read_numbers
+from pysed.kaldi.lattice import best_path
+from pysed.kaldi.lattice_tables import lattices
+from pysed.kaldi.openfst import FstHeader
+from pysed.kaldi.phones import named_ctm
+from pysed.report.markdown import to_html
+from pysed.score.results_files import read_score
+
+
+def test_a_lattice_that_starts_without_states(tmp_path):
+    path = tmp_path / "x.lat"
+    path.write_bytes(b"u1 " + FstHeader("vector", "lattice4", start=0, num_states=0).to_bytes())
+    with pytest.raises(DataError, match="0 states, start 0"):
+        [best_path(lattice) for _, lattice in lattices(f"ark:{path}")]
+    path.write_bytes(b"u1 " + FstHeader("vector", "lattice4", start=-1, num_states=0).to_bytes())
+    assert [best_path(lattice) for _, lattice in lattices(f"ark:{path}")] == [None]
+
+
+def test_an_mp3_that_ends_inside_its_xing_tag(tmp_path):
+    from pysed.audio import duration_of
+
+    header = b"\xff\xfb\x90\x00"  # 44.1 kHz, 128 kbit/s: frames of 417 bytes
+    frame = header + bytes(413)
+    tagged = header + bytes(32) + b"Xing"
+    path = tmp_path / "x.mp3"
+    path.write_bytes(3 * frame + tagged)
+    try:
+        assert duration_of(path) > 0
+    except DataError as error:
+        assert str(path) in str(error)
+
+
+def test_numbers_with_other_white_space_or_thousands_of_digits(tmp_path):
+    path = tmp_path / "x.int"
+    path.write_text("1\x1c\n 2 \n")
+    assert read_numbers(path) == [1, 2]
+    path.write_text("9" * 5000)
+    with pytest.raises(DataError, match=r"x\.int:1"):
+        read_numbers(path)
+    path.write_text(f"a 1 0 0.1 {'9' * 5000}\n")
+    with pytest.raises(DataError, match=r"x\.int:1: phone"):
+        list(named_ctm(str(path), {1: "SIL"}))
+
+
+def test_odd_markdown():
+    assert to_html("") == "" and to_html("\n\n \n") == ""
+    ragged = to_html("| a | b |\n|---|---|\n| x |\n| x | 1 | 2 |\n")
+    assert ragged.count("<td") == 2 and ragged.count("<tr") == 3
+
+
+def test_a_seed_that_is_no_number(tmp_path):
+    path = tmp_path / "score_x.json"
+    path.write_text('{"seed": "1e-3"}')
+    with pytest.raises(DataError, match="seed '1e-3'"):
+        read_score(path)
+
+
+def test_messages_stay_short_and_on_one_line(tmp_path):
+    (tmp_path / "wav.scp").write_text("x" * 100_000 + "\u2028\n")
+    with pytest.raises(DataError) as error:
+        load_data_dir(tmp_path)
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path}/wav.scp:1: ") and "one space between" in message
+    assert len(message) < LONGEST + 10 and len(message.splitlines()) == 1
