@@ -6,7 +6,7 @@ here, since dcase_util takes their first row for a header.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pysed.atomic import atomic_open
@@ -36,7 +36,21 @@ def read_events(path: str | os.PathLike) -> EventLists:
     Raises DataError (``file:line: …``) for anything else, and for a missing or empty list.
     """
     lists: EventLists = {}
+    for place, name, event in event_rows_of(path):
+        events = lists.setdefault(name, [])
+        if event in events:
+            raise DataError(f"{place}: the same event of {name} twice; remove one of the rows")
+        if event is not None:
+            events.append(event)
+    if not lists:
+        raise DataError(f"{path}: no rows; expected an event list that names every file, also those without events")
+    return lists
+
+
+def event_rows_of(path: str | os.PathLike) -> Iterator[tuple[str, str, Event | None]]:
+    """(``file:line``, file name, its event or None) of every row of an event list; as read_events()."""
     for number, line in _numbered_lines(path):
+        place = f"{path}:{number}"
         fields = [field.strip() for field in line.split("\t")]
         while len(fields) > 1 and not fields[-1]:
             fields.pop()
@@ -44,26 +58,15 @@ def read_events(path: str | os.PathLike) -> EventLists:
         if number == 1 and name.lower() in ("filename", "file") and (len(fields) == 1 or fields[1].lower() == "onset"):
             continue
         if len(fields) == 1 and _has_other_separators(name):
-            raise DataError(
-                f"{path}:{number}: {line[:60]!r}: no tabs; expected filename, onset, offset, label between tabs"
-            )
+            raise DataError(f"{place}: {line[:60]!r}: no tabs; expected filename, onset, offset, label between tabs")
         if not name:
-            raise DataError(f"{path}:{number}: no file name; expected filename, onset, offset, label between tabs")
-        events = lists.setdefault(name, [])
-        if len(fields) == 1:
-            continue
-        if len(fields) != 4:
+            raise DataError(f"{place}: no file name; expected filename, onset, offset, label between tabs")
+        if len(fields) not in (1, 4):
             raise DataError(
-                f"{path}:{number}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
+                f"{place}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
                 "or a file name alone"
             )
-        event = _event(fields[1:], f"{path}:{number}")
-        if event in events:
-            raise DataError(f"{path}:{number}: the same event of {name} twice; remove one of the rows")
-        events.append(event)
-    if not lists:
-        raise DataError(f"{path}: no rows; expected an event list that names every file, also those without events")
-    return lists
+        yield place, name, None if len(fields) == 1 else _event(fields[1:], place)
 
 
 def _has_other_separators(row: str) -> bool:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pysed.atomic import atomic_open
+from pysed.datadir.tables import read_table
 from pysed.errors import DataError
-from pysed.text_files import read_lines
+from pysed.events import Event, event_rows_of
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording of a data directory; events are (onset_s, offset_s, label)."""
+    """One recording of a data directory."""
 
     name: str
     wav: str
@@ -49,27 +50,12 @@ def write_data_dir(folder: Path, utterances: list[Utterance]) -> None:
         write("utt2split", (f"{u.name} {u.split}" for u in utterances))
 
 
-def _table(path: Path, required: bool = True) -> dict[str, str]:
-    """A two-column file as a mapping; sorted and unique names are required."""
-    if not path.is_file():
-        if required:
-            raise DataError(f"{path}: missing; run the stage that writes it")
-        return {}
-    table: dict[str, str] = {}
-    previous = b""
-    for number, line in enumerate(read_lines(path, "a name and a value a line"), 1):
-        name, _, value = line.partition(" ")
-        if not name or not value.strip():
-            raise DataError(f"{path}:{number}: {line!r}; expected a name and a value, one space between")
-        if name in table:
-            raise DataError(f"{path}:{number}: {name} stands twice; names must be unique")
-        if name.encode() < previous:
-            raise DataError(f"{path}:{number}: {name} is out of order; sort the file with LC_ALL=C")
-        previous = name.encode()
-        table[name] = value.strip()
-    if required and not table:
-        raise DataError(f"{path}: empty; expected a line per recording")
-    return table
+def _table(path: Path) -> dict[str, str]:
+    return read_table(path, in_order=True)
+
+
+def _optional(path: Path) -> dict[str, str]:
+    return _table(path) if path.is_file() and path.stat().st_size else {}
 
 
 def _number(text: str, place: str, what: str) -> float:
@@ -95,8 +81,8 @@ def load_data_dir(folder: str | Path) -> list[Utterance]:
         durations[name] = _number(text, f"{folder / 'reco2dur'}: {name}", "duration")
         if durations[name] <= 0:
             raise DataError(f"{folder / 'reco2dur'}: {name}: duration {text}; expected more than 0 s")
-    scenes = _table(folder / "utt2scene", required=False)
-    splits = _table(folder / "utt2split", required=False)
+    scenes = _optional(folder / "utt2scene")
+    splits = _optional(folder / "utt2split")
     tables: dict[str, dict] = {
         "utt2spk": _table(folder / "utt2spk"),
         "spk2utt": _table(folder / "spk2utt"),
@@ -114,24 +100,17 @@ def load_data_dir(folder: str | Path) -> list[Utterance]:
     ]
 
 
-def _load_events(path: Path, durations: dict[str, float]) -> dict[str, list[tuple[float, float, str]]]:
-    if not path.is_file():
-        raise DataError(f"{path}: missing; run the stage that writes it")
-    events: dict[str, list[tuple[float, float, str]]] = {}
-    for number, line in enumerate(read_lines(path, "an event a line"), 1):
-        place = f"{path}:{number}"
-        columns = line.split("\t")
-        if len(columns) != 4:
-            raise DataError(f"{place}: {len(columns)} columns; expected recording, onset, offset, label with tabs")
-        name, onset, offset, label = columns
+def _load_events(path: Path, durations: dict[str, float]) -> dict[str, list[Event]]:
+    events: dict[str, list[Event]] = {}
+    for place, name, event in event_rows_of(path):
+        if event is None:
+            raise DataError(f"{place}: 1 columns; expected recording, onset, offset, label with tabs")
         if name not in durations:
             raise DataError(f"{place}: {name}: no such recording in reco2dur")
-        onset_s, offset_s = _number(onset, place, "onset"), _number(offset, place, "offset")
-        if offset_s <= onset_s:
-            raise DataError(f"{place}: offset {offset} <= onset {onset}; an event needs positive length")
-        if offset_s > durations[name] + 0.01:
-            raise DataError(f"{place}: offset {offset} is past the recording's end at {durations[name]:g} s")
-        events.setdefault(name, []).append((onset_s, offset_s, label))
+        if event.offset_s > durations[name] + 0.01:
+            end = f"the recording's end at {durations[name]:g} s"
+            raise DataError(f"{place}: offset {event.offset_s:g} is past {end}")
+        events.setdefault(name, []).append(event)
     return events
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pysed.datadir.archives import Archive
 from pysed.errors import DataError
 from pysed.features.averaging import average_frames
 from pysed.features.frontend import FrontEnd
@@ -132,20 +133,15 @@ class RecogniserInputs:
     """
 
     def __init__(self, data: Path, recogniser: AsrFeatures):
-        from pysed.kaldi.tables import RandomAccess
-
         names = ["mfcc_hires.scp"] + ["ivectors.scp"] * (recogniser.extractor is not None)
-        for name in names:
-            if not (data / name).is_file():
-                raise DataError(f"{data / name}: no such file; run the stage of the recogniser's features")
         self.settings = recogniser.settings
-        self.tables = [RandomAccess(f"scp:{data / name}", "matrix") for name in names]
+        self.tables = [Archive(data / name) for name in names]
 
     def __contains__(self, utterance: str) -> bool:
         return all(utterance in table for table in self.tables)
 
     def __getitem__(self, utterance: str) -> tuple[np.ndarray, np.ndarray | None]:
-        feats, *ivectors = (np.asarray(table[utterance]) for table in self.tables)
+        feats, *ivectors = (table[utterance] for table in self.tables)
         return self.settings.normalise(feats), ivectors[0] if ivectors else None
 
     def close(self) -> None:

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.datadir.ctm import read_times
-from pysed.datadir.directory import load_data_dir
+from pysed.datadir.archives import Archive
+from pysed.datadir.ctm import read_ctm
+from pysed.datadir.directory import Utterance, load_data_dir
+from pysed.datadir.tables import file_name
 from pysed.detector.checkpoint import load
 from pysed.drawing.event_lists import verdict
 from pysed.errors import DataError
 from pysed.events import Event, read_events
 from pysed.features.frontend import FrontEnd
-from pysed.kaldi.tables import matrices
-from pysed.score.reference import file_name
 from pysed.score.results_files import gather
-from pysed.train.data import read_rows
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def read_models(corpus_dir: Path) -> list[Model]:
         folder = corpus_dir / row.event / row.system
         if row.seed != 1:
             continue
-        scores = {name: matrix[:, 0] for name, matrix in matrices(f"scp:{folder}/scores_{row.subset}.scp")}
+        scores = {name: matrix[:, 0] for name, matrix in Archive(folder / f"scores_{row.subset}.scp").items()}
         detected = read_events(folder / f"events_{row.subset}.tsv")
         models.append(Model(row.event, row.system, row.subset, folder, scores, detected))
     return models
@@ -89,9 +88,10 @@ def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
         folder = data / event / subset
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder; expected the data directory that stage 6 scored; run stage 1")
-        phones = read_phones(folder / "phones.ctm")
+        utterances = load_data_dir(folder)
+        phones = read_phones(folder / "phones.ctm", utterances)
         here = {model.system: model for model in models if (model.event, model.subset) == (event, subset)}
-        for each in load_data_dir(folder):
+        for each in utterances:
             reference = [Event(*one) for one in each.events if one[2] == event]
             found.append(
                 Recording(event, subset, each.name, each.wav, each.scene, reference, here, phones.get(each.name, []))
@@ -99,14 +99,14 @@ def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
     return found
 
 
-def read_phones(path: Path) -> dict[str, list[tuple[float, float, str]]]:
-    """Recording -> its phones, of a ctm; nothing where stage 4 has not run."""
-    phones: dict[str, list[tuple[float, float, str]]] = {}
-    if path.is_file():
-        for number, (name, _, start, duration, phone) in enumerate(read_rows(path, 5), 1):
-            start_us, duration_us = read_times(start, duration, f"{path}:{number}")
-            phones.setdefault(name, []).append((start_us / 1e6, duration_us / 1e6, phone))
-    return phones
+def read_phones(path: Path, recordings: list[Utterance]) -> dict[str, list[tuple[float, float, str]]]:
+    """Recording -> its phones (start_s, duration_s, name), of a ctm; nothing where stage 4 has not run."""
+    if not path.is_file():
+        return {}
+    spans = read_ctm(path, {each.name: each.duration_s for each in recordings})
+    return {
+        name: [(one.start_us / 1e6, one.duration_us / 1e6, one.phone) for one in own] for name, own in spans.items()
+    }
 
 
 def read_spectrograms(data: Path, recordings: list[Recording]) -> Callable[[Recording], np.ndarray | None]:
@@ -114,7 +114,7 @@ def read_spectrograms(data: Path, recordings: list[Recording]) -> Callable[[Reco
     archives: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for event, subset in dict.fromkeys((one.event, one.subset) for one in recordings):
         path = _features(data / event / subset)
-        archives[event, subset] = {} if path is None else dict(matrices(f"scp:{path}"))
+        archives[event, subset] = {} if path is None else dict(Archive(path).items())
     return lambda recording: archives[recording.event, recording.subset].get(recording.name)
 
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysed.atomic import atomic_open
+from pysed.datadir.archives import Archive, write_archive
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
+from pysed.datadir.tables import read_recordings
 from pysed.decision.postprocess import HOP_S, detect_event
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
 from pysed.score.psds import SCENARIOS, psds
-from pysed.score.reference import read_recordings, read_reference
+from pysed.score.reference import read_reference
 
 if TYPE_CHECKING:
     from pysed.detector.checkpoint import Detector
@@ -32,18 +34,14 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
     """
     from pysed.features.grid import to_grid
     from pysed.features.streams import AsrFeatures, TunedRows, find_asr_model
-    from pysed.kaldi.tables import RandomAccess
 
     needed = [data_dir / f"feats_{detector.config.frontend}.scp"]
     tuned = (detector.asr or {}).get("tuned")
     if detector.config.asr:
         needed.append(data_dir / ("mfcc_hires.scp" if tuned else "prefinal.scp"))
-    for path in needed:
-        if not path.is_file():
-            raise DataError(f"{path}: no such file; run the feature stages before")
-    tables: list[RandomAccess | TunedRows] = [RandomAccess(f"scp:{path}", "matrix") for path in needed]
+    tables: list[Archive | TunedRows] = [Archive(path) for path in needed]
     if detector.asr and tuned:
-        tables.pop().close()
+        tables.pop()
         folder = find_asr_model(detector.asr["model"], data_dir)
         tables.append(TunedRows(data_dir, AsrFeatures(folder, detector.asr["layer"], tuned)))
     try:
@@ -52,9 +50,9 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
             for path, table, key in zip(needed, tables, ("features", "asr"), strict=False):
                 if name not in table:
                     raise DataError(f"{path}: no utterance {name}; make the features anew")
-                matrix = np.asarray(table[name])
+                matrix = table[name]
                 width = len(detector.normalisation[key]["shift"])
-                if matrix.ndim != 2 or not len(matrix) or matrix.shape[1] != width:
+                if not len(matrix) or matrix.shape[1] != width:
                     raise DataError(f"{path}: {name}: shape {matrix.shape}; expected rows of {width}, as in training")
                 if not np.isfinite(matrix).all():
                     raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
@@ -109,7 +107,6 @@ def evaluate_detector(
     from scipy.signal import medfilt
 
     from pysed.detector.checkpoint import load_detector
-    from pysed.kaldi.tables import TableWriter
 
     data, out = Path(data_dir), Path(out_dir)
     names = read_recordings(data)
@@ -132,9 +129,7 @@ def evaluate_detector(
     smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
     judged |= {name: psds(smooth, reference, detector.event, scenario) for name, scenario in SCENARIOS.items()}
     out.mkdir(parents=True, exist_ok=True)
-    with TableWriter(f"ark,scp:{out}/scores_{subset}.ark,{out}/scores_{subset}.scp", "matrix") as table:
-        for name in names:
-            table.write(name, scores[name][:, None])
+    write_archive(out / f"scores_{subset}", ((name, scores[name][:, None]) for name in names))
     write_events(out / f"events_{subset}.tsv", detected)
     write_counts(out / f"counts_{subset}.tsv", files, recordings_of(data, names, reference))
     audio_s = round(HOP_S * sum(map(len, scores.values())), 3)

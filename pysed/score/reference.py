@@ -5,9 +5,9 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from pysed.datadir.tables import read_recordings
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, read_events
-from pysed.text_files import read_lines
 
 
 def read_reference(path: str | os.PathLike) -> EventLists:
@@ -72,35 +72,6 @@ def by_base_name(lists: EventLists, path: str | os.PathLike) -> EventLists:
             raise DataError(f"{path}: {base}: in more than one folder; expected unique base names")
         result[base] = events
     return result
-
-
-def file_name(utterance: str, location: str) -> str:
-    """A recording's base name with extension: of its file in wav.scp, or the id and .wav where that is a command."""
-    if location.endswith("|"):
-        return f"{utterance}.wav"
-    return PurePosixPath(location).name
-
-
-def read_recordings(folder: str | os.PathLike) -> dict[str, str]:
-    """Utterance -> its file's base name, in the order of a data directory's wav.scp.
-
-    Raises DataError for a list that is missing, malformed or empty, and for file names that are not unique.
-    """
-    scp = Path(folder) / "wav.scp"
-    lines = read_lines(scp, "a data directory with wav.scp and events.tsv")
-    names: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        fields = line.split(None, 1)
-        if len(fields) != 2:
-            raise DataError(f"{scp}:{number}: {line!r}; expected utterance and file")
-        if fields[0] in names:
-            raise DataError(f"{scp}:{number}: {fields[0]} stands twice; names must be unique")
-        names[fields[0]] = file_name(fields[0], fields[1].strip())
-    if not names:
-        raise DataError(f"{scp}: empty; expected at least one recording")
-    if len(set(names.values())) < len(names):
-        raise DataError(f"{scp}: two recordings with the same file name; expected unique base names")
-    return names
 
 
 def _from_data_dir(folder: Path) -> EventLists:

@@ -5,56 +5,32 @@ from pathlib import Path
 
 import numpy as np
 
+from pysed.datadir.archives import Archive
+from pysed.datadir.tables import read_table
 from pysed.errors import DataError
+from pysed.events import event_rows_of
 from pysed.features.normalise import apply_normalisation
-from pysed.text_files import read_lines
 from pysed.train.augment import augment, crop, mask
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 
 
-def read_rows(path: Path, fields: int) -> list[list[str]]:
-    """Lines of a Kaldi list split into exactly ``fields``; DataError names file and line of any other."""
-    rows = [line.split() for line in read_lines(path, "a list; run the stages before")]
-    for number, row in enumerate(rows, 1):
-        if len(row) != fields:
-            raise DataError(f"{path}:{number}: {len(row)} fields; expected {fields}")
-    return rows
-
-
-def read_split(folder: Path) -> dict[str, list[str]]:
-    """Utterances of "train" and "valid" of ``utt2split``, in the file's order."""
-    split: dict[str, list[str]] = {"train": [], "valid": []}
-    for number, (name, part) in enumerate(read_rows(folder / "utt2split", 2), 1):
-        if part not in split:
-            raise DataError(f"{folder / 'utt2split'}:{number}: {part!r}; expected train or valid")
-        split[part].append(name)
-    for part, names in split.items():
-        if not names:
-            raise DataError(f"{folder / 'utt2split'}: no {part} utterance; expected some: make more mixtures")
-    return split
-
-
 def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:
     """Onset and offset in seconds of every utterance that has the event."""
-    path = folder / "events.tsv"
     events: dict[str, tuple[float, float]] = {}
-    for number, (name, onset, offset, label) in enumerate(read_rows(path, 4), 1):
-        if label != event:
+    for place, name, found in event_rows_of(folder / "events.tsv"):
+        if found is None or found.label != event:
             continue
         if name in events:
-            raise DataError(f"{path}:{number}: a second {event} in {name}; expected one at most")
-        try:
-            events[name] = float(onset), float(offset)
-        except ValueError:
-            raise DataError(f"{path}:{number}: {onset} {offset}; expected seconds") from None
+            raise DataError(f"{place}: a second {event} in {name}; expected one at most")
+        events[name] = found.onset_s, found.offset_s
     return events
 
 
 def read_scenes(folder: Path, names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Each named utterance's scene of ``utt2scene``, (N,) int64, as its place among all scenes of the file, sorted."""
     path = folder / "utt2scene"
-    scenes = {name: scene for name, scene in read_rows(path, 2)}
+    scenes = read_table(path, "an utterance and its scene a line")
     for name in names:
         if name not in scenes:
             raise DataError(f"{path}: no utterance {name}; make the mixtures anew")
@@ -115,12 +91,10 @@ def load_clips(
 
 def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
     """Matrices of the named utterances, in their order."""
-    from pysed.kaldi.tables import matrices
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; run the feature stages before training")
+    archive = Archive(path)
     wanted = set(names)
-    found = {name: np.array(matrix, dtype=np.float32) for name, matrix in matrices(f"scp:{path}") if name in wanted}
+    found = {name: archive[name] for name in archive if name in wanted}
+    archive.close()
     for name in names:
         if name not in found:
             raise DataError(f"{path}: no utterance {name}, which utt2split names; make the features anew")

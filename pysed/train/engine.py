@@ -13,6 +13,7 @@ import yaml
 
 from pysed import __version__, parallel
 from pysed.atomic import atomic_open
+from pysed.datadir.tables import read_split
 from pysed.decision.tuning import tune
 from pysed.detector import checkpoint
 from pysed.errors import DataError
@@ -21,7 +22,7 @@ from pysed.features.normalise import statistics
 from pysed.networks import build_model
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
-from pysed.train.data import load_clips, make_batch, read_split
+from pysed.train.data import load_clips, make_batch
 from pysed.train.failures import not_finite, what_is_not_finite
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss

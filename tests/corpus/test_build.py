@@ -129,7 +129,7 @@ def damaged(mixed, tmp_path, name, edit):
         ("wav.scp", lambda x: [f"{line}x" for line in x], "wav.scp:1: .*missing or empty"),
         ("reco2dur", lambda x: x[1:], "reco2dur: no line for"),
         ("reco2dur", lambda x: [f"{x[0].split()[0]} 0", *x[1:]], "expected more than 0 s"),
-        ("events.tsv", lambda x: [x[0] + "\tmore"], "events.tsv:1: 5 columns"),
+        ("events.tsv", lambda x: [x[0] + "\tmore"], "events.tsv:1: 5 fields"),
         ("events.tsv", lambda x: [x[0], x[1].split("\t")[0] + "\t3\t3\tbabycry"], "events.tsv:2: offset 3 <= onset 3"),
         ("events.tsv", lambda x: [x[0].split("\t")[0] + "\t3\t33\tbabycry"], "past the recording's end"),
         ("events.tsv", lambda x: ["nobody\t3\t4\tbabycry"], "nobody: no such recording"),

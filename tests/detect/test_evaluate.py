@@ -90,7 +90,7 @@ def test_errors_leave_no_outputs(tmp_path, data_dir, capsys):
     assert "no utterance u9" in capsys.readouterr().err
     (data_dir / "feats_logmel40.scp").unlink()
     assert run(plain, data_dir, tmp_path / "out") == 2
-    assert "run the feature stages" in capsys.readouterr().err
+    assert "as the feature stages write" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit) as stop:
         main(["evaluate"])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from small_clips import make_clips, small_config, write_data_dir
 
+from pysed.datadir.tables import read_split
 from pysed.errors import DataError
-from pysed.train.data import frame_labels, load_clips, read_onsets, read_split
+from pysed.train.data import frame_labels, load_clips, read_onsets
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,8 @@ def test_damaged_data_directories(tmp_path):
     events = folder / "events.tsv"
     good = events.read_text()
     for line, words in (
-        (f"{names[0]}\t0.1\t0.2\n", "events.tsv:3: 3 fields; expected 4"),
-        (f"{names[1]}\tsoon\t0.2\tcry\n", "events.tsv:3: soon 0.2; expected seconds"),
+        (f"{names[0]}\t0.1\t0.2\n", "events.tsv:3: 3 fields; expected filename"),
+        (f"{names[1]}\tsoon\t0.2\tcry\n", "events.tsv:3: onset 'soon'; expected seconds"),
         (f"{names[0]}\t0.1\t0.2\tcry\n", f"events.tsv:3: a second cry in {names[0]}"),
     ):
         events.write_text(good + line)
@@ -62,8 +63,8 @@ def test_damaged_data_directories(tmp_path):
     with pytest.raises(DataError, match=r"prefinal.scp: no such file"):
         load_clips(folder, names, "cry", small_config(asr=True))
     for content, words in (
-        ("clip0 test\n", "utt2split:1: 'test'; expected train or valid"),
-        ("clip0\n", "utt2split:1: 1 fields; expected 2"),
+        ("clip0 test\n", "utt2split: clip0: 'test'; expected train or valid"),
+        ("clip0\n", "utt2split:1: 'clip0'; expected an utterance and train or valid"),
         ("clip0 train\n", "no valid utterance"),
     ):
         (folder / "utt2split").write_text(content)

@@ -8,11 +8,12 @@ import pytest
 import torch
 from small_clips import make_clips, small_config, with_scenes, write_data_dir
 
+from pysed.datadir.tables import read_split
 from pysed.detector.checkpoint import load, load_detector
 from pysed.errors import DataError
 from pysed.networks import build_model
 from pysed.train import engine
-from pysed.train.data import load_clips, read_split
+from pysed.train.data import load_clips
 from pysed.train.loss import batch_loss
 
 TRAIN, VALID = with_scenes(make_clips(12, 1)), with_scenes(make_clips(8, 2))

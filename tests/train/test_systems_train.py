@@ -10,6 +10,7 @@ import torch
 from small_clips import ASR_DIM, NUM_LABELS, make_clips, with_scenes, write_data_dir
 
 from pysed.cli import main
+from pysed.datadir.tables import read_split
 from pysed.decision.postprocess import detect_event
 from pysed.detect import recordings
 from pysed.detect.recordings import all_events, load_models, score_recording
@@ -20,7 +21,7 @@ from pysed.features.streams import as_int16_values, sed_features
 from pysed.train import engine, validation
 from pysed.train.augment import augment
 from pysed.train.config import config_from_dict, load_config
-from pysed.train.data import load_clips, read_split
+from pysed.train.data import load_clips
 
 SYSTEMS = (
     *("cbrnn", "cnn1d_rnn", "crnn", "crnn_ta", "crnn_ta_asr", "crnn_ta_fa"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from pysed.datadir.ctm import Span, microseconds, read_ctm
 from pysed.datadir.directory import load_data_dir
+from pysed.datadir.tables import read_recordings
 from pysed.decision.postprocess import HOP_S
 from pysed.errors import DataError
 from pysed.events import EventLists, read_events
@@ -24,7 +25,7 @@ from pysed.phones.patterns.permutation import (
     sign_test,
 )
 from pysed.score.event_based import Counts, evaluate_files
-from pysed.score.reference import read_recordings, read_reference
+from pysed.score.reference import read_reference
 
 SYSTEM, AGAINST = "gradual", "cbrnn"
 MIN_SOURCES = 3
