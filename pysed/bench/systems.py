@@ -15,14 +15,14 @@ import numpy as np
 import soundfile
 import torch
 
-from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate, step_flops
+from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate
 from pysed.detect.recordings import detect_recording, load_models
 from pysed.features.frontend import FrontEnd, load_frontend
 from pysed.features.normalise import statistics
 from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
-from pysed.networks.native import FILTER_BINS
+from pysed.networks.network import DetectionNetwork
 from pysed.train import engine
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig, load_config
@@ -42,7 +42,7 @@ class Prepared(NamedTuple):
     """A network about to be trained, and a batch for it: features (B, T, F), asr (B, T100, A) or None, labels."""
 
     config: SystemConfig
-    model: torch.nn.Module
+    model: DetectionNetwork
     features: torch.Tensor
     asr: torch.Tensor | None
     labels: torch.Tensor
@@ -92,12 +92,12 @@ def prepare(system: str, folder: Path, train: bool = False) -> Prepared:
     if clips.asr is not None:
         normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
     torch.manual_seed(0)
-    model = build_model(
+    model: DetectionNetwork = build_model(
         config, frontend.num_mel_bins, ASR_DIM if config.asr else 0, frontend.frames_per_label, len(clips.scene_names)
     )
     if joint:
         model, clips, _, normalise = joint.join(model, clips, valid, normalise)
-    model.bfloat16_maps = use_bfloat16(config.precision, torch.device("cpu"))  # type: ignore[assignment]
+    model.bfloat16_maps = use_bfloat16(config.precision, torch.device("cpu"))
     batch = make_batch(clips, np.arange(BATCH), normalise, config, np.random.default_rng(0))
     features, asr_rows, labels = (
         None if part is None else torch.from_numpy(np.ascontiguousarray(part)) for part in batch
@@ -125,7 +125,7 @@ def operations(system: str, folder: Path) -> dict[str, float]:
     from torch.utils.flop_counter import FlopCounterMode
 
     prepared = prepare(system, folder)
-    prepared.model.bfloat16_maps = False  # type: ignore[assignment]
+    prepared.model.bfloat16_maps = False
     enabled, *_ = torch.backends.mkldnn.set_flags(_enabled=False)  # oneDNN's LSTM would not be counted
     try:
         with FlopCounterMode(display=False) as counter:
@@ -133,12 +133,7 @@ def operations(system: str, folder: Path) -> dict[str, float]:
     finally:
         torch.backends.mkldnn.set_flags(_enabled=enabled)
     step = counter.get_total_flops() / BATCH
-    if prepared.config.model in ("cbrnn", "multitask"):
-        dense, needed = step_flops(prepared.config, prepared.features.shape[1])
-        step -= dense - needed
-    if prepared.config.model == "cnn1d_rnn":
-        _, num_frames, bins = prepared.features.shape
-        step -= 2 * prepared.config.channels * FILTER_BINS * num_frames * (bins - FILTER_BINS)  # all places but one
+    step -= prepared.model.superfluous_flops(*prepared.features.shape[1:])
     return {"step": step}
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pysed.networks import build_model, native
+from pysed.networks import native, network_class
 from pysed.networks.cbrnn import Cbrnn, stack_context
 from pysed.networks.layers import FIRST_POOL
+from pysed.networks.network import Inputs
 from pysed.train.config import SystemConfig, load_config
 
 _SYSTEMS = Path(__file__).parents[2] / "conf/systems"
@@ -71,15 +72,12 @@ def step_flops(config: SystemConfig, num_frames: int = FRAMES) -> tuple[float, f
     from torch.utils.flop_counter import FlopCounterMode
 
     asr_dim = ASR_DIM if config.asr else 0
-    model = AsPrinted(config, BINS, asr_dim)
+    model = AsPrinted(config.network, Inputs(config.system, config.frontend, BINS, asr_dim))
     asr = torch.zeros(1, num_frames // 2, asr_dim) if asr_dim else None
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, num_frames, BINS), asr).sum().backward()
     dense = counter.get_total_flops()
-    values = BINS * (2 * config.context_frames + 1)
-    forward = 2 * model.conv1.weight.numel() * (-(-values // 2)) * num_frames
-    passes = 2 if config.spectral_attention else 1  # gradients of weights, and of the input if that is computed
-    return dense, dense - passes * forward * (1 - 1 / (FIRST_POOL[0] * FIRST_POOL[1]))
+    return dense, dense - model.superfluous_flops(num_frames, BINS)
 
 
 def best_step(model: torch.nn.Module, loss_of_batch: Callable[[], torch.Tensor], min_s: float = 3.0) -> float:
@@ -118,12 +116,11 @@ def measure(
     torch.manual_seed(0)
     config = load_config(_SYSTEMS / f"{system}.yaml")
     asr_dim = ASR_DIM if config.asr else 0
+    network = AsPrinted if path == "printed" else network_class(config.model)
+    model = network(config.network, Inputs(config.system, config.frontend, BINS, asr_dim))
     if path == "printed":
-        model: torch.nn.Module = AsPrinted(config, BINS, asr_dim).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # not in torch's stubs
-    else:
-        model = build_model(config, BINS, asr_dim)
-    assert hasattr(model, "bfloat16_maps"), "the switch that the network reads"
-    model.bfloat16_maps = precision == "bfloat16"  # type: ignore[assignment]
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # not in torch's stubs
+    model.bfloat16_maps = precision == "bfloat16"
     model.train()
     features = torch.randn(batch, FRAMES, BINS)
     asr = torch.randn(batch, FRAMES // 2, asr_dim) if asr_dim else None

@@ -7,21 +7,17 @@ one shared object, and equality with the official recipes depends on it.
 """
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
+from pysed.config import checked, read_mapping, setting
 from pysed.corpus.sources import Background, EventClip, Sources
 from pysed.corpus.variation import Variation, draw_variation, redraw_place
 from pysed.errors import DataError
-from pysed.text_files import read_yaml
 
-_RANGES = {
-    "presence": (0, 1), "validation_fraction": (0, 0.5), "variation": (0, 1), "duration_s": (0.1, 3600),
-    "fade_s": (0, 0.1),
-}  # fmt: skip
 FADE_S = 0.01  # of a configuration that does not say; official mixtures have none
 
 
@@ -29,57 +25,28 @@ FADE_S = 0.01  # of a configuration that does not say; official mixtures have no
 class CorpusSettings:
     """How a corpus is mixed; conf/corpora/<name>.yaml."""
 
-    mixtures: dict
-    presence: float = 0.5
-    ebrs: tuple = (-6, 0, 6)
-    seed: int = 42
-    duration_s: float = 30.0
-    rate_hz: int | None = None
-    validation_fraction: float = 0.1
-    variation: float = 0.0  # share of the training mixtures that are varied
-    fade_s: float = 0.0  # at both ends of every event that is laid over a background
-    official: bool = False  # mixtures exactly as the official synthesizer's (pysed.corpus.official)
+    mixtures: dict[str, int] = setting(at_least=1, at_most=10**7, what="mixtures of each subset, {devtrain: 500}")
+    presence: float = setting(0.5, at_least=0, at_most=1)
+    ebrs: tuple[int | float, ...] = setting((-6, 0, 6), at_least=-200, at_most=200)
+    seed: int = setting(42, at_least=0, at_most=2**32 - 3)  # and the two after it
+    duration_s: float = setting(30.0, at_least=0.1, at_most=3600)
+    rate_hz: int | None = setting(None, at_least=1000, at_most=768000)
+    validation_fraction: float = setting(0.1, at_least=0, at_most=0.5)
+    variation: float = setting(0.0, at_least=0, at_most=1)  # share of the training mixtures that are varied
+    fade_s: float = setting(0.0, at_least=0, at_most=0.1)  # at both ends of every event laid over a background
+    official: bool = setting(False)  # mixtures exactly as the official synthesizer's (pysed.corpus.official)
 
     @classmethod
     def load(cls, path: str | Path) -> "CorpusSettings":
         """Read and check a settings file; raises DataError naming the key at fault."""
-        content = read_yaml(path, "a corpus configuration")
-        known = [field.name for field in fields(cls)]
-        if not isinstance(content, dict) or "mixtures" not in content:
-            raise DataError(f"{path}: expected a mapping with 'mixtures'")
-        for key in content:
-            if key not in known:
-                raise DataError(f"{path}: unknown key '{key}'; expected {', '.join(known)}")
-        content.setdefault("fade_s", 0.0 if content.get("official") else FADE_S)
-        ebrs = content.get("ebrs", [-6, 0, 6])
-        if not (isinstance(ebrs, list) and ebrs and all(_within(ebr, -200, 200) for ebr in ebrs)):
-            raise DataError(f"{path}: ebrs: {ebrs!r}; expected a list of ratios in dB")
-        settings = cls(**{**content, "ebrs": tuple(ebrs)})
-        for key, allowed in (("seed", _within(settings.seed, 0, 2**32 - 1)), ("rate_hz", _is_rate(settings.rate_hz))):
-            if not allowed or isinstance(getattr(settings, key), float):
-                raise DataError(f"{path}: {key}: {getattr(settings, key)!r}; expected a whole number in its range")
-        mixtures = settings.mixtures
-        if not (isinstance(mixtures, dict) and mixtures and all(_positive(n) for n in mixtures.values())):
-            raise DataError(f"{path}: mixtures: {mixtures!r}; expected subset: number")
-        if not isinstance(settings.official, bool):
-            raise DataError(f"{path}: official: {settings.official!r}; expected true or false")
-        for key, (low, high) in _RANGES.items():
-            value = getattr(settings, key)
-            if not _within(value, low, high):
-                raise DataError(f"{path}: {key}: {value!r}; expected a number in [{low}, {high}]")
-        return settings
+        content = read_mapping(path, "a corpus configuration")
+        return checked(cls, {"fade_s": 0.0 if content.get("official") else FADE_S, **content}, str(path))
 
-
-def _positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**7
-
-
-def _within(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_rate(value: object) -> bool:
-    return value is None or _within(value, 1000, 768000)
+    def check(self, place: str) -> None:
+        """DataError for settings that no corpus can have."""
+        for key in ("mixtures", "ebrs"):
+            if not getattr(self, key):
+                raise DataError(f"{place}: {key}: nothing; expected one or more")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.normalise import KINDS
 from pysed.networks import build_model
-from pysed.train.config import SystemConfig, config_from_dict
+from pysed.train.config import SystemConfig, config_of_checkpoint
 
 REMEDY = "train the model anew"
 _GLOBALS = re.compile(
@@ -70,7 +70,7 @@ def checked_model(content: Mapping[str, Any], place: str) -> tuple[SystemConfig,
             raise DataError(f"{place}: no entry '{name}'; expected {expected}; {REMEDY}")
         if name in content and not holds(content[name]):
             raise DataError(f"{place}: {name}: {shown(content[name])}; expected {expected}; {REMEDY}")
-    config = config_from_dict(content["config"], f"{place}: config")
+    config = config_of_checkpoint(content["config"], f"{place}: config")
     frontend = FrontEnd.from_dict(content["frontend"], f"{place}: frontend") if content["frontend"] else None
     widths = {
         name: _width(content["normalisation"].get(name), f"{place}: normalisation: {name}") if used else 0

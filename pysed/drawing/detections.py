@@ -12,7 +12,7 @@ from pysed.audio import AudioFile
 from pysed.decision.postprocess import HOP_S
 from pysed.detect.phone_track import PhoneTrack, has_graph
 from pysed.detect.recordings import Detection, LoadedModel, read_window
-from pysed.drawing.spectrogram import COLOURS, frequency_ticks, grey_levels, phone_label
+from pysed.drawing.spectrogram import frequency_ticks, grey_levels, line_colour, phone_label
 from pysed.errors import DataError
 from pysed.features.streams import as_int16_values, sed_features
 
@@ -91,7 +91,7 @@ def _draw(
     _draw_spectrogram(top, sed_features(samples, models[0].frontend), models[0], span_s[0])
     top.set_title(name, fontsize="small", loc="left")
     for row, (scores, events) in enumerate(analysed):
-        colour = COLOURS[row % len(COLOURS)]
+        colour = line_colour(row)
         bars.broken_barh([(e.onset_s, e.offset_s - e.onset_s) for e in events], (row + 0.15, 0.7), color=colour)
         lines.plot(HOP_S * (np.arange(len(scores)) + 0.5), scores, color=colour, linewidth=1)
     labels = ["/".join(Path(model.name).resolve().parts[-2:]) for model in models]  # event and system

@@ -1,5 +1,7 @@
 """What a file's picture shows, alike on the report's page and from ``pysed detect --plot``: its greys, axis, names."""
 
+import colorsys
+
 import numpy as np
 
 from pysed.features.frontend import FrontEnd
@@ -7,14 +9,20 @@ from pysed.kaldi.mel import mel_scale
 from pysed.kaldi.phones import without_position
 from pysed.phones.names import is_speech
 
-# Okabe and Ito's palette, told apart by colour-blind readers, and three more for the last of eleven systems; a
-# system keeps its colour throughout.
-COLOURS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933"),
-    *("#8C6BB1", "#A0522D", "#4D4D8F"),
-)
+# Okabe and Ito's palette, told apart by colour-blind readers.
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_GOLDEN = 0.618034  # of a turn of hues: neighbours in a list lie far apart, however long it grows
 _TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
 _GREYS = 32  # a third fewer bytes than with 256, and none misses them
+
+
+def line_colour(index: int) -> str:
+    """The colour of a figure's line of this number: the palette's, then darker and lighter hues all around."""
+    if index < len(_PALETTE):
+        return _PALETTE[index]
+    more = index - len(_PALETTE)
+    parts = colorsys.hls_to_rgb(more * _GOLDEN % 1, (0.35, 0.55)[more % 2], 0.5)
+    return "#" + "".join(f"{round(255 * part):02X}" for part in parts)
 
 
 def grey_levels(features: np.ndarray) -> np.ndarray:

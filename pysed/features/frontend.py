@@ -4,36 +4,36 @@ Features are stored unnormalised, averaged, without context; normalisation and c
 """
 
 import dataclasses
-import difflib
 import os
 from dataclasses import dataclass
 from typing import Any
 
+from pysed.config import checked, load, setting
 from pysed.errors import DataError
-from pysed.text_files import read_yaml
 
 #: What a frame of labels and scores covers; stored frames have to fit it a whole number of times.
 SCORE_MS = 100.0
+WINDOWS = ("hamming", "hanning", "povey", "rectangular", "sine", "blackman")
 
 
 @dataclass(frozen=True)
 class FrontEnd:
     """Log-mel energies by Kaldi's ``compute-fbank-feats``, then the mean of ``average_frames`` frames (paper 2.2)."""
 
-    name: str
-    sample_frequency_hz: float = 16000.0
-    num_mel_bins: int = 40
-    frame_length_ms: float = 20.0
-    frame_shift_ms: float = 10.0
-    low_freq_hz: float = 20.0
-    high_freq_hz: float = 8000.0
-    window_type: str = "hamming"
-    preemphasis: float = 0.97
-    remove_dc_offset: bool = True
-    snip_edges: bool = False
-    dither: float = 0.0
-    average_frames: int = 5
-    context_frames: int = 2
+    name: str = setting(what="the front end's name")
+    sample_frequency_hz: float = setting(16000.0, above=0, at_most=768000)
+    num_mel_bins: int = setting(40, at_least=3, at_most=1000)
+    frame_length_ms: float = setting(20.0, above=0, at_most=1000)
+    frame_shift_ms: float = setting(10.0, above=0, at_most=1000)
+    low_freq_hz: float = setting(20.0, at_least=0)
+    high_freq_hz: float = setting(8000.0, above=0)
+    window_type: str = setting("hamming", choices=WINDOWS)
+    preemphasis: float = setting(0.97, at_least=0, at_most=1)
+    remove_dc_offset: bool = setting(True)
+    snip_edges: bool = setting(False)
+    dither: float = setting(0.0, at_least=0, at_most=32768)
+    average_frames: int = setting(5, at_least=1, at_most=1000)
+    context_frames: int = setting(2, at_least=0, at_most=1000)
 
     @property
     def hop_s(self) -> float:
@@ -82,37 +82,20 @@ class FrontEnd:
     @classmethod
     def from_dict(cls, values: dict[str, Any], place: str = "front end") -> "FrontEnd":
         """A front end of plain values. Raises DataError naming ``place`` for unknown keys and wrong types or values."""
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for key in values:
-            if key not in fields:
-                near = difflib.get_close_matches(str(key), fields, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fields)}"
-                raise DataError(f"{place}: unknown key {key!r}; {hint}")
-        if "name" not in values:
-            raise DataError(f"{place}: no 'name'; expected the front end's name")
-        frontend = cls(**{key: _typed(value, fields[key].type, f"{place}: {key}") for key, value in values.items()})
-        frontend._check(place)
-        return frontend
+        return checked(cls, values, place)
 
-    def _check(self, place: str) -> None:
+    def check(self, place: str) -> None:
+        """DataError for keys that do not go together."""
         nyquist = self.sample_frequency_hz / 2
         rules = [
-            ("sample_frequency_hz", 0 < self.sample_frequency_hz <= 768000, "more than 0, up to 768000"),
-            ("num_mel_bins", 3 <= self.num_mel_bins <= 1000, "3 to 1000"),
-            ("frame_shift_ms", self.frame_shift_ms > 0, "more than 0"),
-            ("frame_length_ms", self.frame_shift_ms <= self.frame_length_ms <= 1000, "frame_shift_ms to 1000"),
-            ("low_freq_hz", 0 <= self.low_freq_hz < nyquist, f"from 0 to below {nyquist:g}"),
+            ("frame_length_ms", self.frame_length_ms >= self.frame_shift_ms, "at least frame_shift_ms"),
+            ("low_freq_hz", self.low_freq_hz < nyquist, f"below {nyquist:g}"),
             ("high_freq_hz", self.low_freq_hz < self.high_freq_hz <= nyquist, f"above low_freq_hz, up to {nyquist:g}"),
-            ("preemphasis", 0 <= self.preemphasis <= 1, "0 to 1"),
-            ("dither", 0 <= self.dither <= 32768, "0 to 32768"),
-            ("average_frames", 1 <= self.average_frames <= 1000, "1 to 1000"),
             (
                 "average_frames",
                 _divides(self.frame_shift_ms * self.average_frames, SCORE_MS),
                 f"frame_shift_ms {self.frame_shift_ms:g} times it to divide the {SCORE_MS:g} ms of a score",
             ),
-            ("context_frames", 0 <= self.context_frames <= 1000, "0 to 1000"),
-            ("window_type", self.window_type in WINDOWS, f"one of {', '.join(WINDOWS)}"),
         ]
         for key, holds, expected in rules:
             if not holds:
@@ -128,17 +111,6 @@ def frames_per_label(frontend: dict[str, Any] | None) -> int:
     return 2 if frontend is None else FrontEnd.from_dict(frontend).frames_per_label
 
 
-WINDOWS = ("hamming", "hanning", "povey", "rectangular", "sine", "blackman")
-
-
-def _typed(value: Any, kind: Any, place: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise DataError(f"{place} {value!r}; expected {kind.__name__}")
-
-
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -147,7 +119,4 @@ def _written(value: Any) -> str:
 
 def load_frontend(path: str | os.PathLike) -> FrontEnd:
     """Read ``conf/frontends/<name>.yaml``. Raises DataError for a missing or malformed file."""
-    values = read_yaml(path, "a front end's 'key: value' lines")
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: not a mapping; expected 'key: value' lines")
-    return FrontEnd.from_dict(values, str(path))
+    return load(FrontEnd, path, "a front end's YAML")

@@ -1,45 +1,84 @@
-"""The networks of the compared systems and the layers that they are made of. Uses the compiled layers; used by
-``detector`` and ``train``."""
+"""Detection networks, one module each: a new network is one file here, or in a folder that ``PYSED_NETWORKS`` names.
 
-from typing import TYPE_CHECKING
+Uses ``native`` for compiled layers; ``train``, ``detect`` and ``bench`` build networks with ``build_model``. A model's
+name is a module's name, looked up among the files of these folders: nothing that a checkpoint says is imported.
+"""
+
+import importlib
+import os
+import pkgutil
+from typing import TYPE_CHECKING, Protocol
 
 from pysed.errors import DataError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from pysed.networks.network import DetectionNetwork
 
-    from pysed.train.config import SystemConfig
+#: Environment variable: more folders with networks, joined as PATH is. Their files are run as part of the program.
+FOLDERS = "PYSED_NETWORKS"
+__path__.extend(os.path.abspath(folder) for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder)
 
-#: Model name -> module under pysed.networks with ``build(config, num_features, asr_dim, frames_per_label)``.
-MODELS = {
-    "cbrnn": "cbrnn",
-    "multitask": "multitask",
-    "finetune": "finetune",
-    "crnn": "crnn",
-    "cnn1d_rnn": "cnn1d_rnn",
-    "mlp": "mlp",
-}
+
+class System(Protocol):
+    """What of a system's configuration builds its network: SystemConfig of ``train``."""
+
+    @property
+    def system(self) -> str:
+        """The system's name."""
+
+    @property
+    def model(self) -> str:
+        """The network's name."""
+
+    @property
+    def frontend(self) -> str:
+        """The front end's name."""
+
+    @property
+    def network(self) -> object:
+        """The network's own configuration."""
+
+
+def model_names() -> list[str]:
+    """The networks that are there."""
+    return [name for name in _modules() if _network_in(name)]
+
+
+def network_class(model: str) -> type["DetectionNetwork"]:
+    """The network of a name. Raises DataError for an unknown one."""
+    network = _network_in(model) if model in _modules() else None
+    if network is None:
+        folders = f" (also looked in {', '.join(__path__[1:])})" if len(__path__) > 1 else ""
+        raise DataError(f"model {model!r}: unknown; one of {', '.join(model_names())}{folders}")
+    return network
+
+
+def _modules() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def _network_in(name: str) -> type["DetectionNetwork"] | None:
+    """The network that a module of this package defines, if it does."""
+    from pysed.networks.network import DetectionNetwork
+
+    module = importlib.import_module(f"{__name__}.{name}")
+    for value in vars(module).values():
+        here = isinstance(value, type) and value.__module__ == module.__name__
+        if here and issubclass(value, DetectionNetwork) and "Config" in vars(value):
+            return value
+    return None
 
 
 def build_model(
-    config: "SystemConfig", num_features: int, asr_dim: int = 0, frames_per_label: int = 2, num_scenes: int = 0
-) -> "nn.Module":
-    """The network of ``config``, freshly initialised.
+    config: System, num_features: int, asr_dim: int = 0, frames_per_label: int = 2, num_scenes: int = 0
+) -> "DetectionNetwork":
+    """The network of a system, freshly initialised; ``num_features`` is F, ``asr_dim`` is A (0: none).
 
-    Its ``forward(features, asr)`` takes normalised features (B, T, F) without context, ``frames_per_label`` frames to a
-    score, and the normalised recogniser features (B, T100, A) or None; it returns logits (B, T100), frame t covering
-    [0.1·t, 0.1·(t+1)) seconds. ``num_features`` is F, ``asr_dim`` is A (0: none). With ``num_scenes`` it has
-    ``with_scene(features, asr)`` too, which returns the logits and those of the background's scene (B, num_scenes).
-
-    Raises DataError for an unknown model, and for inputs that the model does not take.
+    Raises DataError for inputs that the network does not take.
     """
-    import importlib
+    from pysed.networks.network import Inputs
 
-    if config.model not in MODELS:
-        raise DataError(f"model {config.model!r}: unknown; one of {', '.join(MODELS)}")
-    if num_scenes and config.model != "multitask":
-        raise DataError(f"{config.system}: model {config.model} tells no scenes apart; set scene_weight: 0")
-    module = importlib.import_module(f"pysed.networks.{MODELS[config.model]}")
-    return module.build(
-        config, num_features, asr_dim, frames_per_label, **({"num_scenes": num_scenes} if num_scenes else {})
-    )
+    network = network_class(config.model)
+    inputs = Inputs(config.system, config.frontend, num_features, asr_dim, frames_per_label, num_scenes)
+    network.check_inputs(config.model, inputs)
+    return network(config.network, inputs)

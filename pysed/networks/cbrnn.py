@@ -3,49 +3,53 @@
 Where the paper is silent or contradicts itself, docs/models.md has the choice and the reason.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import native
 from pysed.networks.attention import SpectralAttention, TemporalAttention
 from pysed.networks.layers import FIRST_POOL, Dropout, FirstConvolution, Gru, NormReluDropout, pool_sum, stack_context
-
-if TYPE_CHECKING:
-    from pysed.train.config import SystemConfig
+from pysed.networks.network import DetectionNetwork, Inputs
 
 _SECOND_POOL = 4
 
 
-def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Cbrnn":
-    """The network of a configuration; ``asr_dim`` > 0 makes it the gradual network."""
-    check_frames_per_label(config, frames_per_label)
-    return Cbrnn(config, num_features, asr_dim)
+@dataclass(frozen=True)
+class CbrnnConfig:
+    """Its attentions, the sizes of its layers, and where recogniser features enter."""
+
+    context_frames: int = setting(2, at_least=0)
+    spectral_attention: bool = setting(True)
+    spectral_hidden: int = setting(32, at_least=1)
+    channels: int = setting(64, at_least=1)
+    temporal_attention: bool = setting(True)
+    temporal_hidden: int = setting(200, at_least=1)
+    gru_hidden: int = setting(32, at_least=1)
+    gru_layers: int = setting(2, at_least=1, at_most=100)
+    bidirectional: bool = setting(True)  # the GRU
+    dropout: float = setting(0.25, at_least=0, below=1)
+    asr_dropout: float = setting(0.3, at_least=0, below=1)
+    asr_entry: str = setting("classifier", choices=("classifier", "gru"))
+    classifier_hidden: int = setting(0, at_least=0)  # 0: the classifier is one dense layer
 
 
-def check_frames_per_label(config: "SystemConfig", frames_per_label: int) -> None:
-    """DataError for a front end of other than two frames to a score, which is what the first pool makes one."""
-    if frames_per_label != FIRST_POOL[1]:
-        raise DataError(
-            f"{config.frontend}: {frames_per_label} frames to a 100 ms score; model {config.model} expects "
-            f"{FIRST_POOL[1]} of 50 ms; choose another front end"
-        )
-
-
-class Cbrnn(nn.Module):
+class Cbrnn(DetectionNetwork):
     """Spectral attention, four convolutions with two residuals, temporal attention, bidirectional GRU, dense layer."""
 
-    #: Whether the convolutions run in bfloat16; set by whoever runs the network, no part of its state.
-    bfloat16_maps: bool
+    Config = CbrnnConfig
+    takes_asr = True
+    only_frames_per_label = FIRST_POOL[1]  # the first pool makes one of them
 
-    def __init__(self, config: "SystemConfig", num_features: int, asr_dim: int = 0):
+    def __init__(self, config: CbrnnConfig, inputs: Inputs):
         super().__init__()
+        asr_dim = inputs.asr_dim
         self.context = config.context_frames
         self.asr_entry = config.asr_entry
-        self.bfloat16_maps = False
-        num_values = num_features * (2 * config.context_frames + 1)
+        num_values = inputs.num_features * (2 * config.context_frames + 1)
         channels = config.channels
         self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
         self.conv1 = FirstConvolution(channels)
@@ -57,8 +61,8 @@ class Cbrnn(nn.Module):
         self.last_pool = -(-num_values // 2) // FIRST_POOL[0] // _SECOND_POOL
         if self.last_pool < 1:
             raise DataError(
-                f"{config.frontend}: {num_features} bins with context_frames {self.context}: {num_values} values a "
-                "frame; expected 31 or more, which the pools need; choose more bins or more context"
+                f"{inputs.frontend}: {inputs.num_features} bins with context_frames {self.context}: {num_values} "
+                "values a frame; expected 31 or more, which the pools need; choose more bins or more context"
             )
         if config.temporal_attention:
             self.temporal: nn.Module = TemporalAttention(channels, config.temporal_hidden)
@@ -118,3 +122,9 @@ class Cbrnn(nn.Module):
             second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
             x = self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)
         return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T/2, C)
+
+    def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
+        """The first convolution's gradients in all cells of a pooling window but the one of the maximum."""
+        forward = 2 * self.conv1.weight.numel() * (-(-num_bins * (2 * self.context + 1) // 2)) * num_frames
+        passes = 1 if self.spectral is None else 2  # of the weights, and of the input if that is computed
+        return passes * forward * (1 - 1 / (FIRST_POOL[0] * FIRST_POOL[1]))

@@ -3,52 +3,57 @@
 Only secondary sources were at hand; what they leave open: conf/systems/cnn1d_rnn.yaml.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import native
-from pysed.networks.layers import NormReluDropout, dropout, refuse_recogniser, stack_context, to_score_frames
+from pysed.networks.layers import NormReluDropout, dropout, stack_context, to_score_frames
 from pysed.networks.native import FILTER_BINS
-
-if TYPE_CHECKING:
-    from pysed.train.config import SystemConfig
+from pysed.networks.network import DetectionNetwork, Inputs
 
 
-def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Cnn1dRnn":
-    """The network of a configuration. Raises DataError for recogniser features, and for bins too few for a filter."""
-    refuse_recogniser(config, asr_dim)
-    return Cnn1dRnn(config, num_features, frames_per_label)
+@dataclass(frozen=True)
+class Cnn1dRnnConfig:
+    """Context of a frame; number of filters; width and number of the LSTM's layers."""
+
+    context_frames: int = setting(2, at_least=0)
+    channels: int = setting(64, at_least=1)
+    lstm_hidden: int = setting(32, at_least=1)
+    lstm_layers: int = setting(2, at_least=1, at_most=100)
+    dropout: float = setting(0.25, at_least=0, below=1)
 
 
-class Cnn1dRnn(nn.Module):
+class Cnn1dRnn(DetectionNetwork):
     """Filters over the bins of a frame, each one's maximum over frequency, an LSTM from the last frame to the first."""
 
-    def __init__(self, config: "SystemConfig", num_features: int, frames_per_label: int):
+    Config = Cnn1dRnnConfig
+
+    def __init__(self, config: Cnn1dRnnConfig, inputs: Inputs):
         super().__init__()
-        self.bfloat16_maps = False  # whether the convolution runs in bfloat16; set by whoever runs the network
         self.context = config.context_frames
-        self.frames_per_label = frames_per_label
+        self.frames_per_label = inputs.frames_per_label
         self.dropout = config.dropout
-        num_values = num_features * (2 * config.context_frames + 1)
+        num_values = inputs.num_features * (2 * config.context_frames + 1)
         if num_values < FILTER_BINS:
             raise DataError(
-                f"{config.frontend}: {num_values} values a frame; expected {FILTER_BINS} or more, the width of model "
-                f"{config.model}'s filters; choose more bins"
+                f"{inputs.frontend}: {num_values} values a frame; expected {FILTER_BINS} or more, the width of model "
+                "cnn1d_rnn's filters; choose more bins"
             )
         self.conv = nn.Conv2d(1, config.channels, (FILTER_BINS, 1), bias=False)
         self.norm = NormReluDropout(config.channels, config.dropout)
         self.lstm = nn.LSTM(
             config.channels,
-            config.gru_hidden,
-            config.gru_layers,
+            config.lstm_hidden,
+            config.lstm_layers,
             batch_first=True,
-            dropout=config.dropout if config.gru_layers > 1 else 0.0,
+            dropout=config.dropout if config.lstm_layers > 1 else 0.0,
         )
-        self.classifier = nn.Linear(config.gru_hidden, 1)
+        self.classifier = nn.Linear(config.lstm_hidden, 1)
         self.conv.weight.data = self.conv.weight.data.to(memory_format=torch.channels_last)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
@@ -68,3 +73,8 @@ class Cnn1dRnn(nn.Module):
             x = self.conv(x)  # (B, C, F - 31, T)
             x = self.norm(functional.max_pool2d(x, (x.shape[2], 1)))  # (B, C, 1, T)
         return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T, C)
+
+    def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
+        """The filters' gradient at all places but the one of the maximum."""
+        num_values = num_bins * (2 * self.context + 1)
+        return 2 * self.conv.out_channels * FILTER_BINS * num_frames * (num_values - FILTER_BINS)

@@ -5,51 +5,60 @@ Without attention it is the former's: three convolutions that pool over frequenc
 GRU's output it is a gradual network with another body. What the sources leave open: conf/systems/crnn*.yaml.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import native
 from pysed.networks.attention import SpectralAttention, TemporalAttention
 from pysed.networks.layers import Dropout, Gru, NormReluDropout, dropout, stack_context
-
-if TYPE_CHECKING:
-    from pysed.train.config import SystemConfig
+from pysed.networks.network import DetectionNetwork, Inputs
 
 _KERNEL = 5
 _POOLS = (5, 4, 2)  # of frequency, after each convolution; time keeps its frames
 
 
-def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Crnn":
-    """The network of a configuration; ``asr_dim`` > 0 gives its classifier the recogniser's features too.
+@dataclass(frozen=True)
+class CrnnConfig:
+    """Its attentions, and the sizes of its layers."""
 
-    Raises DataError where these should enter the GRU, and for bins too few to pool.
-    """
-    if asr_dim and config.asr_entry != "classifier":
-        raise DataError(f"{config.system}: asr_entry {config.asr_entry!r}; model {config.model} expects classifier")
-    return Crnn(config, num_features, frames_per_label, asr_dim)
+    context_frames: int = setting(2, at_least=0)
+    spectral_attention: bool = setting(True)
+    spectral_hidden: int = setting(32, at_least=1)
+    channels: int = setting(64, at_least=1)
+    temporal_attention: bool = setting(True)
+    temporal_hidden: int = setting(200, at_least=1)
+    gru_hidden: int = setting(32, at_least=1)
+    gru_layers: int = setting(2, at_least=1, at_most=100)
+    bidirectional: bool = setting(True)  # the GRU
+    dropout: float = setting(0.25, at_least=0, below=1)
+    asr_dropout: float = setting(0.3, at_least=0, below=1)
+    asr_entry: str = setting("classifier", choices=("classifier",))  # the GRU has finer frames than the features
 
 
-class Crnn(nn.Module):
+class Crnn(DetectionNetwork):
     """[Spectral attention,] three convolutions, [temporal attention,] GRU, dense layer; 100 ms at the very end."""
 
-    def __init__(self, config: "SystemConfig", num_features: int, frames_per_label: int, asr_dim: int = 0):
+    Config = CrnnConfig
+    takes_asr = True
+
+    def __init__(self, config: CrnnConfig, inputs: Inputs):
         super().__init__()
-        self.bfloat16_maps = False  # whether the convolutions run in bfloat16; set by whoever runs the network
         self.context = config.context_frames
-        self.frames_per_label = frames_per_label
+        self.frames_per_label = inputs.frames_per_label
         self.dropout = config.dropout
         channels = self.channels = config.channels
-        num_values = rows = num_features * (2 * config.context_frames + 1)
+        num_values = rows = inputs.num_features * (2 * config.context_frames + 1)
         for pool in _POOLS:
             rows //= pool
         if not rows:
             raise DataError(
-                f"{config.frontend}: {num_values} values a frame; expected 40 or more, which the pools of model "
-                f"{config.model} need; choose more bins"
+                f"{inputs.frontend}: {num_values} values a frame; expected 40 or more, which the pools of model "
+                "crnn need; choose more bins"
             )
         self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
         convolutions = [
@@ -71,7 +80,7 @@ class Crnn(nn.Module):
             dropout=config.dropout if config.gru_layers > 1 else 0.0,
         )
         self.asr_dropout = Dropout(config.asr_dropout)
-        self.classifier = nn.Linear(config.gru_hidden * (2 if config.bidirectional else 1) + asr_dim, 1)
+        self.classifier = nn.Linear(config.gru_hidden * (2 if config.bidirectional else 1) + inputs.asr_dim, 1)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: (B, T100, A) or None -> (B, T100)."""

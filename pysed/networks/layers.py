@@ -1,17 +1,11 @@
 """Layers that the networks share; the costly ones have a compiled form for CPUs and a plain one for the rest."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 from torch.nn import functional
 
 from pysed import parallel
-from pysed.errors import DataError
 from pysed.networks import native
-
-if TYPE_CHECKING:
-    from pysed.train.config import SystemConfig
 
 FIRST_POOL = (4, 2)
 
@@ -63,12 +57,6 @@ def dense_layers(num_values: int, hidden: int, num_hidden: int, rate: float) -> 
         layers += [nn.Linear(num_values, hidden), nn.ReLU(), Dropout(rate)]
         num_values = hidden
     return nn.Sequential(*layers, nn.Linear(num_values, 1))
-
-
-def refuse_recogniser(config: "SystemConfig", asr_dim: int) -> None:
-    """DataError for a system of a one-stream model whose configuration asks for recogniser features."""
-    if asr_dim:
-        raise DataError(f"{config.system}: model {config.model} takes no recogniser features; set asr: false")
 
 
 class FirstConvolution(nn.Conv2d):

@@ -1,31 +1,34 @@
 """The challenge's baseline (DCASE 2017 task 2): each frame by itself, with its neighbours, through dense layers."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from pysed.networks.layers import dense_layers, refuse_recogniser, stack_context, to_score_frames
-
-if TYPE_CHECKING:
-    from pysed.train.config import SystemConfig
+from pysed.config import setting
+from pysed.networks.layers import dense_layers, stack_context, to_score_frames
+from pysed.networks.network import DetectionNetwork, Inputs
 
 
-def build(config: "SystemConfig", num_features: int, asr_dim: int, frames_per_label: int) -> "Mlp":
-    """The network of a configuration. Raises DataError for a system with recogniser features."""
-    refuse_recogniser(config, asr_dim)
-    return Mlp(config, num_features, frames_per_label)
+@dataclass(frozen=True)
+class MlpConfig:
+    """Context of a frame; width and number of the hidden layers."""
+
+    context_frames: int = setting(2, at_least=0)
+    dense_hidden: int = setting(50, at_least=1)
+    dense_layers: int = setting(2, at_least=0, at_most=100)
+    dropout: float = setting(0.25, at_least=0, below=1)
 
 
-class Mlp(nn.Module):
+class Mlp(DetectionNetwork):
     """Frames with context -> dense_layers of dense_hidden units -> a logit a frame, averaged to 100 ms."""
 
-    def __init__(self, config: "SystemConfig", num_features: int, frames_per_label: int):
+    Config = MlpConfig
+
+    def __init__(self, config: MlpConfig, inputs: Inputs):
         super().__init__()
-        self.bfloat16_maps = False  # set by whoever runs the network; there are no maps here
         self.context = config.context_frames
-        self.frames_per_label = frames_per_label
-        num_values = num_features * (2 * config.context_frames + 1)
+        self.frames_per_label = inputs.frames_per_label
+        num_values = inputs.num_features * (2 * config.context_frames + 1)
         self.classifier = dense_layers(num_values, config.dense_hidden, config.dense_layers, config.dropout)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:

@@ -9,9 +9,10 @@ import numpy as np
 from pysed.decision.tuning import T_BASES, rates, sweep
 from pysed.detector.checkpoint import load, load_detector
 from pysed.drawing.figure_files import save_figure
-from pysed.drawing.spectrogram import COLOURS
+from pysed.drawing.spectrogram import line_colour
 from pysed.errors import DataError
 from pysed.report.content import Model, Recording
+from pysed.score.results_files import in_order
 from pysed.text_files import read_csv
 
 _STYLE: dict[Any, Any] = {
@@ -21,9 +22,8 @@ _STYLE: dict[Any, Any] = {
 
 
 def colours(models: list[Model]) -> dict[str, str]:
-    """Each system's colour."""
-    systems = dict.fromkeys(model.system for model in models)
-    return {system: COLOURS[index % len(COLOURS)] for index, system in enumerate(systems)}
+    """Each system's colour, the same throughout; in the results' order of systems."""
+    return {system: line_colour(index) for index, system in enumerate(in_order(model.system for model in models))}
 
 
 def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dict[str, str]:

@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pysed.errors import DataError
+from pysed.score import paper
 from pysed.score.counts import FileCounts, read_counts
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
 
 RATES = ("error_rate", "f_measure", "precision", "recall")
 MORE = ("segment_error_rate", "segment_f_measure", "psds1", "psds2")  # of scores by newer versions
 COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
-SYSTEM_ORDER = (
-    "gradual", "joint_asr", "multitask", "cbrnn", "finetune",
-    "crnn", "crnn_ta", "crnn_ta_asr", "crnn_ta_fa", "cnn1d_rnn", "mlp",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,10 +75,10 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """System names without repetition: the paper's first, the rest by name."""
+    """System names without repetition: those of the paper's table in its order, then the rest by name."""
     unique = set(names)
-    known = [name for name in SYSTEM_ORDER if name in unique]
-    return known + sorted(unique.difference(known))
+    printed = [name for name in paper.TABLE_1 if name in unique]
+    return printed + sorted(unique.difference(printed))
 
 
 def read_score(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import statistics
 from pysed.networks import build_model
+from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import HOP_S, Clips
 from pysed.train.config import SystemConfig
 from pysed.train.data import load_clips, make_batch
@@ -86,7 +87,7 @@ def fit(
         normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
     assert clips.frames_per_label == frames_per_label(frontend), "the front end is not the clips'"
     asr_dim = 0 if clips.asr is None else clips.asr.shape[2]
-    model = build_model(
+    model: DetectionNetwork = build_model(
         config, clips.features.shape[2], asr_dim, clips.frames_per_label, num_scenes=len(clips.scene_names)
     )
     identity = run_identity(config, event, seed, clips, valid)
@@ -94,7 +95,7 @@ def fit(
     if joint:
         model, clips, valid, normalise = joint.join(model, clips, valid, normalise)
     model = model.to(device)
-    model.bfloat16_maps = use_bfloat16(config.precision, device)  # type: ignore[assignment]
+    model.bfloat16_maps = use_bfloat16(config.precision, device)
     average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
     optimiser = torch.optim.Adam(rated(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)
     batch_size = min(config.batch_size, len(clips.names))
@@ -175,7 +176,7 @@ def fit(
 
     # Thresholds are for the scores that detection will give: in float32.
     average.load_state_dict(best["state"])
-    average.bfloat16_maps = False  # type: ignore[assignment]
+    average.bfloat16_maps = False
     tuned = tune(scores_of(average, valid, normalise), valid.onset_s, median_frames=config.median_frames)
     state, tuned_layers = joint.parted(best["state"]) if joint else (best["state"], None)
     final = {

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,67 @@ from pysed.errors import DataError
 from pysed.features.grid import grid_weights
 from pysed.features.streams import AsrFeatures, RecogniserInputs
 from pysed.kaldi.nnet3.split import LowerLayers, UpperLayers, node_below
-from pysed.networks.joint_asr import JointAsr
+from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
+
+
+class JointAsr(DetectionNetwork):
+    """``detector``, a network with recogniser features: those that ``upper`` computes from what lies below it.
+
+    rows_of: clips' numbers (B,) -> (B, chunks, R, D), the cached values below; grid: (T100, T30), the recogniser's rows
+    to frames of 100 ms; shift, scale: (A,), the features' normalisation, by the clip's mean first where by_clip.
+
+    For training only: what is left of it is the detector by itself and the layers' new weights, by which the recogniser
+    computes its features as ever.
+    """
+
+    grid: torch.Tensor
+    shift: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(
+        self,
+        detector: DetectionNetwork,
+        upper: UpperLayers,
+        rows_of: Callable[[torch.Tensor], torch.Tensor],
+        grid: torch.Tensor,
+        shift: torch.Tensor,
+        scale: torch.Tensor,
+        by_clip: bool,
+    ):
+        super().__init__()
+        self.detector, self.upper, self.rows_of, self.by_clip = detector, upper, rows_of, by_clip
+        for name, value in (("grid", grid), ("shift", shift), ("scale", scale)):
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def bfloat16_maps(self) -> bool:
+        """The detector's switch."""
+        return self.detector.bfloat16_maps
+
+    @bfloat16_maps.setter
+    def bfloat16_maps(self, value: bool) -> None:
+        self.detector.bfloat16_maps = value
+
+    def forward(self, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """features: (B, T, F) normalised; places: (B, T100, 2), of each frame its clip's number and its own there."""
+        asr = self.asr_features(places[:, 0, 0].long())  # (B, all T100, A)
+        chosen = places[..., 1].long().unsqueeze(-1).expand(-1, -1, asr.shape[-1])
+        return self.detector(features, asr.gather(1, chosen))
+
+    def asr_features(self, clips: torch.Tensor) -> torch.Tensor:
+        """Normalised recogniser features of whole clips. clips: (B,) -> (B, T100, A)."""
+        rows = self.rows_of(clips)
+        outputs = self.upper(rows.flatten(0, 1)).unflatten(0, rows.shape[:2]).flatten(1, 2)  # (B, T30, A)
+        asr = self.grid @ outputs[:, : self.grid.shape[1]]
+        if self.by_clip:
+            asr = asr - asr.mean(dim=1, keepdim=True)
+        return (asr - self.shift) * self.scale
+
+    def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
+        """The detector's."""
+        return self.detector.superfluous_flops(num_frames, num_bins)
 
 
 class JointLayers:
@@ -55,7 +114,7 @@ class JointLayers:
         return torch.from_numpy(self.values[clips.cpu().numpy()]).to(clips.device)
 
     def join(
-        self, model: torch.nn.Module, clips: Clips, valid: Clips, normalise: dict[str, dict]
+        self, model: DetectionNetwork, clips: Clips, valid: Clips, normalise: dict[str, dict]
     ) -> tuple[JointAsr, Clips, Clips, dict[str, dict]]:
         """The network with the layers, and clips whose second stream says where each frame is found, as it is."""
         assert clips.asr is not None

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from pysed.networks.multitask import Multitask
+from pysed.networks.network import DetectionNetwork
 from pysed.train.config import SystemConfig
 
 
@@ -23,7 +23,7 @@ def batch_loss(
     if scenes is None:
         logits = model(features, asr)
         return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight), logits
-    assert isinstance(model, Multitask)
+    assert isinstance(model, DetectionNetwork)
     logits, scene_logits = model.with_scene(features, asr)
     loss = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight)
     return loss + config.scene_weight * functional.cross_entropy(scene_logits, scenes), logits

@@ -10,7 +10,7 @@ from pysed.decision.postprocess import MEDIAN_FRAMES, detect_batch
 from pysed.decision.tuning import Tuning, average_f, tune
 from pysed.detector import checkpoint
 from pysed.features.normalise import apply_normalisation
-from pysed.networks.multitask import Multitask
+from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 
@@ -66,7 +66,7 @@ def merit(row: dict[str, Any], select: str = "average_f") -> tuple[float, ...]:
 
 def scene_accuracy(model: torch.nn.Module, clips: Clips, normalise: dict[str, dict], batch_size: int = 16) -> float:
     """Share of clips whose background's scene the network names rightly."""
-    assert isinstance(model, Multitask) and clips.scenes is not None
+    assert isinstance(model, DetectionNetwork) and clips.scenes is not None
     right = 0
     device = next(model.parameters()).device
     model.eval()

@@ -85,10 +85,15 @@ def test_too_few_recordings_or_mixtures_are_refused():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("seed: 1", "expected a mapping with 'mixtures'"),
-        ("mixtures: {devtrain: many}", "expected subset: number"),
+        ("seed: 1", "no 'mixtures'; expected mixtures of each subset"),
+        ("mixtures: {devtrain: many}", "mixtures: devtrain 'many'; expected a whole number"),
         ("{mixtures: {a: 1}, presense: 1}", "unknown key 'presense'"),
-        ("{mixtures: {a: 1}, presence: 2}", "presence: 2; expected a number in"),
+        ("mixtures: {devtrain: 0}", "mixtures: devtrain 0; expected at least 1"),
+        ("{mixtures: {a: 1}, presence: 2}", "presence 2.0; expected at least 0 and at most 1"),
+        ("{mixtures: {a: 1}, ebrs: []}", "ebrs: nothing; expected one or more"),
+        ("{mixtures: {a: 1}, ebrs: [loud]}", "ebrs 'loud'; expected a number"),
+        ("{mixtures: {a: 1}, rate_hz: fast}", "rate_hz 'fast'; expected a whole number"),
+        ("{mixtures: {a: 1}, seed: -1}", "seed -1; expected at least 0"),
         ("mixtures: [", "not YAML"),
     ],
 )

@@ -17,10 +17,10 @@ def make_model(folder: Path, asr: dict | None = None, event: str = "cry", **chan
 
     from pysed.detector.checkpoint import FORMAT, save
     from pysed.networks import build_model
-    from pysed.train.config import SystemConfig
+    from pysed.train.config import config_from_dict
 
     system = "gradual" if asr else "cbrnn"
-    config = SystemConfig(system=system, asr=bool(asr), channels=8, temporal_hidden=8, gru_hidden=4)
+    config = config_from_dict(dict(system=system, asr=bool(asr), channels=8, temporal_hidden=8, gru_hidden=4), "test")
     torch.manual_seed(1)
     asr_dim = asr["dim"] if asr else 0
     model = build_model(config, 40, asr_dim)

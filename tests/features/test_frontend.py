@@ -44,9 +44,9 @@ def test_snip_edges_frames():
     [
         ("name: x\nnum_mel_bin: 40\n", ["num_mel_bin", "did you mean 'num_mel_bins'"]),
         ("name: x\nzzz: 40\n", ["zzz", "known:"]),
-        ("name: x\nnum_mel_bins: forty\n", ["num_mel_bins", "'forty'", "int"]),
-        ("name: x\nnum_mel_bins: true\n", ["num_mel_bins", "int"]),
-        ("name: x\naverage_frames: 0\n", ["average_frames 0", "1 to 1000"]),
+        ("name: x\nnum_mel_bins: forty\n", ["num_mel_bins", "'forty'", "whole number"]),
+        ("name: x\nnum_mel_bins: true\n", ["num_mel_bins", "whole number"]),
+        ("name: x\naverage_frames: 0\n", ["average_frames 0", "at least 1"]),
         ("name: x\nhigh_freq_hz: 9000\n", ["high_freq_hz", "8000"]),
         ("name: x\nframe_length_ms: 5\n", ["frame_length_ms"]),
         ("name: x\nwindow_type: bartlett\n", ["window_type", "hamming"]),

@@ -5,7 +5,7 @@ import pytest
 
 from pysed.train.augment import augment
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
+from pysed.train.config import config_from_dict
 
 
 @pytest.mark.parametrize("below", [0.0, 3.0])
@@ -17,9 +17,8 @@ def test_an_added_clip_is_at_most_as_loud_as_the_clip(below):
     labels = np.zeros((40, 30), np.float32)
     labels[::2, 10:14] = 1
     clips = Clips([str(i) for i in range(40)], features, None, labels, np.where(labels.any(axis=1), 1.0, np.nan))
-    config = SystemConfig(
-        "x", time_shift=False, mask_bins=0, mask_frames=0, shift_bins=0.0, mix_share=0.999, mix_below=below
-    )
+    still = {"time_shift": False, "mask_bins": 0, "mask_frames": 0, "shift_bins": 0.0}
+    config = config_from_dict({"system": "x", **still, "mix_share": 0.999, "mix_below": below}, "test")
     changed = features.copy()
     augment(changed, None, labels.copy(), clips, config, np.random.default_rng(1))
     before = np.exp(features.astype(np.float64))

@@ -19,9 +19,10 @@ WEIGHTS = "classifier.bias"
 
 
 def config_of(system: str = "cbrnn", **changes) -> dict:
-    from pysed.train.config import SystemConfig
+    from pysed.train.config import config_from_dict
 
-    return SystemConfig(system=system, channels=8, temporal_hidden=8, gru_hidden=4, **changes).as_dict()
+    values = {"system": system, "channels": 8, "temporal_hidden": 8, "gru_hidden": 4, **changes}
+    return config_from_dict(values, "test").as_dict()
 
 
 def good() -> dict:

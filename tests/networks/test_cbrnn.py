@@ -9,14 +9,14 @@ from torch.nn import functional
 from pysed.errors import DataError
 from pysed.networks import build_model, native
 from pysed.networks.cbrnn import stack_context
-from pysed.train.config import SystemConfig
+from pysed.train.config import SystemConfig, config_from_dict
 
 ASR_DIM = 6
 
 
 def config(**changes) -> SystemConfig:
     small = {"channels": 32, "temporal_hidden": 12, "gru_hidden": 8, "dropout": 0.0}
-    return SystemConfig(system="small", **{**small, **changes})
+    return config_from_dict(dict(system="small", **{**small, **changes}), "test")
 
 
 def network(num_features: int = 40, asr_dim: int = 0, **changes) -> torch.nn.Module:
@@ -45,7 +45,7 @@ def test_shapes(num_features, context, frames):
 
 def test_the_papers_sizes():
     """200 values -> 100 -> 25 -> 6 -> 1 over frequency; a 30 s clip's 600 frames -> 300 scores."""
-    model = build_model(SystemConfig(system="cbrnn"), 40)
+    model = build_model(config_from_dict(dict(system="cbrnn"), "test"), 40)
     assert (model.conv1.kernel_size, model.conv1.stride, model.conv1.out_channels) == ((7, 7), (2, 1), 64)
     assert [c.kernel_size[0] for c in (model.conv2, model.conv3, model.conv4)] == [5, 3, 3]
     assert model.last_pool == 6
@@ -68,7 +68,7 @@ def test_too_few_bins(num_features, context):
 
 def test_unknown_model():
     with pytest.raises(DataError, match="model 'cbrn': unknown; one of cbrnn"):
-        build_model(SystemConfig(system="x", model="cbrn"), 40)
+        build_model(config_from_dict(dict(system="x", model="cbrn"), "test"), 40)
 
 
 def test_the_papers_wiring_written_out():

@@ -17,9 +17,10 @@ PROBE = """
 import torch
 from pysed.networks import build_model
 from pysed.networks import native
-from pysed.train.config import SystemConfig
+from pysed.train.config import config_from_dict
 torch.manual_seed(0)
-model = build_model(SystemConfig(system="s", channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0), 40)
+keys = dict(system="s", channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0)
+model = build_model(config_from_dict(keys, "test"), 40)
 model.bfloat16_maps = True
 model(torch.randn(1, 8, 40)).sum().backward()
 print(native.library() is not None, float(model.conv1.weight.grad.abs().sum()) > 0)

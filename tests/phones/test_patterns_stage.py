@@ -37,9 +37,9 @@ def write_model(folder: Path) -> None:
         for name, width in (("features", 40), ("asr", 4))
     }
     content = {
-        "format": FORMAT, "config": vars(config), "event": "cry", "state": model.state_dict(), "normalisation": plain,
-        "frontend": frontend, "asr": {"model": "m", "layer": "l", "dim": 4}, "t_base": 0.5, "beta": 0.0,
-        "max_gap_s": None, "seed": 1,
+        "format": FORMAT, "config": config.as_dict(), "event": "cry", "state": model.state_dict(),
+        "normalisation": plain, "frontend": frontend, "asr": {"model": "m", "layer": "l", "dim": 4},
+        "t_base": 0.5, "beta": 0.0, "max_gap_s": None, "seed": 1,
     }  # fmt: skip
     save(folder / "final.pt", content)
 

@@ -14,7 +14,7 @@ from pysed.events import Event, write_events
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
 from pysed.score.event_based import evaluate
-from pysed.train.config import SystemConfig
+from pysed.train.config import config_from_dict
 
 EVENT = "cry"
 NAMES = [f"file_{index}" for index in range(8)]
@@ -81,7 +81,7 @@ def write_system(folder: Path, system: str) -> None:
     score = {"event": EVENT, "system": system, "subset": "devtest", "seed": 1, **evaluate(reference, detected, EVENT)}
     (folder / "score_devtest.json").write_text(json.dumps(score), encoding="utf-8")
     (folder / "metrics.csv").write_text("epoch,average_f\n1,0.2\n2,0.5\n3,0.4\n", encoding="utf-8")
-    config = SystemConfig(system=system, channels=32, temporal_hidden=12, gru_hidden=6)
+    config = config_from_dict(dict(system=system, channels=32, temporal_hidden=12, gru_hidden=6), "test")
     torch.manual_seed(0)
     model = build_model(config, 40, 0, 2)
     checkpoint.save(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
+from pysed.train.config import SystemConfig, config_from_dict
 
 ASR_DIM = 5
 NUM_LABELS = 30
@@ -19,7 +19,7 @@ def small_config(**changes) -> SystemConfig:
         "warmup_steps": 2, "average_decay": 0.8, "precision": "float32",
         "normalisation": "standard", "asr_normalisation": "standard",
     }  # fmt: skip
-    return SystemConfig(system="small", **{**small, **changes})
+    return config_from_dict(dict(system="small", **{**small, **changes}), "test")
 
 
 def make_clips(num_clips: int, seed: int = 0, asr: bool = False, num_bins: int = 40, frames: int = 2) -> Clips:

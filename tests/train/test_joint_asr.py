@@ -23,14 +23,18 @@ from pysed.networks import build_model
 from pysed.score.evaluate import score_clips
 from pysed.train import engine
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig, config_from_dict
+from pysed.train.config import config_from_dict
 from pysed.train.engine import rated
 from pysed.train.joint import JointLayers
 
 MODEL = Path(__file__).parents[2] / "models/demo"
-CONFIG = SystemConfig(
-    system="joint", asr=True, asr_layers=2, channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0, asr_dropout=0.0
-)
+CONFIG = config_from_dict(
+    {
+        "system": "joint", "asr": True, "asr_layers": 2, "channels": 32, "temporal_hidden": 8, "gru_hidden": 4,
+        "dropout": 0.0, "asr_dropout": 0.0,
+    },
+    "test",
+)  # fmt: skip
 
 
 def test_joint_network(tmp_path):

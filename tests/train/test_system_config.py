@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pysed.errors import DataError
-from pysed.train.config import SystemConfig, config_from_dict, load_config, parse_change
+from pysed.train.config import config_from_dict, load_config, parse_change
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,37 @@ def test_a_system_needs_its_name():
 
 def test_values_keep_their_meaning():
     config = config_from_dict({"system": "x", "learning_rate": "1e-4", "dropout": 0, "shift_bins": 2}, "x")
-    assert (config.learning_rate, config.dropout, config.shift_bins) == (0.0001, 0.0, 2.0)
-    assert all(type(getattr(config, key)) is float for key in ("learning_rate", "dropout", "shift_bins"))
-    assert config.epochs == SystemConfig(system="x").epochs
+    assert (config.learning_rate, config.network.dropout, config.shift_bins) == (0.0001, 0.0, 2.0)
+    assert all(type(config.as_dict()[key]) is float for key in ("learning_rate", "dropout", "shift_bins"))
+    assert config.epochs == config_from_dict(dict(system="x"), "test").epochs
     assert config_from_dict(config.as_dict(), "x") == config
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.epochs = 3
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.network.channels = 3
+
+
+@pytest.mark.parametrize(
+    "model,key,words",
+    [
+        (
+            "mlp",
+            "gru_hidden",
+            "'gru_hidden' is a key of model cbrnn, crnn, multitask; model mlp has context_frames, dense",
+        ),
+        ("cnn1d_rnn", "gru_hidden", "model cnn1d_rnn has context_frames, channels, lstm_hidden, lstm_layers, dropout"),
+        ("cbrnn", "dense_layers", "'dense_layers' is a key of model finetune, mlp; model cbrnn has context_frames"),
+        ("finetune", "channel", "unknown key 'channel'; known: system"),
+    ],
+)
+def test_a_key_of_another_network_is_refused_by_name(model, key, words):
+    with pytest.raises(DataError) as error:
+        config_from_dict({"system": "x", "model": model, key: 1}, "conf/x.yaml")
+    assert str(error.value).startswith("conf/x.yaml: ") and words in str(error.value)
 
 
 def test_every_default_is_in_range():
-    config_from_dict(SystemConfig(system="x").as_dict(), "defaults")
+    config_from_dict(config_from_dict(dict(system="x"), "test").as_dict(), "defaults")
 
 
 def test_files(tmp_path):
@@ -71,6 +92,8 @@ def test_files(tmp_path):
         ("- system\n", "not a mapping"),
         ("", "not a mapping"),
         ("system: s\nepochz: 3\n", "did you mean 'epochs'"),
+        ("system: s\nepochs: 3\nepochs: 4\n", r"s\.yaml:3: .*'epochs' stands twice"),
+        ("[" * 5000, r"s\.yaml:1: "),
     ):
         path.write_text(content)
         with pytest.raises(DataError, match=words):

@@ -5,11 +5,12 @@ import torch
 
 from pysed.bench import training
 from pysed.networks import build_model
-from pysed.train.config import SystemConfig
+from pysed.networks.network import Inputs
+from pysed.train.config import config_from_dict
 
 
 def test_operations_counted_by_hand():
-    config = SystemConfig(system="g", asr=True)
+    config = config_from_dict(dict(system="g", asr=True), "test")
     dense, needed = training.step_flops(config)
     # Multiply-adds of a clip's convolutions: channels in · out · taps · cells of the map
     first = 64 * 49 * 100 * 600
@@ -27,9 +28,9 @@ def test_operations_counted_by_hand():
 
 def test_the_papers_order_is_the_same_network():
     """Pooling commutes with a rising function: with positive scales both orders give the same in evaluation."""
-    config = SystemConfig(system="c", channels=8, temporal_hidden=8, gru_hidden=4)
+    config = config_from_dict(dict(system="c", channels=8, temporal_hidden=8, gru_hidden=4), "test")
     model = build_model(config, 40).eval()
-    printed = training.AsPrinted(config, 40).eval()
+    printed = training.AsPrinted(config.network, Inputs("c", "logmel40", 40)).eval()
     printed.load_state_dict(model.state_dict())
     x = torch.randn(2, 20, 40)
     with torch.no_grad():
