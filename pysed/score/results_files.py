@@ -82,14 +82,18 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def read_score(path: Path) -> dict[str, Any]:
-    """One score file, its rates and counts checked for type."""
+    """One score file, its rates and counts checked for type and range."""
     score = _read_object(path)
     if not isinstance(score.get("seed"), int | None):
         raise DataError(f"{path}: seed {str(score['seed'])[:40]!r}; expected a whole number; run stage 6 again")
     for key in (*RATES, *MORE, *COUNTS):
         value = score.get(key, None if key in MORE else "missing")
         if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key not in COUNTS)):
-            raise DataError(f"{path}: {key} {value!r}; expected a number; run stage 6 again")
+            raise DataError(f"{path}: {key} {str(value)[:40]!r}; expected a number; run stage 6 again")
+        most = 1 + 1e-6 if key in RATES[1:] else 1e15
+        if value is not None and key not in MORE and not 0 <= value <= most:
+            expected = "0 or more" if most > 2 else "a fraction from 0 to 1"
+            raise DataError(f"{path}: {key} {value}; expected {expected}; run stage 6 again")
     return score
 
 

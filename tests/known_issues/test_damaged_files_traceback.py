@@ -1,5 +1,7 @@
 """Damaged files that ended in tracebacks when they were fuzzed, each as small as it can be."""
 
+import json
+
 import pytest
 
 from pysed.datadir.directory import load_data_dir
@@ -54,11 +56,16 @@ def test_odd_markdown():
     assert ragged.count("<td") == 2 and ragged.count("<tr") == 3
 
 
-def test_a_seed_that_is_no_number(tmp_path):
+def test_a_score_with_impossible_values(tmp_path):
     path = tmp_path / "score_x.json"
-    path.write_text('{"seed": "1e-3"}')
-    with pytest.raises(DataError, match="seed '1e-3'"):
-        read_score(path)
+    good = dict.fromkeys(("error_rate", "f_measure", "precision", "recall"), 0.5)
+    good |= dict.fromkeys(("num_reference", "num_detected", "insertions", "deletions"), 3)
+    path.write_text(json.dumps(good))
+    assert read_score(path) == good
+    for key, value in (("seed", "1e-3"), ("error_rate", -1.0), ("f_measure", 97), ("insertions", -1), ("recall", "x")):
+        path.write_text(json.dumps({**good, key: value}))
+        with pytest.raises(DataError, match=rf"score_x\.json: {key} "):
+            read_score(path)
 
 
 def test_messages_stay_short_and_on_one_line(tmp_path):
