@@ -15,6 +15,7 @@ num_mixtures=
 epochs=
 nj=2
 seeds=1
+remake=false
 accept_licence=false
 download_dir=downloads
 help_message="Usage: $0 [options]
@@ -32,6 +33,7 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --epochs N                  training epochs (the system's configuration)
   --nj N                      parallel jobs; models trained side by side (2)
   --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
+  --remake                    make anew what was made by other code, from --stage on
   --accept-licence            accept a corpus's licence without being asked
   --download-dir DIR          where archives are kept, or are already (downloads)
 
@@ -49,15 +51,15 @@ Stages
 
 if active 0; then
   log "stage 0: set-up: corpus $corpus -> $source_dir; ASR model $asr_dir"
-  local/prepare_corpus.sh --nj "$nj" "${fetch_options[@]}" "$source_dir" "$data"
-  local/prepare_model.sh "${model_options[@]}" "$asr_dir"
+  set_up local/prepare_corpus.sh --nj "$nj" "${fetch_options[@]}" "$source_dir" "$data"
+  set_up local/prepare_model.sh "${model_options[@]}" "$asr_dir"
 fi
 resolve_events
 
 if active 1; then
   log "stage 1: mixtures: $source_dir -> $data/{${events// /,}}/"
   for event in $events; do
-    steps/make_mixtures.sh --nj "$nj" --num-mixtures "$num_mixtures" --config "$corpus_config" \
+    step steps/make_mixtures.sh --nj "$nj" --num-mixtures "$num_mixtures" --config "$corpus_config" \
       "$source_dir" "$event" "$data/$event"
   done
 fi
@@ -88,13 +90,13 @@ fi
 if active 7; then
   log "stage 7: phone analysis: $data/*/{devtrain,isolated_devtrain}/phones.ctm -> $exp/$corpus_name/phones/"
   read -ra classes <<<"$events"
-  steps/analyse_phones.sh "$data" "$source_dir" "$asr_dir" "$exp/$corpus_name/phones" "${classes[@]}"
-  steps/analyse_patterns.sh "$data" "$exp/$corpus_name" "$asr_dir" "$exp/$corpus_name/phones/patterns" "${classes[@]}"
+  step steps/analyse_phones.sh "$data" "$source_dir" "$asr_dir" "$exp/$corpus_name/phones" "${classes[@]}"
+  step steps/analyse_patterns.sh "$data" "$exp/$corpus_name" "$asr_dir" "$exp/$corpus_name/phones/patterns" "${classes[@]}"
 fi
 
 if active 8; then
   log "stage 8: report: $exp/$corpus_name/ -> $exp/$corpus_name/report/index.html"
-  steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
+  step steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
 fi
 
 if active 6; then # last, so that it is what stands on the screen

@@ -18,6 +18,7 @@ Writes: DATA_DIR/.source, the corpus's fingerprint: another corpus of the same n
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 source_dir=$1 data=$2
+if [[ $source_dir == data/demo || $source_dir == data/tut2017 ]]; then lock_folder "$source_dir"; fi
 
 if [[ $source_dir == data/demo && ! -d data/demo/source_data ]]; then
   log "making the demo corpus: $source_dir/source_data"
@@ -25,15 +26,15 @@ if [[ $source_dir == data/demo && ! -d data/demo/source_data ]]; then
 fi
 if [[ $source_dir == data/tut2017 ]]; then
   manifest=conf/downloads/tut2017.yaml
-  key=$(fingerprint "$manifest")
-  if up_to_date "$source_dir/.fetched" "$key" && [[ -d $source_dir/source_data/cv_setup ]]; then
+  key=$(sha256sum <"$manifest" | sha256sum | cut -c1-40)
+  if [[ -f $source_dir/.fetched && $(<"$source_dir/.fetched") == "$key" && -d $source_dir/source_data/cv_setup ]]; then
     log "  $source_dir: up to date"
   else
     log "fetching TUT Rare Sound Events 2017: $download_dir -> $source_dir"
     options=()
     if [[ $accept_licence == true ]]; then options=(--accept-licence); fi
     pysed fetch corpus --manifest "$manifest" --download-dir "$download_dir" "${options[@]}" "$source_dir"
-    mark_done "$source_dir/.fetched" "$key"
+    printf '%s\n' "$key" >"$source_dir/.fetched.tmp" && mv "$source_dir/.fetched.tmp" "$source_dir/.fetched"
   fi
 fi
 pysed corpus check-name --source "$source_dir" --data "$data"

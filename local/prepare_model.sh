@@ -16,9 +16,11 @@ Reads:  the archives that the manifest lists, from the addresses in PYSED_MIRROR
 Writes: ASR_DIR/{final.mdl,tree,phones.txt,conf,extractor,graph}; the graph by Kaldi's mkgraph.sh with KALDI_ROOT,
         otherwise by the project"
 . ./path.sh
+. utils/resume.sh
 . utils/parse_options.sh
 (($# == 1)) || die "$help_message"
 asr=$1
+if [[ -n $manifest$vosk ]]; then lock_folder "$(dirname -- "$asr")"; fi
 
 # A missing graph is built as well, also later.
 if [[ -n $manifest && (! -s $asr/final.mdl || ! -s $asr/graph/HCLG.fst) ]]; then

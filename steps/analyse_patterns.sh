@@ -30,15 +30,14 @@ for event; do
 done
 if ((${#events[@]} == 0)); then exit; fi
 need_files "$0" "${inputs[@]}"
-key=$(fingerprint "${inputs[@]}" "=$subset ${events[*]}")
-if up_to_date "$out/.done" "$key" && [[ -s $out/streams.svg ]]; then
-  log "  $out: up to date"
-  exit
-fi
-rm -f "$out/.done"
+for event in "${events[@]}"; do lock_folder "$data/$event" shared; done
+lock_folder "$out"
+to_do "$out/.done" "  $out" --inputs "${inputs[@]}" --options "$subset" "${events[@]}" \
+  --code "$0" pysed.commands.patterns:main || exit 0
 names=${events[*]}
 pysed phones patterns --data "$data" --models "$models" --events "${names// /,}" --phones "$asr/phones.txt" \
   --subset "$subset" --out "$out"
-need_files "$0" "$out"/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,{streams,evidence}.{svg,png,pdf}}
-mark_done "$out/.done" "$key"
+outputs=("$out"/{patterns.md,{decisions,evidence,ngrams,mended}.csv,{streams,evidence}.{svg,png,pdf}})
+need_files "$0" "${outputs[@]}"
+finish "$out/.done" "${outputs[@]}"
 log "  $out/patterns.md: ${#events[@]} classes"

@@ -19,21 +19,17 @@ has_graph "$asr" "$out" || exit 0
 lists=$source_dir/source_data/cv_setup
 inputs=("$asr/phones.txt" "$lists/events_$subset.yaml")
 for event; do
-  for set in "$subset" "isolated_$subset"; do
-    inputs+=("$data/$event/$set/.done" "$data/$event/$set/.done_phones" "$data/$event/$set/events.tsv")
-  done
+  for set in "$subset" "isolated_$subset"; do inputs+=("$data/$event/$set"/{.done,.done_phones,events.tsv}); done
 done
 need_files "$0" "${inputs[@]}"
-key=$(fingerprint "${inputs[@]}" "=$subset $*")
-if up_to_date "$out/.done" "$key" && [[ -s $out/figure2.svg ]]; then
-  log "  $out: up to date"
-  exit
-fi
-rm -f "$out/.done"
+for event; do lock_folder "$data/$event" shared; done
+lock_folder "$out"
+to_do "$out/.done" "  $out" --inputs "${inputs[@]}" --options "$subset" "$@" \
+  --code "$0" pysed.commands.phones:main -pysed.commands.patterns || exit 0
 events=$*
 pysed phones --data "$data" --events "${events// /,}" --phones "$asr/phones.txt" --source "$source_dir" \
   --subset "$subset" --out "$out"
-need_files "$0" "$out"/{phones.md,phones.csv,summary.csv,comparisons.csv,table2.csv,words.csv} \
-  "$out"/figure2{,_mixtures}.{svg,png,pdf}
-mark_done "$out/.done" "$key"
+outputs=("$out"/{phones.md,{phones,summary,comparisons,table2,words}.csv,figure2{,_mixtures}.{svg,png,pdf}})
+need_files "$0" "${outputs[@]}"
+finish "$out/.done" "${outputs[@]}"
 log "  $out/phones.md: $# classes"

@@ -8,7 +8,7 @@ help_message="Usage: $0 [options] DATA_DIR ASR_DIR
 Example: $0 --nj 2 data/demo/babycry/isolated_devtrain models/demo
   --nj N     parallel jobs ($nj)
   --beam X   decoding beam ($beam)
-Reads:  DATA_DIR/{mfcc_hires,ivectors}.scp, ASR_DIR/{final.mdl,phones.txt,graph/HCLG.fst}
+Reads:  DATA_DIR/{mfcc_hires,ivectors,mfcc_normalised}.scp, ASR_DIR/{final.mdl,phones.txt,graph/HCLG.fst}
 Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no graph"
 . ./path.sh
 . ./cmd.sh
@@ -18,46 +18,44 @@ Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no gra
 (($# == 2)) || die "$help_message"
 data=$1 asr=$2
 has_graph "$asr" "$data" || exit 0
-need_files "$0" "$data/.done_prefinal" "$data/mfcc_hires.scp" "$asr/final.mdl" "$asr/phones.txt"
-work=$data/alignments
-key=$(fingerprint "$data/.done_prefinal" "$asr/phones.txt" "$asr/graph/HCLG.fst" "=$beam")
-if up_to_date "$data/.done_phones" "$key"; then
-  log "  $data/phones.ctm: up to date"
-  exit
-fi
-feats=$data/asr_feats
-split_data "$data" "$work" "$(find "$feats" -name 'mfcc.*.scp' | wc -l)" "$key"
-factor=1
-if [[ -f $asr/frame_subsampling_factor ]]; then factor=$(<"$asr/frame_subsampling_factor"); fi
+need_files "$0" "$data/.done_mfcc_hires" "$data/mfcc_hires.scp" "$asr/final.mdl" "$asr/phones.txt"
+lock_folder "$(dirname -- "$data")"
+commands=(nnet3-latgen-faster lattice-scale lattice-best-path ali-to-phones)
+to_do "$data/.done_phones" "  $data/phones.ctm" --options "$beam" --code "$0" "${commands[@]}" pysed.kaldi.phones:main \
+  --inputs "$data"/.done_{mfcc_hires,ivectors,mfcc_normalised} \
+  "$asr"/{final.mdl,phones.txt,frame_subsampling_factor,graph/HCLG.fst,conf/ivector.conf} || exit 0
 
-period=
-if [[ -f $feats/conf/ivector_extractor.conf ]]; then
-  period=$(sed -n 's/^--ivector-period=//p' "$feats/conf/ivector_extractor.conf")
-fi
-input=mfcc
-if [[ -f $feats/normalised.1.scp ]]; then input=normalised; fi # the network was trained on normalised features
-link_model "$asr" "$work/asr"
-# The lattice is scaled by ten as Kaldi's recipes do, and the best path undoes it; a chain model's frame is 30 ms.
 decode() {
   local ivector_options=()
-  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$feats/ivectors.$1.scp" --online-ivector-period="$period")
+  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$work/ivectors.$1" --online-ivector-period="$period")
   nnet3-latgen-faster --frame-subsampling-factor="$factor" --frames-per-chunk=150 --acoustic-scale=1.0 \
     --beam="$beam" --max-active=7000 --lattice-beam=8 --allow-partial=true "${ivector_options[@]}" \
-    "$work/asr/final.mdl" "$work/asr/graph/HCLG.fst" scp:"$feats/$input.$1.scp" ark:- |
+    "$recogniser/final.mdl" "$recogniser/graph/HCLG.fst" scp:"$work/$input.$1" ark:- |
     lattice-scale --acoustic-scale=10.0 ark:- ark:- |
     lattice-best-path --acoustic-scale=0.1 ark:- ark:/dev/null ark:- |
     ali-to-phones --ctm-output --frame-shift="$(printf '0.%02d' "$factor")" \
-      "$work/asr/final.mdl" ark:- "$work/phones.$1.ctm"
+      "$recogniser/final.mdl" ark:- "$work/phones.$1.ctm"
 }
-run_shards "$work" decode feats input period factor beam
+work=$data/phones recogniser=$data/asr_feats/model
+factor=1
+if [[ -f $asr/frame_subsampling_factor ]]; then factor=$(<"$asr/frame_subsampling_factor"); fi
+input=mfcc_hires period=
+if [[ -f $data/mfcc_normalised.scp ]]; then input=mfcc_normalised; fi # the network was trained on such
+lists=("$data/$input.scp")
+if [[ -f $data/ivectors.scp ]]; then
+  lists+=("$data/ivectors.scp")
+  period=$(sed -n 's/^--ivector-period=//p' "$data/asr_feats/conf/ivector_extractor.conf")
+fi
+split_lists "$work" "$nj" "$key" "${lists[@]}"
+link_model "$asr" "$recogniser"
+# The lattice is scaled by ten as Kaldi's recipes do, and the best path undoes it; a chain model's frame is 30 ms.
+run_shards "$work" decode recogniser input period factor beam
 
-parts=()
-for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/phones.$job.ctm"); done
-cat "${parts[@]}" >"$data/phones.int.ctm.tmp"
+for ((job = 1; job <= num_jobs; job++)); do cat -- "$work/phones.$job.ctm"; done >"$data/phones.int.ctm.tmp"
 expected=$(wc -l <"$data/mfcc_hires.scp") found=$(cut -d' ' -f1 "$data/phones.int.ctm.tmp" | uniq | wc -l)
 ((found == expected)) ||
   die "$0: $data/phones.int.ctm: phones of $found recordings, expected $expected; the reasons are in $work/log"
 python -m pysed.kaldi.phones "$data/phones.int.ctm.tmp" "$asr/phones.txt" "$data/phones.ctm"
-mv "$data/phones.int.ctm.tmp" "$data/phones.int.ctm"
-mark_done "$data/.done_phones" "$key"
+mv -- "$data/phones.int.ctm.tmp" "$data/phones.int.ctm"
+finish "$data/.done_phones" "$data/phones.ctm" "$data/phones.int.ctm"
 log "  $data/phones.ctm: $found recordings, $(wc -l <"$data/phones.ctm") phones"

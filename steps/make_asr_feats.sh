@@ -3,13 +3,14 @@
 set -euo pipefail
 
 nj=2
-layer=prefinal-l
+layer="prefinal-l"
 help_message="Usage: $0 [options] DATA_DIR ASR_DIR
 Example: $0 --nj 2 --layer prefinal-l data/demo/babycry/devtrain models/demo
   --nj N         parallel jobs ($nj)
   --layer NODE   the network's node ($layer)
 Reads:  DATA_DIR/{wav.scp,spk2utt}, ASR_DIR/{final.mdl,conf,extractor}
-Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp; prefinal has a row every 30 ms (frame subsampling 3)"
+Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp, mfcc_normalised.scp where the network takes such, archives in folders
+  of these names; prefinal has a row every 30 ms (frame subsampling 3)"
 . ./path.sh
 . ./cmd.sh
 . utils/resume.sh
@@ -19,75 +20,75 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp; prefinal has a row every 30
 need_name layer "$layer"
 data=$1 asr=$2
 need_files "$0" "$data/wav.scp" "$data/.done" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
-work=$data/asr_feats
-inputs=()
+lock_folder "$(dirname -- "$data")"
+
+model=()
 for file in "$asr"/{final.mdl,cmvn_opts,online_cmvn,global_cmvn.stats,frame_subsampling_factor,*.conf,conf/*.conf,extractor/*}; do
-  if [[ -f $file ]]; then inputs+=("=${file#"$asr/"}" "$file"); fi
+  if [[ -f $file ]]; then model+=("$file"); fi
 done
-key=$(fingerprint "$data/.done" "${inputs[@]}" "=$layer")
-if up_to_date "$data/.done_prefinal" "$key"; then
-  log "  $data/prefinal.scp: up to date"
-  exit
-fi
-pysed feats recogniser "$asr"
-rm -f "$data/.done_prefinal"
-split_data "$data" "$work" "$nj" "$key"
-link_model "$asr" "$work/asr"
-pysed feats recogniser "$work/asr" "$work/conf"
+# All that goes into the last table goes into the others; where it is up to date, they are.
+prefinal=(--options "$layer" "${model[@]#"$asr/"}"
+  --inputs "$data"/{.done,wav.scp,spk2utt,.done_mfcc_hires,.done_ivectors,.done_mfcc_normalised} "${model[@]}"
+  --made-by "$(made_by pysed feats recogniser "$asr" -- "${model[@]}")" # refuses what it does not understand
+  --code "$0" compute-mfcc-feats copy-feats ivector-extract-online2 apply-cmvn apply-cmvn-online compute-cmvn-stats
+  nnet3-am-copy nnet3-compute)
+to_do "$data/.done_prefinal" "  $data/prefinal.scp" "${prefinal[@]}" || exit 0
+
+conf=$data/asr_feats/conf recogniser=$data/asr_feats/model
+[[ -L $recogniser ]] || rm -rf -- "$data"/{asr_feats,alignments} # of an earlier version
+mkdir -p -- "$conf" && link_model "$asr" "$recogniser"
+pysed feats recogniser "$recogniser" "$conf"
 
 # Dither is noise from a random generator: off, so that two runs give the same features.
 mfcc() {
-  compute-mfcc-feats --config="$work/conf/mfcc.conf" --dither=0 scp:"$work/wav.$1" ark:- |
-    copy-feats --compress=true ark:- ark,scp:"$work/mfcc.$1.ark,$work/mfcc.$1.scp"
+  compute-mfcc-feats --config="$conf/mfcc.conf" --dither=0 scp:"$work/wav.$1" ark:- |
+    copy-feats --compress=true ark:- ark,scp:"$work/mfcc_hires.$1.ark,$work/mfcc_hires.$1.scp"
 }
-run_shards "$work" mfcc
+make_table "$data" mfcc_hires mfcc wav.scp conf \
+  --inputs "$data/.done" "$data/wav.scp" "$conf/mfcc.conf" --code "$0" compute-mfcc-feats copy-feats
 
-ivector() {
-  ivector-extract-online2 --config="$work/conf/ivector_extractor.conf" ark:"$work/spk2utt.$1" \
-    scp:"$work/mfcc.$1.scp" ark,scp:"$work/ivectors.$1.ark,$work/ivectors.$1.scp"
+ivectors() {
+  ivector-extract-online2 --config="$conf/ivector_extractor.conf" ark:"$work/spk2utt.$1" \
+    scp:"$work/mfcc_hires.$1" ark,scp:"$work/ivectors.$1.ark,$work/ivectors.$1.scp"
 }
-period=
-if [[ -f $work/conf/ivector_extractor.conf ]]; then
-  period=$(sed -n 's/^--ivector-period=//p' "$work/conf/ivector_extractor.conf")
-  run_shards "$work" ivector
+ivectors="" period=""
+if [[ -f $conf/ivector_extractor.conf ]]; then
+  period=$(sed -n 's/^--ivector-period=//p' "$conf/ivector_extractor.conf") ivectors=ivectors.scp
+  make_table "$data" ivectors ivectors "mfcc_hires.scp spk2utt" conf --code "$0" ivector-extract-online2 \
+    --inputs "$data"/{.done_mfcc_hires,spk2utt} "$conf"/{ivector_extractor,splice,online_cmvn}.conf "$asr"/extractor/*
+else
+  rm -rf -- "$data"/{.done_ivectors,ivectors.scp,ivectors}
 fi
 
 # What the network takes, where it was trained on normalised features; i-vectors are of those as they are.
-normalised() {
-  if [[ -f $work/conf/cmvn.conf ]]; then
-    compute-cmvn-stats scp:"$work/mfcc.$1.scp" ark:- |
-      apply-cmvn --config="$work/conf/cmvn.conf" ark:- scp:"$work/mfcc.$1.scp" \
-        ark,scp:"$work/normalised.$1.ark,$work/normalised.$1.scp"
+normalise() {
+  local out="ark,scp:$work/mfcc_normalised.$1.ark,$work/mfcc_normalised.$1.scp"
+  if [[ -f $conf/cmvn.conf ]]; then
+    compute-cmvn-stats scp:"$work/mfcc_hires.$1" ark:- |
+      apply-cmvn --config="$conf/cmvn.conf" ark:- scp:"$work/mfcc_hires.$1" "$out"
   else
-    apply-cmvn-online --config="$work/conf/cmvn_online.conf" "$work/asr/global_cmvn.stats" scp:"$work/mfcc.$1.scp" \
-      ark,scp:"$work/normalised.$1.ark,$work/normalised.$1.scp"
+    apply-cmvn-online --config="$conf/cmvn_online.conf" "$recogniser/global_cmvn.stats" scp:"$work/mfcc_hires.$1" "$out"
   fi
 }
-input=mfcc
-if [[ -f $work/conf/cmvn.conf || -f $work/conf/cmvn_online.conf ]]; then
-  input=normalised
-  run_shards "$work" normalised
+input=mfcc_hires
+if [[ -f $conf/cmvn.conf || -f $conf/cmvn_online.conf ]]; then
+  input=mfcc_normalised
+  make_table "$data" mfcc_normalised normalise mfcc_hires.scp "conf recogniser" \
+    --inputs "$data/.done_mfcc_hires" "$conf"/{cmvn,cmvn_online}.conf "$asr/global_cmvn.stats" \
+    --code "$0" apply-cmvn apply-cmvn-online compute-cmvn-stats
+else
+  rm -rf -- "$data"/{.done_mfcc_normalised,mfcc_normalised.scp,mfcc_normalised}
 fi
 
 # nnet3-copy --edits cannot add an output; a config line that names the node as the output can.
-printf 'output-node name=output input=%s\n' "$layer" >"$work/output.config"
+printf 'output-node name=output input=%s\n' "$layer" >"$conf/output.config"
 prefinal() {
   local ivector_options=()
-  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$work/ivectors.$1.scp" --online-ivector-period="$period")
-  nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config="$work/output.config" --edits=remove-orphans \
-    "$work/asr/final.mdl" - |
+  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$work/ivectors.$1" --online-ivector-period="$period")
+  nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config="$conf/output.config" --edits=remove-orphans \
+    "$recogniser/final.mdl" - |
     nnet3-compute --frames-per-chunk=150 --extra-left-context=0 --extra-right-context=0 \
-      --frame-subsampling-factor=3 "${ivector_options[@]}" - scp:"$work/$input.$1.scp" ark:- |
+      --frame-subsampling-factor=3 "${ivector_options[@]}" - scp:"$work/$input.$1" ark:- |
     copy-feats --compress=true --compression-method=3 ark:- ark,scp:"$work/prefinal.$1.ark,$work/prefinal.$1.scp"
 }
-run_shards "$work" prefinal input period
-
-expected=$(wc -l <"$data/wav.scp")
-for name in mfcc ivectors prefinal; do
-  if [[ $name == ivectors && -z $period ]]; then continue; fi
-  parts=()
-  for ((job = 1; job <= num_jobs; job++)); do parts+=("$work/$name.$job.scp"); done
-  join_scp "$data/${name/#mfcc/mfcc_hires}.scp" "$expected" "${parts[@]}"
-done
-mark_done "$data/.done_prefinal" "$key"
-log "  $data/prefinal.scp: $expected recordings"
+make_table "$data" prefinal prefinal "$input.scp $ivectors" "conf recogniser period input" "${prefinal[@]}"

@@ -18,41 +18,38 @@ Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{
 (($# == 3)) || die "$help_message"
 source_dir=$1 event=$2 out=$3
 lists=$source_dir/source_data/cv_setup screening=$source_dir/source_data/bgs/bg_screening.csv
+lock_folder "$out"
 
+# make_set SET SOURCES ROOT OPTION...: a data directory by `pysed corpus OPTION...`, unless it is up to date; SOURCES, a
+# list of files joined by newlines, and the audio that they name are its inputs, ROOT is its code.
+make_set() {
+  local set=$1 sources root=$3 command=(pysed corpus "${@:4}" --source "$source_dir" --event "$event" --out "$out/$1")
+  local jobs=(--nj "$nj")
+  [[ $4 != isolate ]] || jobs=()
+  readarray -t sources <<<"$2"
+  to_do "$out/$set/.done" "  $out/$set" --inputs --options --code "$0" "$root" \
+    --made-by "$(made_by "${command[@]}" --plan -- "${sources[@]}")" || return 0
+  "${command[@]}" "${jobs[@]}"
+  pysed corpus validate "$out/$set"
+  finish "$out/$set/.done" "$out/$set"
+  log "  $out/$set: $(wc -l <"$out/$set/wav.scp") recordings"
+}
+
+mix=pysed.corpus.build:make_mixtures
+if [[ $(yaml_value "$config" official) == true ]]; then mix=pysed.corpus.official_build:make_official; fi
 for subset in devtrain devtest; do
-  need_files "$0" "$lists/events_$subset.yaml" "$lists/bgs_$subset.yaml"
+  events=$lists/events_$subset.yaml backgrounds=$lists/bgs_$subset.yaml
+  need_files "$0" "$events" "$backgrounds"
   count=()
   if [[ $subset == devtrain && -n $num_mixtures ]]; then count=(--num-mixtures "$num_mixtures"); fi
-  inputs=("$lists/events_$subset.yaml" "$lists/bgs_$subset.yaml" "$config")
-  if [[ -s $screening ]]; then inputs+=("$screening"); fi
-  key=$(fingerprint "${inputs[@]}" "=$event ${count[*]-}")
-  for set in "$subset" "isolated_$subset"; do
-    if up_to_date "$out/$set/.done" "$key"; then
-      log "  $out/$set: up to date"
-      continue
-    fi
-    if [[ $set == "$subset" ]]; then
-      pysed corpus mix --source "$source_dir" --config "$config" --event "$event" --subset "$subset" \
-        --nj "$nj" "${count[@]}" --out "$out/$set"
-    else
-      pysed corpus isolate --source "$source_dir" --event "$event" --subset "$subset" --out "$out/$set"
-    fi
-    pysed corpus validate "$out/$set"
-    mark_done "$out/$set/.done" "$key"
-    log "  $out/$set: $(wc -l <"$out/$set/wav.scp") recordings"
-  done
+  make_set "$subset" "$events"$'\n'"$backgrounds"$'\n'"$screening"$'\n'"$config" "$mix" \
+    mix --subset "$subset" --config "$config" "${count[@]}"
+  make_set "isolated_$subset" "$events" pysed.corpus.build:make_isolated isolate --subset "$subset"
 done
 
 # A ready-made evaluation set is used as it is.
 shopt -s nullglob
 ready=("$source_dir/mixture_data/evaltest"/*/meta/"event_list_evaltest_$event.csv")
-if ((${#ready[@]} == 0)); then exit; fi
-key=$(fingerprint "${ready[@]}" "=$event")
-if up_to_date "$out/evaltest/.done" "$key"; then
-  log "  $out/evaltest: up to date"
-  exit
+if ((${#ready[@]})); then
+  make_set evaltest "$(printf '%s\n' "${ready[@]}")" pysed.corpus.official_build:make_ready ready --subset evaltest
 fi
-pysed corpus ready --source "$source_dir" --event "$event" --subset evaltest --nj "$nj" --out "$out/evaltest"
-pysed corpus validate "$out/evaltest"
-mark_done "$out/evaltest/.done" "$key"
-log "  $out/evaltest: $(wc -l <"$out/evaltest/wav.scp") recordings, ready-made"

@@ -14,17 +14,14 @@ Writes: OUT_DIR/index.html, every figure as SVG, PNG and PDF; OUT_DIR/index_file
 data=$1 results=$2 out=$3
 inputs=()
 for file in "$results"/*/*/{,seed*/}{score_{dev,eval}test.json,counts_*.tsv} "$results"/*/*/{config.yaml,events_*.tsv} \
-  "$results"/phones/{.done,figure2.svg,patterns/{.done,streams.svg}}; do
+  "$results"/phones/{.done,patterns/.done} "$data"/*/{dev,eval}test/.done{,_phones}; do
   [[ ! -f $file ]] || inputs+=("$file")
 done
 need_files "$0" "${inputs[0]-$results/*/*/score_devtest.json}"
-key=$(fingerprint "${inputs[@]}")
-if up_to_date "$out/.done" "$key"; then
-  log "  $out: up to date"
-  exit
-fi
+lock_folder "$out"
+to_do "$out/.done" "  $out" --inputs "${inputs[@]}" --code "$0" pysed.commands.report:main || exit 0
 mkdir -p "$out"
-rm -rf "$out/.done" "$out/index_files"
+rm -rf "$out/index_files"
 pysed report --data "$data" --results "$results" --out "$out"
 need_files "$0" "$out/index.html"
-mark_done "$out/.done" "$key"
+finish "$out/.done" "$out"

@@ -14,21 +14,24 @@ Writes: MODEL_DIR/{scores_<subset>.ark,scores_<subset>.scp,events_<subset>.tsv,s
 (($# == 4)) || die "$help_message"
 system=$3 dir=$4
 need_files "$0" "$dir/final.pt" "$dir/.done_train"
-frontend=$(yaml_value "$system" frontend)
+frontend=$(yaml_value "$system" frontend) model=$(yaml_value "$system" model)
+code=("$0" pysed.commands.evaluate:main "pysed.networks=${model:-cbrnn}")
+[[ $(yaml_value "$system" asr_layers) == [1-9]* ]] || code+=(-pysed.features.streams)
+training_code "$system"
+lock_folder "$1" shared
+lock_folder "$dir"
 
 for subset in devtest evaltest; do
   data=$1/$subset
   if [[ ! -d $data ]]; then continue; fi
-  marks=("$data/.done" "$data/.done_feats_$frontend")
-  if [[ $(yaml_value "$system" asr) == true ]]; then marks+=("$data/.done_prefinal"); fi
-  need_files "$0" "${marks[@]}"
-  key=$(fingerprint "${marks[@]}" "$dir/.done_train" "=counts segments psds") # an older version's scores lack them
-  if up_to_date "$dir/.done_$subset" "$key"; then
-    log "stage 6: $dir: $subset: up to date"
-    continue
-  fi
+  inputs=("$data/.done" "$data/.done_feats_$frontend")
+  if [[ $(yaml_value "$system" asr) == true ]]; then inputs+=("$data/.done_prefinal"); fi
+  need_files "$0" "${inputs[@]}"
+  to_do "$dir/.done_$subset" "stage 6: $dir: $subset" --inputs "${inputs[@]}" "$dir/final.pt" \
+    --code "${code[@]}" --version "${training[@]}" || continue
   log "stage 6: detect and score: $data -> $dir/score_$subset.json (seed $seed)"
   pysed evaluate --model "$dir" --data "$data" --out "$dir"
-  need_files "$0" "$dir"/{score_$subset.json,events_$subset.tsv,counts_$subset.tsv}
-  mark_done "$dir/.done_$subset" "$key"
+  outputs=("$dir"/{score_$subset.json,cost_$subset.json,events_$subset.tsv,counts_$subset.tsv,scores_$subset.{ark,scp}})
+  need_files "$0" "${outputs[@]}"
+  finish "$dir/.done_$subset" "${outputs[@]}"
 done

@@ -27,21 +27,31 @@ need_integer side-by-side "$side_by_side" 1
 data=$1/devtrain event=$2 system=$3 dir=$4
 need_files "$0" "$system"
 frontend=$(yaml_value "$system" frontend)
-marks=("$data/.done" "$data/.done_feats_$frontend")
+inputs=("$data/.done" "$data/.done_feats_$frontend")
 asr_options=()
 if [[ $(yaml_value "$system" asr) == true ]]; then
-  marks+=("$data/.done_prefinal")
+  inputs+=("$data/.done_prefinal")
   asr_options=(--asr "$asr" --layer "$layer")
 fi
-need_files "$0" "${marks[@]}"
-key=$(fingerprint "${marks[@]}" "$system" pysed/train/config.py "=$event $seed ${epochs:-configured} ${asr_options[*]-}")
-if up_to_date "$dir/.done_train" "$key"; then
-  log "stage 5: $dir: up to date"
-  exit
+need_files "$0" "${inputs[@]}"
+if [[ $(yaml_value "$system" asr_layers) == [1-9]* ]]; then # of the recogniser's, trained along
+  inputs+=("$data"/.done_{mfcc_hires,ivectors} "$asr/final.mdl")
 fi
-if ! up_to_date "$dir/.train_key" "$key"; then # other inputs or options: nothing to resume
-  rm -rf "$dir"/{checkpoint*,.done_*,final.pt,metrics.csv,events.out.*,train.log}
-  mkdir -p "$dir" && mark_done "$dir/.train_key" "$key"
+training_code "$system"
+train() {
+  # shellcheck disable=SC2086 # a command and its options
+  $train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" \
+    ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
+}
+lock_folder "$1" shared
+lock_folder "$dir"
+resolved=(pysed train --system "$system" --data - --event "$event" --out - ${epochs:+--epochs "$epochs"} --print-config)
+to_do "$dir/.done_train" "stage 5: $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \
+  --made-by "$(made_by "${resolved[@]}" -- "$system" "conf/frontends/$frontend.yaml")" \
+  --code "$0" "${training[@]}" --version "${training[@]}" || exit 0
+if [[ ! -f $dir/checkpoint.pt || ! -f $dir/.train_key || $(<"$dir/.train_key") != "$key" ]]; then # nothing to resume
+  rm -rf -- "$dir"/{checkpoint*,.done_*,final.pt,metrics.csv,events.out.*,train.log,score_*.json,{scores,events,counts,cost}_*}
+  printf '%s\n' "$key" >"$dir/.train_key"
 fi
 log "stage 5: train: $data -> $dir"
 : >>"$dir/train.log"
@@ -51,13 +61,10 @@ tail --pid=$$ -n 0 -F "$dir/train.log" 2>/dev/null > >(
 follower=$!
 trap 'kill "$follower"' EXIT
 export side_by_side
-train() {
-  # shellcheck disable=SC2086 # a command and its options
-  $train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" \
-    ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
-}
 write_job "$dir/job.sh" train train_cmd system data event seed epochs asr_options dir
 start_job "$train_run_cmd" "$dir/job.log" "$dir/job.sh"
 log "stage 5: $dir: $(tail -n 1 "$dir/train.log")"
+outputs=()
+for file in "$dir"/{config.yaml,train.log}; do [[ ! -f $file ]] || outputs+=("$file"); done
 need_files "$0" "$dir/final.pt" "$dir/metrics.csv"
-mark_done "$dir/.done_train" "$key"
+finish "$dir/.done_train" "$dir/final.pt" "$dir/metrics.csv" "${outputs[@]}"

@@ -11,6 +11,7 @@ need_integer stage "$stage"
 need_integer stop-stage "$stop_stage"
 need_integer nj "$nj" 1
 [[ -z $num_mixtures ]] || need_integer num-mixtures "$num_mixtures" 1
+export PYSED_REMAKE=$remake
 [[ -z $epochs ]] || need_integer epochs "$epochs" 1
 
 # active N: is stage N asked for?
@@ -108,6 +109,42 @@ resolve_events() {
   fi
 }
 
+# begin COMMAND...: starts it in a process group of its own, which ends with this script, however that ends.
+begin() {
+  set -m
+  (
+    printf '+%s\n' "$BASHPID" >&"$leash"
+    exec {leash}>&-
+    exec "$@"
+  ) </dev/null &
+  set +m
+  running[$!]=$*
+}
+declare -A running=() # group -> its command
+exec {leash}> >(exec setsid utils/leash.sh) # ends the groups noted there when this script is gone
+export side_by_side=1 # jobs stay in the group of what starts them
+
+# wait_for_one: until one of the running ends; keeps its exit code in `failed` unless that is 0.
+wait_for_one() {
+  local pid=
+  wait -n -p pid "${!running[@]}" || failed=$?
+  [[ -n $pid ]] || die "$0: lost sight of ${running[*]}"
+  kill -- "-$pid" 2>/dev/null || true # what it may have left
+  printf -- '-%s\n' "$pid" >&"$leash"
+  unset "running[$pid]"
+}
+
+# step COMMAND...: runs it and waits; this script ends where it fails.
+step() {
+  failed=0
+  begin "$@"
+  while ((${#running[@]})); do wait_for_one; done
+  ((failed == 0)) || exit "$failed"
+}
+
+# set_up COMMAND...: a step that may ask whoever sits at the terminal.
+set_up() { if [[ -t 0 ]]; then "$@"; else step "$@"; fi; }
+
 # for_each_set SCRIPT [OPTION...] -- [ARG...]: runs it on every data directory of the chosen events.
 for_each_set() {
   local -a options=()
@@ -117,7 +154,7 @@ for_each_set() {
   for name in $events; do
     for set in "$data/$name"/*/; do
       [[ -f $set/wav.scp ]] || die "$0: $set: no wav.scp; run stage 1"
-      "${options[@]}" "${set%/}" "$@"
+      step "${options[@]}" "${set%/}" "$@"
     done
   done
 }
@@ -135,24 +172,10 @@ for_each_model() {
         ((seed == 1)) || dir+=/seed$seed
         ((${#running[@]} < at_once)) || wait_for_one
         ((failed == 0)) || break 3
-        set -m # a process group of its own, so that all of it can be ended
-        "$@" --seed "$seed" "$data/$name" "$name" "$(system_yaml "$one")" "$dir" </dev/null &
-        set +m
-        running[$!]=$dir
+        begin "$@" --seed "$seed" "$data/$name" "$name" "$(system_yaml "$one")" "$dir"
       done
     done
   done
   while ((${#running[@]})); do wait_for_one; done
   ((failed == 0)) || exit "$failed"
-}
-
-declare -A running=() # process -> what it works on
-trap 'for pid in "${!running[@]}"; do kill -- "-$pid" 2>/dev/null || true; done' EXIT
-
-# wait_for_one: until one of the running ends; keeps its exit code in `failed` unless that is 0.
-wait_for_one() {
-  local pid=
-  wait -n -p pid "${!running[@]}" || failed=$?
-  [[ -n $pid ]] || die "$0: lost sight of ${running[*]}"
-  unset "running[$pid]"
 }

@@ -1,6 +1,9 @@
 """``pysed corpus``: a corpus from own recordings, classes, mixtures, bare events, validation, names."""
 
 import argparse
+import fcntl
+import os
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -44,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         isolate.add_argument(option, type=Path, required=True)
     for option in ("--event", "--subset"):
         isolate.add_argument(option, required=True)
+    for made in (mix, ready, isolate):
+        made.add_argument("--plan", action="store_true", help="only print what it would be made from")
 
     own = commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds")
     own.add_argument(
@@ -82,17 +87,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def check_name(source: Path, data: Path) -> None:
-    """Keep the fingerprint of the corpus that ``data`` belongs to; raise DataError if it belongs to another one."""
+    """Note the corpus that ``data`` belongs to; raise DataError if it belongs to another one.
+
+    A corpus is the same where its lists are, or where it lies in the same folder: its lists may change there.
+    """
     corpus_classes(source)  # a corpus whose names are refused leaves nothing
     mark = data / ".source"
-    found = fingerprint(source)
-    if not mark.exists():
-        with atomic_open(mark) as stream:
-            stream.write(f"{found}\n")
-    elif read_text(mark).strip() != found:
-        raise DataError(
-            f"{source}: its lists are not those that {data} was made from; rename the corpus folder or remove {data}"
-        )
+    now = [fingerprint(source), str(source.resolve())]
+    data.mkdir(parents=True, exist_ok=True)
+    folder = os.open(data, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system that locks no folders
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        before = read_text(mark).splitlines() if mark.exists() else []
+        if before and now[0] != before[0] and now[1] not in before[1:]:  # neither a copy nor the same folder
+            raise DataError(
+                f"{source}: its lists are not those that {data} was made from; "
+                f"rename the corpus folder or remove {data}"
+            )
+        if before != now:
+            with atomic_open(mark) as stream:
+                stream.writelines(f"{line}\n" for line in now)
+    finally:
+        os.close(folder)
 
 
 def main(argv: list[str]) -> int:
@@ -111,23 +128,32 @@ def main(argv: list[str]) -> int:
         given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
         lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))
         print("\n".join(lines))
-    elif options.command == "ready":
-        from pysed.corpus.official_build import make_ready
-
-        make_ready(options.source, options.event, options.subset, options.out, max(1, options.nj))
     else:
-        from pysed.corpus.build import make_isolated, make_mixtures
-        from pysed.corpus.recipes import CorpusSettings
-
-        if options.command == "isolate":
-            make_isolated(options.source, options.event, options.subset, options.out)
-        else:
-            if options.nj < 1 or (options.num_mixtures is not None and options.num_mixtures < 1):
-                raise DataError("pysed corpus mix: --nj and --num-mixtures: expected a number of at least 1")
-            settings = CorpusSettings.load(options.config)
-            if settings.official:
-                from pysed.corpus.official_build import make_official as make_mixtures
-            make_mixtures(
-                options.source, options.event, options.subset, settings, options.out, options.num_mixtures, options.nj
-            )
+        _make(options)
     return 0
+
+
+def _make(options: argparse.Namespace) -> None:
+    """Make a data directory, or print its plan."""
+    from pysed.corpus import build, official_build, plan
+    from pysed.corpus.recipes import CorpusSettings
+
+    corpus = (options.source, options.event, options.subset)
+    if options.command == "mix":
+        if options.nj < 1 or (options.num_mixtures is not None and options.num_mixtures < 1):
+            raise DataError("pysed corpus mix: --nj and --num-mixtures: expected a number of at least 1")
+        settings = CorpusSettings.load(options.config)
+        if options.plan:
+            print("\n".join(plan.plan_mixtures(*corpus, settings, options.num_mixtures)))
+        else:
+            make = official_build.make_official if settings.official else build.make_mixtures
+            make(*corpus, settings, options.out, options.num_mixtures, options.nj)
+    elif options.command == "isolate":
+        if options.plan:
+            print("\n".join(plan.plan_isolated(*corpus)))
+        else:
+            build.make_isolated(*corpus, options.out)
+    elif options.plan:
+        print("\n".join(plan.plan_ready(*corpus)))
+    else:
+        official_build.make_ready(*corpus, options.out, max(1, options.nj))

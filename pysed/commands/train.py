@@ -1,6 +1,7 @@
 """``pysed train``: one system, one event class, one seed."""
 
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -32,23 +33,27 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--event", required=True, help="event class, as events.tsv names it")
     parser.add_argument("--out", required=True, metavar="DIR", help="where final.pt, metrics.csv, train.log go")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, help="instead of the configuration's; each once over the clips")
+    parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--asr", metavar="DIR", help="ASR model that made prefinal.scp; noted in the checkpoint")
     parser.add_argument("--layer", default="prefinal-l", help="its node (%(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one configuration key")
+    parser.add_argument("--print-config", action="store_true", help="only print the resolved configuration")
     options = parser.parse_args(argv)
 
     from pysed.train.config import load_config, parse_change
 
     changes = dict(parse_change(text) for text in options.set)
     if options.epochs is not None:
-        changes.update(epochs=options.epochs, epoch_steps=1)
+        changes.update(epochs=options.epochs)
     config = load_config(options.system, changes)
     if options.seed < 0:
         raise DataError(f"pysed train: --seed {options.seed}; expected 0 or more")
-    if not Path(options.data).is_dir():
+    if not options.print_config and not Path(options.data).is_dir():
         raise DataError(f"{options.data}: no such folder; expected a data directory; run the stages before")
     frontend = load_frontend_values(config.frontend, Path(options.system))
+    if options.print_config:
+        print(json.dumps({"system": config.as_dict(), "frontend": frontend}, sort_keys=True))
+        return 0
     asr = note_recogniser(options.asr, options.layer) if config.asr else None
 
     from pysed import parallel

@@ -59,8 +59,11 @@ def _folder(out: Path) -> Iterator[Path]:
     (temporary / "audio").mkdir(parents=True)
     try:
         yield temporary
-        shutil.rmtree(out, ignore_errors=True)
+        before = out.with_name(f".{out.name}.before.{os.getpid()}.tmp")
+        if out.exists():
+            out.rename(before)
         temporary.rename(out)
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

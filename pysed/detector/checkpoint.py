@@ -20,8 +20,8 @@ FORMAT = 2
 
 
 def save(path: str | os.PathLike, content: dict[str, Any]) -> None:
-    """Write plain types and tensors, whole or not at all."""
-    buffer = io.BytesIO()  # torch would hide what the system says of a disk that is full
+    """Write plain types and tensors, whole or not at all; the same content gives the same bytes."""
+    buffer = io.BytesIO()  # torch would name what is inside after the file, and hide that a disk is full
     torch.save(content, buffer)
     with atomic_open(path, "wb") as stream:
         stream.write(buffer.getbuffer())

@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any
 
 from pysed.atomic import atomic_open
+from pysed.freshness.marks import clear_left
 from pysed.score import paper
 from pysed.score.bootstrap import FEWEST_RECORDINGS as FEWEST
 from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
@@ -153,7 +154,8 @@ def details(rows: list[Row]) -> Table:
             shown[0] += "*"
         counts = [f"{row.score[key]:g}" for key in COUNTS]
         files = "?" if row.num_files is None else str(row.num_files)
-        table.append([row.event, row.system, str(row.seed), *shown, *counts, files])
+        name = row.system + " †" * row.mixed_code
+        table.append([row.event, name, str(row.seed), *shown, *counts, files])
     return table
 
 
@@ -171,7 +173,11 @@ def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
     """A subset's part of RESULTS.md."""
     main_table, model_table, test_table, cost_table = overview(found), details(rows), tests(found), costs(found)
     other_table = other_criteria(found)
+    mixed = {row.system for row in rows if row.mixed_code}
+    main_table = [[row[0] + " †" * (row[0] in mixed), *row[1:]] for row in main_table]
     lines = [f"## {subset}", "", *render(main_table), ""]
+    if mixed:
+        lines += ["† model and scores come from different code; `./run.sh --stage 5 --remake` makes them anew.", ""]
     if any("paper:" in row[0] for row in main_table):
         lines += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one.", ""]
     if any(cell.endswith("*") for row in (*main_table, *model_table) for cell in row):
@@ -221,6 +227,7 @@ def _text(rows: list[Row], content: Record) -> str:
 
 def write_results(corpus_dir: str | os.PathLike) -> str:
     """Write ``<corpus_dir>/RESULTS.md`` (its text is returned), ``comparison.json`` and the pooled scores."""
+    clear_left(str(corpus_dir))
     rows = gather(corpus_dir)
     content = comparison(rows, Path(corpus_dir).resolve().name)
     text = _text(rows, content)

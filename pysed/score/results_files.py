@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pysed.errors import DataError
+from pysed.freshness.marks import read_mark
 from pysed.score import paper
 from pysed.score.counts import FileCounts, read_counts
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
@@ -34,6 +35,7 @@ class Row:
     counts: FileCounts | None  # counts_<subset>.tsv
     cost: dict[str, Any]  # cost_<subset>.json, {} where it is not there
     training_s: float | None  # all epochs of metrics.csv
+    mixed_code: bool = False  # the model and its scores were made by different versions of the code
 
 
 def gather(corpus_dir: str | os.PathLike) -> list[Row]:
@@ -66,12 +68,19 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
                 counts=read_counts(counts) if counts.is_file() else None,
                 cost=_read_object(path.with_name(f"cost_{subset}.json")),
                 training_s=_training_s(path.with_name("metrics.csv")),
+                mixed_code=_mixed_code(path.parent, subset),
             )
         )
     if not rows:
         raise DataError(f"{root}: no <event>/<system>/score_<subset>.json; run stage 6 first")
     systems = in_order(row.system for row in rows)
     return sorted(rows, key=lambda row: (row.subset, row.event, systems.index(row.system), row.seed))
+
+
+def _mixed_code(folder: Path, subset: str) -> bool:
+    """Do the marks of stages 5 and 6 name different versions of the code? False where one names none."""
+    versions = [(read_mark(str(folder / name)) or {}).get("version") for name in (".done_train", f".done_{subset}")]
+    return None not in versions and versions[0] != versions[1]
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -64,7 +64,7 @@ def test_stage_0_arranges_it_and_features_and_phones_are_those_of_the_model(own_
         model = arranged if name == "mine" else "models/demo"
         run_in(own_models, "steps/make_asr_feats.sh", "--nj", 1, data, model, check=True)
         run_in(own_models, "steps/make_alignments.sh", "--nj", 1, data, model, check=True)
-    for name in ("asr_feats/ivectors.1.ark", "asr_feats/prefinal.1.ark", "phones.ctm"):
+    for name in ("ivectors/ivectors.1.ark", "prefinal/prefinal.1.ark", "phones.ctm"):
         assert (tmp_path / "mine" / name).read_bytes() == (tmp_path / "demo" / name).read_bytes(), name
     assert contents(vosk) == given
 

@@ -1,0 +1,108 @@
+"""``python -S -E -m pysed.freshness begin|finish MARK PENDING ...``: the decisions of utils/resume.sh.
+
+``begin MARK PENDING --inputs FILE... --options TEXT... --made-by TEXT... --code ROOT... --version ROOT...`` exits 0
+where what MARK stands for need not be made and says why; else 3, having removed the mark and written PENDING; the first
+line printed is then the key of all that goes in. ``finish MARK PENDING OUTPUT...`` makes the mark. PYSED_REMAKE=true:
+what was made by other code is made anew.
+"""
+
+import os
+import sys
+
+from pysed.errors import DataError
+from pysed.freshness import marks
+from pysed.freshness.code import write_json
+
+MODES = ("inputs", "options", "made-by", "code", "version")
+TO_DO = 3
+SHOWN = 3
+
+
+def read_request(words: list[str]) -> dict[str, list[str]]:
+    """``--mode value...`` by mode."""
+    request: dict[str, list[str]] = {mode: [] for mode in MODES}
+    mode = ""
+    for word in words:
+        if word.startswith("--") and word[2:] in MODES:
+            mode = word[2:]
+        else:
+            request[mode].append(word)
+    return request
+
+
+def begin(mark_path: str, pending: str, words: list[str]) -> int:
+    """Decide; returns the exit code."""
+    folder = os.path.dirname(mark_path)
+    marks.clear_left(folder)
+    marks.clear_left(os.path.dirname(folder), rf"\.{marks.re.escape(os.path.basename(folder))}")
+    old = marks.read_mark(mark_path)
+    contents = marks.Contents(old, folder)
+    new = marks.wanted(read_request(words), old, contents)
+    reason = ""
+    if old is None:
+        reason = "made by an earlier version; made anew" if os.path.exists(mark_path) else ""
+    else:
+        changed = marks.broken_output(old, folder, contents) or marks.what_changed(old, new)
+        others = marks.other_code(old, new)
+        names = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+        if changed:
+            reason = f"{changed}; made anew"
+        elif others and os.environ.get("PYSED_REMAKE") == "true":
+            reason = f"made by other code ({names}); made anew"
+        else:
+            if contents.touched:
+                outputs = {name: contents.of(os.path.join(folder, name)) for name in old["outputs"]}
+                write_json(mark_path, {**old, "inputs": new["inputs"], "made": new["made"], "outputs": outputs})
+            print(f"made by other code ({names}); kept; --remake makes it anew" if others else "up to date")
+            return 0
+    if os.path.exists(mark_path):
+        forget_shards(folder, mark_path)
+        os.unlink(mark_path)
+    for inner, folders, _ in os.walk(folder or "."):
+        folders[:] = [name for name in folders if name != "audio"]
+        marks.clear_left(inner)
+    os.makedirs(os.path.dirname(pending) or ".", exist_ok=True)
+    write_json(pending, new)
+    print(marks.key(new))
+    if reason:
+        print(reason)
+    return TO_DO
+
+
+def forget_shards(folder: str, mark_path: str) -> None:
+    """What was finished once is not an unfinished run's: its parts count as none (.done_NAME: the folder NAME)."""
+    name = os.path.basename(mark_path).removeprefix(".done").removeprefix("_")
+    try:
+        os.unlink(os.path.join(folder, name, ".key"))
+    except OSError:
+        return
+
+
+def finish(mark_path: str, pending: str, outputs: list[str]) -> int:
+    """Write the mark; returns the exit code."""
+    mark = marks.read_json(pending)
+    if mark is None:
+        raise DataError(
+            f"{pending}: gone; another run must have used {os.path.dirname(mark_path)}: run the stage again"
+        )
+    folder = os.path.dirname(mark_path)
+    write_json(mark_path, {**mark, "outputs": marks.outputs_of(outputs, folder)})
+    os.unlink(pending)
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Run it; returns the exit code."""
+    action, mark_path, pending, *rest = argv
+    try:
+        return (begin if action == "begin" else finish)(mark_path, pending, rest)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename or mark_path}: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
