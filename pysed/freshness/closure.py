@@ -131,6 +131,18 @@ class _Walk:
         for name in _modules_in(folder):
             if self.only.get(package, name) == name:
                 self.reach(f"{package}.{name}", EVERYTHING)
+        if package == "pysed.networks":  # and those of a user's own folders
+            for own in filter(None, os.environ.get("PYSED_NETWORKS", "").split(os.pathsep)):
+                for name in _modules_in(own):
+                    if self.only.get(package, name) == name:
+                        self._own_module(os.path.join(own, f"{name}.py"))
+
+    def _own_module(self, path: str) -> None:
+        if os.path.isfile(path):
+            self.files.add(os.path.abspath(path))
+            with open(path, encoding="utf-8") as stream:
+                parts = syntax.read("own", stream.read(), False).definitions
+            self.beside[path] = digest("\n".join(f"{name} {part.digest}" for name, part in sorted(parts.items())))
 
     def _file(self, path: str) -> None:
         if os.path.isfile(path):

@@ -30,8 +30,8 @@ def code_of(roots: Iterable[str]) -> dict[str, str]:
     from pysed.freshness import closure
 
     names = sorted(set(roots))
-    kaldi = os.environ.get("KALDI_ROOT", "")
-    place = os.path.join(cache_folder(), f"code-{digest(json.dumps([ROOT, os.getcwd(), kaldi, names]))}.json")
+    places = [os.environ.get(name, "") for name in ("KALDI_ROOT", "PYSED_NETWORKS")]
+    place = os.path.join(cache_folder(), f"code-{digest(json.dumps([ROOT, os.getcwd(), places, names]))}.json")
     known = read_json(place)
     if known and all(file_state(path) == state for path, state in known["files"].items()):
         return known["code"]

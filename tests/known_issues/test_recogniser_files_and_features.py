@@ -49,7 +49,7 @@ def test_nothing_needless(stages, tmp_path):
     [
         ("extractor/final.mat", ["ivectors", "prefinal", "phones"]),
         ("extractor/global_cmvn.stats", ["ivectors", "prefinal", "phones"]),
-        ("extractor/online_cmvn.conf", ["ivectors", "prefinal"]),  # the same i-vectors of three seconds: the same phones
+        ("extractor/online_cmvn.conf", ["ivectors", "prefinal"]),  # of three seconds the same as before
     ],
 )
 def test_every_file_that_matters(stages, name, anew):
