@@ -75,6 +75,7 @@ def text_readers() -> list[Reader]:
     from pysed.corpus.sources import load_sources
     from pysed.datadir.ctm import read_ctm, read_inventory
     from pysed.datadir.directory import load_data_dir
+    from pysed.datadir.tables import read_split
     from pysed.events import read_events
     from pysed.features.frontend import load_frontend
     from pysed.fetch.chain_model import splice_lines
@@ -84,13 +85,12 @@ def text_readers() -> list[Reader]:
     from pysed.kaldi.options import config_values, read_struct
     from pysed.kaldi.phones import named_ctm, read_symbols
     from pysed.phones.heard.regions import load_regions
-    from pysed.report.content import read_phones
     from pysed.report.markdown import to_html
     from pysed.score.reference import read_both, read_reference
     from pysed.score.results import results_text
     from pysed.text_files import read_text
     from pysed.train.config import load_config
-    from pysed.train.data import read_onsets, read_scenes, read_split
+    from pysed.train.data import read_onsets, read_scenes
 
     rows = "filename\tonset\toffset\tevent_label\na.wav\t1.0\t2.5\tcry\nb.wav\nc.wav\t0\t1\tlaugh\n"
     phones = "<eps> 0\nSIL 1\nEH1_S 2\n#0 3\n"
@@ -109,7 +109,6 @@ def text_readers() -> list[Reader]:
         Reader("onsets", data, lambda f: read_onsets(f, "cry"), ("events.tsv",)),
         Reader("scenes", data, lambda f: read_scenes(f, list(NAMES)), ("utt2scene",)),
         Reader("ctm", data, lambda f: read_ctm(f / "phones.ctm", durations), ("phones.ctm",)),
-        Reader("phones of a report", data, lambda f: read_phones(f / "phones.ctm"), ("phones.ctm",)),
         Reader(
             "regions", data | {"recipes.yaml": _yaml(RECIPES).encode()}, lambda f: load_regions(f, "cry", None),
             ("recipes.yaml", "phones.ctm", "events.tsv"), {"recipes.yaml": _changed_yaml(RECIPES)},

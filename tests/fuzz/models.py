@@ -20,6 +20,7 @@ def _arrays() -> dict[str, np.ndarray]:
 
 def _tables(folder: Path) -> list[Reader]:
     """Archives and scripts of every kind."""
+    from pysed.datadir.archives import Archive
     from pysed.kaldi.compress import compressed_kind
     from pysed.kaldi.tables import RandomAccess, TableWriter, sequential
 
@@ -48,8 +49,17 @@ def _tables(folder: Path) -> list[Reader]:
             return [table[name] for name in ("u1", "u2")]
 
     (folder / "m.ark").write_bytes(readers[0].files["x.ark"])
+
+    def through_archive(place: Path) -> list:
+        (place / "x.scp").write_text("".join(f"{name} {place}/x.ark:{at}\n" for name, at in (("u1", 3), ("u2", 117))))
+        return list(Archive(place / "x.scp").items())
+
     script = "".join(f"{name} {folder}/m.ark:{offset}\n" for name, offset in (("u1", 3), ("u2", 117))).encode()
     readers.append(Reader("script", {"x.scp": script}, by_script, places=("u1: ", "u2: ")))
+    readers.append(
+        Reader("script of a data directory", {"x.scp": script}, lambda f: list(Archive(f / "x.scp").items()))
+    )
+    readers.append(Reader("data directory's archive", readers[0].files, through_archive, ("x.ark",)))
     for method in (1, 3, 5):
         with TableWriter(f"ark:{folder}/x.ark", compressed_kind(method)) as table:
             for name, rows in _arrays().items():

@@ -98,12 +98,16 @@ def main(argv: list[str]) -> int:
     readers = [reader for reader in readers if not argv[3:] or reader.name in argv[3:]]
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, _hang)
+    stderr = os.dup(2)
     faulthandler.enable(file=os.fdopen(os.dup(2), "w"))
     with open(os.devnull, "w") as silent:  # decoders and warnings speak of damage, as they should
         os.dup2(silent.fileno(), 2)
-        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    try:
         print(json.dumps(run(folder, seed, count, readers)))
+    finally:
+        os.dup2(stderr, 2)
     return 0
 
 

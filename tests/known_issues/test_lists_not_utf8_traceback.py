@@ -5,12 +5,11 @@ import pytest
 from pysed.corpus.recipes import CorpusSettings
 from pysed.datadir.ctm import read_ctm
 from pysed.datadir.directory import load_data_dir
+from pysed.datadir.tables import read_split
 from pysed.errors import DataError
 from pysed.fetch.manifest import load_manifest
-from pysed.report.content import read_phones
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
 from pysed.train.config import load_config
-from pysed.train.data import read_split
 
 DATA = {
     "wav.scp": "a a.wav\n", "utt2spk": "a a\n", "spk2utt": "a a\n", "reco2dur": "a 3\n", "events.tsv": "a\t1\t2\tcry\n",
@@ -30,7 +29,9 @@ def test_a_list_in_another_encoding_is_named_with_its_line(name, tmp_path):
     for each, content in DATA.items():
         (tmp_path / each).write_text(content)
     (tmp_path / name).write_bytes(DATA[name].encode() + "à\n".encode("latin-1"))
-    read = {"utt2split": read_split, "phones.ctm": lambda f: read_phones(f / "phones.ctm")}.get(name, load_data_dir)
+    read = {"utt2split": read_split, "phones.ctm": lambda f: read_ctm(f / "phones.ctm", {"a": 3.0})}.get(
+        name, load_data_dir
+    )
     assert f"{tmp_path}/{name}:2: byte 0xe0 is not UTF-8" in refusal(read, tmp_path)
 
 
@@ -46,7 +47,6 @@ def test_numbers_of_a_ctm(tmp_path):
     for words in ("x 0.5", "0.1 nan", "0.1 -1", "1e999 1", "0.1 0"):
         path.write_text(f"a 1 {words} SIL\n")
         assert f"{path}:1: start" in refusal(read_ctm, path, {"a": 3.0})
-        assert f"{path}:1: start" in refusal(read_phones, path)
 
 
 def test_a_manifest_without_files(tmp_path):
