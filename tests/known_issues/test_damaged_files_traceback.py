@@ -71,3 +71,11 @@ def test_messages_stay_short_and_on_one_line():
     message = str(DataError(f"x.tsv:1: {'x' * 100_000}\u2028\n; expected a name"))
     assert message.startswith("x.tsv:1: ") and message.endswith("; expected a name")
     assert len(message) < LONGEST + 10 and len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["ElementwiseProductComponent", "SumBlockComponent", "PnormComponent"])
+def test_a_component_without_width(kind):
+    from pysed.kaldi.nnet3.components import Component
+
+    with pytest.raises(DataError, match="widths 0 and 6"):
+        Component(kind, {"InputDim": 0, "OutputDim": 6, "Scale": 1.0}, "x.mdl: component c").dims()

@@ -128,7 +128,8 @@ class Component:
     def dims(self) -> tuple[int, int]:
         """(input width, output width). Raises DataError where fields contradict each other."""
         dim_in, dim_out = self._dims()
-        if not (0 <= dim_in <= MAX_DIM and 0 < dim_out <= MAX_DIM):
+        least = 0 if self.type in _WITHOUT_INPUT else 1
+        if not (least <= dim_in <= MAX_DIM and 0 < dim_out <= MAX_DIM):
             raise self.fail(f"widths {dim_in} and {dim_out}")
         return int(dim_in), int(dim_out)
 
@@ -199,6 +200,7 @@ def _gru_dims(c: Component) -> tuple[int, int]:
     return (4 * cell, 2 * cell) if cell == recurrent else (3 * cell + 2 * recurrent, 2 * cell)
 
 
+_WITHOUT_INPUT = ("ConstantComponent", "DropoutMaskComponent")
 _OWN_WIDTHS = {
     "StatisticsExtractionComponent": _extraction_dims,
     "StatisticsPoolingComponent": lambda c: (c["InputDim"], c["InputDim"] - 1 + c["NumLogCountFeatures"]),
