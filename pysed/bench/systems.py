@@ -18,7 +18,6 @@ import torch
 from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate
 from pysed.detect.recordings import detect_recording, load_models
 from pysed.features.frontend import FrontEnd, load_frontend
-from pysed.features.normalise import statistics
 from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
@@ -87,24 +86,22 @@ def prepare(system: str, folder: Path, train: bool = False) -> Prepared:
         joint = JointLayers(config, folder, names, _ASR)
     if train:
         asr = _ASR if config.asr else None
-        engine.fit(config, clips, valid, "noise", folder, 1, asr, frontend.as_dict(), joint=joint)
-    normalise = {"features": statistics(clips.features, config.normalisation)}
-    if clips.asr is not None:
-        normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
+        engine.fit(engine.Task(config, "noise", 1, asr, frontend.as_dict()), clips, valid, folder, joint=joint)
+    normalise = engine.statistics_of(clips, config)
     torch.manual_seed(0)
     model: DetectionNetwork = build_model(
         config, frontend.num_mel_bins, ASR_DIM if config.asr else 0, frontend.frames_per_label, len(clips.scene_names)
     )
     if joint:
-        model, clips, _, normalise = joint.join(model, clips, valid, normalise)
+        model, clips, _ = joint.join(model, clips, valid, normalise["asr"])
     model.bfloat16_maps = use_bfloat16(config.precision, torch.device("cpu"))
     batch = make_batch(clips, np.arange(BATCH), normalise, config, np.random.default_rng(0))
     features, asr_rows, labels = (
-        None if part is None else torch.from_numpy(np.ascontiguousarray(part)) for part in batch
+        None if part is None else engine.to_device(part, torch.device("cpu")) for part in batch
     )
     assert features is not None and labels is not None
     scenes = None if clips.scenes is None else torch.from_numpy(clips.scenes)
-    return Prepared(config, model.train(), features.float(), asr_rows, labels, scenes)
+    return Prepared(config, model.train(), features, asr_rows, labels, scenes)
 
 
 def write_recogniser_inputs(folder: Path, names: list[str]) -> None:

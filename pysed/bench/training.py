@@ -82,7 +82,7 @@ def step_flops(config: SystemConfig, num_frames: int = FRAMES) -> tuple[float, f
 
 def best_step(model: torch.nn.Module, loss_of_batch: Callable[[], torch.Tensor], min_s: float = 3.0) -> float:
     """Seconds of a step as training takes it, the best of those that fill ``min_s`` seconds."""
-    from pysed.train.engine import update_average
+    from pysed.train.engine import descend, update_average
 
     average = copy.deepcopy(model)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
@@ -90,9 +90,7 @@ def best_step(model: torch.nn.Module, loss_of_batch: Callable[[], torch.Tensor],
     def step() -> float:
         start = clock()
         loss = loss_of_batch()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        descend(model, optimiser, loss, 1.0)
         optimiser.step()
         update_average(average, model, 0.98, 1000)
         loss.item()

@@ -57,12 +57,12 @@ def main(argv: list[str]) -> int:
     asr = note_recogniser(options.asr, options.layer) if config.asr else None
 
     from pysed import parallel
-    from pysed.train.engine import train
+    from pysed.train.engine import Task, train
 
     parallel.start()
     try:
         command = os.environ.get("PYSED_COMMAND") or shlex.join(["pysed", "train", *argv])
-        train(config, options.data, options.event, options.out, options.seed, asr, frontend, command)
+        train(Task(config, options.event, options.seed, asr, frontend, command), options.data, options.out)
     except BrokenPipeError:
         sys.stderr.close()
         return 1

@@ -103,15 +103,22 @@ def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
     return [found[name] for name in names]
 
 
+def of_recogniser(clips: Clips, chosen: np.ndarray, normalise: dict[str, dict]) -> np.ndarray | None:
+    """The chosen clips' second stream: normalised features (B, T100, A), or places (B, T100, 2) int64, or None."""
+    if clips.places is not None:
+        return clips.places[chosen]
+    return None if clips.asr is None else apply_normalisation(clips.asr[chosen], normalise["asr"])
+
+
 def make_batch(
     clips: Clips, chosen: np.ndarray, normalise: dict[str, dict], config: SystemConfig, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Normalised and augmented features (B, T, F), recogniser features (B, T100, A) or None, labels (B, T100).
+    """Normalised and augmented features (B, T, F), of_recogniser()'s stream, labels (B, T100).
 
     Of ``crop_s`` seconds; normalisation by the clip still takes the mean of the whole clip, as in detection.
     """
     features, labels = clips.features[chosen], clips.labels[chosen]
-    asr = None if clips.asr is None else apply_normalisation(clips.asr[chosen], normalise["asr"])
+    asr = of_recogniser(clips, chosen, normalise)
     augment(features, asr, labels, clips, config, random)
     features = apply_normalisation(features, normalise["features"])
     features, asr, labels = crop(features, asr, labels, round(config.crop_s / HOP_S), random)

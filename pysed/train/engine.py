@@ -1,9 +1,10 @@
-"""Training of one system for one event class: one loop, read from top to bottom."""
+"""Training of one system for one event class: set-up, one epoch after another, finish."""
 
 import copy
 import math
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from pysed import __version__, parallel
 from pysed.atomic import atomic_open
 from pysed.datadir.tables import read_split
-from pysed.decision.tuning import tune
+from pysed.decision.tuning import Tuning, tune
 from pysed.detector import checkpoint
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
@@ -33,179 +34,240 @@ from pysed.train.state import resume, run_identity, save_state, seed_everything
 from pysed.train.validation import cross_entropy, measures, merit, scene_accuracy, scores_of
 
 
-def train(
-    config: SystemConfig,
-    data: str | os.PathLike,
-    event: str,
-    out: str | os.PathLike,
-    seed: int = 1,
-    asr: dict[str, str] | None = None,
-    frontend: dict[str, Any] | None = None,
-    command: str | None = None,
-    stop_after: int | None = None,
-) -> Path | None:
+@dataclass(frozen=True)
+class Task:
+    """What is trained: a system for an event class, by a seed; and what is noted with the model.
+
+    asr: {"model", "layer"} of the recogniser features, frontend: FrontEnd.as_dict(); both go into the checkpoint,
+    ``command``, what to type to get the model, into config.yaml.
+    """
+
+    config: SystemConfig
+    event: str
+    seed: int = 1
+    asr: dict[str, str] | None = None
+    frontend: dict[str, Any] | None = None
+    command: str | None = None
+
+
+def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_after: int | None = None) -> Path | None:
     """Train on the training split of ``data``, choose epoch and thresholds on its validation split.
 
     Writes ``config.yaml``, ``metrics.csv`` (a row an epoch), ``train.log`` and ``final.pt`` into ``out``, returns the
     last one's path. A run that was cut off goes on from ``checkpoint.pt`` and ends with the very weights of an unbroken
-    one. asr: {"model", "layer"} of the recogniser features, frontend: FrontEnd.as_dict(); both noted in the checkpoint,
-    ``command``, what to type to get the model, in the configuration.
-    ``stop_after``: end after that many epochs as if cut off (returns None).
+    one. ``stop_after``: end after that many epochs as if cut off (returns None).
 
     Raises DataError for bad data, and when the loss stops being a number, naming the cause.
     """
-    data = Path(data)
+    data, config, event = Path(data), task.config, task.event
     split = read_split(data)
-    clips = load_clips(data, split["train"], event, config, frames_per_label(frontend))
-    valid = load_clips(data, split["valid"], event, config, frames_per_label(frontend))
+    clips = load_clips(data, split["train"], event, config, frames_per_label(task.frontend))
+    valid = load_clips(data, split["valid"], event, config, frames_per_label(task.frontend))
     check_events(clips, data, event, "train")
     check_events(valid, data, event, "valid")
-    joint = JointLayers(config, data, [*clips.names, *valid.names], asr) if config.asr_layers else None
-    return fit(config, clips, valid, event, Path(out), seed, asr, frontend, command, stop_after, joint)
+    joint = JointLayers(config, data, [*clips.names, *valid.names], task.asr) if config.asr_layers else None
+    return fit(task, clips, valid, Path(out), stop_after, joint)
 
 
 def fit(
-    config: SystemConfig,
-    clips: Clips,
-    valid: Clips,
-    event: str,
-    out: Path,
-    seed: int,
-    asr: dict[str, str] | None = None,
-    frontend: dict[str, Any] | None = None,
-    command: str | None = None,
-    stop_after: int | None = None,
-    joint: JointLayers | None = None,
+    task: Task, clips: Clips, valid: Clips, out: Path, stop_after: int | None = None, joint: JointLayers | None = None
 ) -> Path | None:
     """train() on clips in memory; ``joint``: the recogniser's layers that are trained along."""
-    out.mkdir(parents=True, exist_ok=True)
-    keep_freed_memory()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    seed_everything(seed)
-    normalise = {"features": statistics(clips.features, config.normalisation)}
-    if clips.asr is not None:
-        normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
-    assert clips.frames_per_label == frames_per_label(frontend), "the front end is not the clips'"
-    asr_dim = 0 if clips.asr is None else clips.asr.shape[2]
-    model: DetectionNetwork = build_model(
-        config, clips.features.shape[2], asr_dim, clips.frames_per_label, num_scenes=len(clips.scene_names)
-    )
-    identity = run_identity(config, event, seed, clips, valid)
-    noted = normalise
-    if joint:
-        model, clips, valid, normalise = joint.join(model, clips, valid, normalise)
-    model = model.to(device)
-    model.bfloat16_maps = use_bfloat16(config.precision, device)
-    average = copy.deepcopy(model)  # what is validated and kept: the running mean of the weights
-    optimiser = torch.optim.Adam(rated(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)
-    batch_size = min(config.batch_size, len(clips.names))
-    steps_per_epoch = max(len(clips.names) // batch_size, config.epoch_steps)
-    passes = math.ceil(steps_per_epoch * batch_size / len(clips.names))  # over the clips in an epoch
-    num_steps = config.epochs * steps_per_epoch
-    own = parallel.own_rows(batch_size)  # of a batch that several processes share
-
-    random = np.random.default_rng(seed)  # of batches and augmentation
-    history, best = resume(out / "checkpoint.pt", identity, model, average, optimiser, random)
-    first = parallel.rank() == 0
-    if first:
-        resolved = {**config.as_dict(), "event": event, "seed": seed, **({"command": command} if command else {})}
-        with atomic_open(out / "config.yaml") as stream:
-            yaml.safe_dump(resolved, stream, sort_keys=False)
-
-    records = Records(out, history, quiet=not first)
-    note = f"{config.system}, {event}, seed {seed}: {len(clips.names)} clips, {len(valid.names)} for validation"
-    count = sum(parameter.numel() for parameter in model.parameters())
-    precision = "bfloat16" if model.bfloat16_maps else "float32"
-    shared = f" on each of {parallel.size()}" if parallel.size() > 1 else ""
-    records.say(f"{note}; {count} parameters; {device.type}{shared}, {precision} convolutions")
-    if history:
-        records.say(f"going on after epoch {history[-1]['epoch']}")
-    for epoch in range(len(history) + 1, config.epochs + 1):
-        if config.patience and best and epoch - 1 - best["epoch"] >= config.patience:
-            records.say(f"no better epoch than {best['epoch']} in {config.patience}: stop")
+    run = Run(task, clips, valid, out, joint)
+    run.introduce()
+    for epoch in range(len(run.history) + 1, task.config.epochs + 1):
+        if run.patience_ends(epoch):
             break
-        started, total = time.monotonic(), 0.0
-        model.train()
-        order = np.concatenate([random.permutation(len(clips.names)) for _ in range(passes)])
-        for index in progress(range(steps_per_epoch), f"epoch {epoch}/{config.epochs}", quiet=not first):
-            step = (epoch - 1) * steps_per_epoch + index
-            chosen = order[index * batch_size : (index + 1) * batch_size]
-            features, second, labels = make_batch(clips, chosen, normalise, config, random)
-            scenes = None if clips.scenes is None else torch.from_numpy(clips.scenes[chosen][own]).to(device)
-            rate = learning_rate(config, step, num_steps, epoch)
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["share"]
-            loss, logits = batch_loss(
-                model,
-                to_device(features[own], device),
-                None if second is None else to_device(second[own], device),
-                to_device(labels[own], device),
-                scenes,
-                config,
-            )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            parallel.average_gradients(model)
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip or math.inf)
-            if not torch.isfinite(norm):
-                raise DataError(what_is_not_finite(config, epoch, step, logits, loss, model))
-            optimiser.step()
-            update_average(average, model, config.average_decay, step)
-            total += loss.item()
-
-        scores = scores_of(average, valid, normalise)
-        valid_loss = cross_entropy(scores, valid.labels, config.positive_weight)
-        if not math.isfinite(valid_loss):
-            raise DataError(not_finite(config, "a score of validation", epoch, step))
-        total = sum(parallel.gathered(total)) / parallel.size()
-        row = {
-            "epoch": epoch, "steps": epoch * steps_per_epoch, "loss": round(total / steps_per_epoch, 6),
-            "valid_loss": round(valid_loss, 6), **measures(scores, valid, config),
-            **({} if valid.scenes is None else {"scene_accuracy": scene_accuracy(average, valid, normalise)}),
-            "learning_rate": rate, "seconds": round(time.monotonic() - started, 2),
-        }  # fmt: skip
-        history.append(row)
-        records.end_of_epoch(history)
-        if not best or merit(row, config.select) > merit(best["row"], config.select):
-            state = {name: value.detach().cpu().clone() for name, value in average.state_dict().items()}
-            best = {"epoch": epoch, "row": row, "state": state}
-        if first:
-            save_state(out / "checkpoint.pt", identity, model, average, optimiser, random, history, best)
+        run.train_and_judge(epoch)
         if stop_after is not None and epoch >= stop_after:
             return None
+    return run.finish()
 
-    # Thresholds are for the scores that detection will give: in float32.
-    average.load_state_dict(best["state"])
-    average.bfloat16_maps = False
-    tuned = tune(scores_of(average, valid, normalise), valid.onset_s, median_frames=config.median_frames)
-    state, tuned_layers = joint.parted(best["state"]) if joint else (best["state"], None)
-    final = {
-        "format": checkpoint.FORMAT,
-        "code_version": __version__,
-        "config": config.as_dict(),
-        "event": event,
-        "seed": seed,
-        "epoch": best["epoch"],
-        "state": state,
-        "frontend": frontend,
-        "normalisation": {
-            name: {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in s.items()}
-            for name, s in noted.items()
-        },
-        "t_base": tuned.t_base,
-        "beta": tuned.beta,
-        "max_gap_s": tuned.max_gap_s,
-        "low_ratio": tuned.low_ratio,
-        "window_s": round(HOP_S * clips.labels.shape[1], 6),
-        "validation": tuned.as_dict(),
-        "asr": {**(asr or {}), "dim": asr_dim, "tuned": tuned_layers} if config.asr else None,
-        "scenes": list(clips.scene_names),
-    }
-    records.say(f"best epoch {best['epoch']}: " + ", ".join(f"{key} {v}" for key, v in tuned.as_dict().items()))
-    if first:
-        checkpoint.save(out / "final.pt", final)
-        (out / "checkpoint.pt").unlink(missing_ok=True)
-    return parallel.from_first(out / "final.pt")  # which the others wait for
+
+class Run:
+    """A training from its set-up to the model that it leaves; a run that was cut off is set up where it stopped."""
+
+    def __init__(self, task: Task, clips: Clips, valid: Clips, out: Path, joint: JointLayers | None):
+        self.task, self.config, self.out, self.joint = task, task.config, out, joint
+        out.mkdir(parents=True, exist_ok=True)
+        keep_freed_memory()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        seed_everything(task.seed)
+        self.normalise = statistics_of(clips, task.config)
+        self.asr_dim = 0 if clips.asr is None else clips.asr.shape[2]
+        self.identity = run_identity(task.config, task.event, task.seed, clips, valid)
+        assert clips.frames_per_label == frames_per_label(task.frontend), "the front end is not the clips'"
+        model: DetectionNetwork = build_model(
+            task.config, clips.features.shape[2], self.asr_dim, clips.frames_per_label, len(clips.scene_names)
+        )
+        if joint:
+            model, clips, valid = joint.join(model, clips, valid, self.normalise["asr"])
+        self.clips, self.valid = clips, valid
+        self.model = model.to(self.device)
+        self.model.bfloat16_maps = use_bfloat16(task.config.precision, self.device)
+        self.average = copy.deepcopy(self.model)  # what is validated and kept: the running mean of the weights
+        self.optimiser = torch.optim.Adam(
+            rated(self.model, task.config), lr=task.config.learning_rate, weight_decay=task.config.weight_decay
+        )
+        self.batch_size = min(task.config.batch_size, len(clips.names))
+        self.steps_per_epoch = max(len(clips.names) // self.batch_size, task.config.epoch_steps)
+        self.random = np.random.default_rng(task.seed)  # of batches and augmentation
+        self.history, self.best = resume(
+            out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random
+        )
+        self.leads = parallel.rank() == 0  # of several processes one writes
+        self.records = Records(out, self.history, quiet=not self.leads)
+
+    def introduce(self) -> None:
+        """Write config.yaml, and say what is trained on what."""
+        task = self.task
+        if self.leads:
+            noted = {"event": task.event, "seed": task.seed, **({"command": task.command} if task.command else {})}
+            with atomic_open(self.out / "config.yaml") as stream:
+                yaml.safe_dump({**task.config.as_dict(), **noted}, stream, sort_keys=False)
+        sizes = f"{len(self.clips.names)} clips, {len(self.valid.names)} for validation"
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        precision = "bfloat16" if self.model.bfloat16_maps else "float32"
+        shared = f" on each of {parallel.size()}" if parallel.size() > 1 else ""
+        self.records.say(
+            f"{task.config.system}, {task.event}, seed {task.seed}: {sizes}; {count} parameters; "
+            f"{self.device.type}{shared}, {precision} convolutions"
+        )
+        if self.history:
+            self.records.say(f"going on after epoch {self.history[-1]['epoch']}")
+
+    def patience_ends(self, epoch: int) -> bool:
+        """Whether no epoch was better than the best for as long as the configuration waits."""
+        patience = self.config.patience
+        if not (patience and self.best and epoch - 1 - self.best["epoch"] >= patience):
+            return False
+        self.records.say(f"no better epoch than {self.best['epoch']} in {patience}: stop")
+        return True
+
+    def train_and_judge(self, epoch: int) -> None:
+        """One epoch (from 1): its steps, the validation clips' scores, and the state to go on from."""
+        started = time.monotonic()
+        loss, rate = self._steps(epoch)
+        scores = scores_of(self.average, self.valid, self.normalise)
+        valid_loss = cross_entropy(scores, self.valid.labels, self.config.positive_weight)
+        if not math.isfinite(valid_loss):
+            raise DataError(not_finite(self.config, "a score of validation", epoch, epoch * self.steps_per_epoch - 1))
+        scenes = {}
+        if self.valid.scenes is not None:
+            scenes = {"scene_accuracy": scene_accuracy(self.average, self.valid, self.normalise)}
+        row = {
+            "epoch": epoch, "steps": epoch * self.steps_per_epoch, "loss": round(loss, 6),
+            "valid_loss": round(valid_loss, 6), **measures(scores, self.valid, self.config), **scenes,
+            "learning_rate": rate, "seconds": round(time.monotonic() - started, 2),
+        }  # fmt: skip
+        self.history.append(row)
+        self.records.end_of_epoch(self.history)
+        if not self.best or merit(row, self.config.select) > merit(self.best["row"], self.config.select):
+            state = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
+            self.best = {"epoch": epoch, "row": row, "state": state}
+        if self.leads:
+            save_state(
+                self.out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random,
+                self.history, self.best,
+            )  # fmt: skip
+
+    def _steps(self, epoch: int) -> tuple[float, float]:
+        """An epoch's steps; returns its mean loss over all processes, and the last step's learning rate."""
+        self.model.train()
+        num_clips, size = len(self.clips.names), self.batch_size
+        passes = math.ceil(self.steps_per_epoch * size / num_clips)  # over the clips
+        order = np.concatenate([self.random.permutation(num_clips) for _ in range(passes)])
+        total = rate = 0.0
+        title = f"epoch {epoch}/{self.config.epochs}"
+        for index in progress(range(self.steps_per_epoch), title, quiet=not self.leads):
+            step = (epoch - 1) * self.steps_per_epoch + index
+            rate = learning_rate(self.config, step, self.config.epochs * self.steps_per_epoch, epoch)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate * group["share"]
+            loss, logits = self._batch_loss(order[index * size : (index + 1) * size])
+            norm = descend(self.model, self.optimiser, loss, self.config.gradient_clip)
+            if not torch.isfinite(norm):
+                raise DataError(what_is_not_finite(self.config, epoch, step, logits, loss, self.model))
+            self.optimiser.step()
+            update_average(self.average, self.model, self.config.average_decay, step)
+            total += loss.item()
+        return sum(parallel.gathered(total)) / parallel.size() / self.steps_per_epoch, rate
+
+    def _batch_loss(self, chosen: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and logits of the clips of these numbers; each of several processes has a part of them."""
+        features, of_recogniser, labels = make_batch(self.clips, chosen, self.normalise, self.config, self.random)
+        mine = parallel.own_rows(self.batch_size)
+        return batch_loss(
+            self.model,
+            to_device(features[mine], self.device),
+            None if of_recogniser is None else to_device(of_recogniser[mine], self.device),
+            to_device(labels[mine], self.device),
+            None if self.clips.scenes is None else to_device(self.clips.scenes[chosen][mine], self.device),
+            self.config,
+        )
+
+    def finish(self) -> Path:
+        """Tune the thresholds for the best epoch's weights, and write final.pt."""
+        # Thresholds are for the scores that detection will give: in float32.
+        self.average.load_state_dict(self.best["state"])
+        self.average.bfloat16_maps = False
+        scores = scores_of(self.average, self.valid, self.normalise)
+        tuned = tune(scores, self.valid.onset_s, median_frames=self.config.median_frames)
+        found = ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
+        self.records.say(f"best epoch {self.best['epoch']}: {found}")
+        path = self.out / "final.pt"
+        if self.leads:
+            checkpoint.save(path, self._content(tuned))
+            (self.out / "checkpoint.pt").unlink(missing_ok=True)
+        return parallel.from_first(path)  # which the others wait for
+
+    def _content(self, tuned: Tuning) -> dict[str, Any]:
+        """What final.pt holds."""
+        task, best = self.task, self.best
+        state, tuned_layers = self.joint.parted(best["state"]) if self.joint else (best["state"], None)
+        asr = {**(task.asr or {}), "dim": self.asr_dim, "tuned": tuned_layers} if self.config.asr else None
+        return {
+            "format": checkpoint.FORMAT,
+            "code_version": __version__,
+            "config": self.config.as_dict(),
+            "event": task.event,
+            "seed": task.seed,
+            "epoch": best["epoch"],
+            "window_s": round(HOP_S * self.clips.labels.shape[1], 6),
+            "state": state,
+            "frontend": task.frontend,
+            "normalisation": {name: as_tensors(values) for name, values in self.normalise.items()},
+            "t_base": tuned.t_base,
+            "beta": tuned.beta,
+            "max_gap_s": tuned.max_gap_s,
+            "low_ratio": tuned.low_ratio,
+            "validation": tuned.as_dict(),
+            "asr": asr,
+            "scenes": list(self.clips.scene_names),
+        }
+
+
+def statistics_of(clips: Clips, config: SystemConfig) -> dict[str, dict]:
+    """Normalisation of each stream, by the training clips."""
+    found = {"features": statistics(clips.features, config.normalisation)}
+    if clips.asr is not None:
+        found["asr"] = statistics(clips.asr, config.asr_normalisation)
+    return found
+
+
+def as_tensors(values: dict[str, Any]) -> dict[str, Any]:
+    """Plain values with arrays as tensors, as a checkpoint holds them."""
+    return {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in values.items()}
+
+
+def descend(
+    model: torch.nn.Module, optimiser: torch.optim.Optimizer, loss: torch.Tensor, gradient_clip: float
+) -> torch.Tensor:
+    """Put the loss's gradient, the mean of all processes', into the parameters; returns its norm before clipping."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    parallel.average_gradients(model)
+    return torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip or math.inf)
 
 
 def learning_rate(config: SystemConfig, step: int, num_steps: int, epoch: int) -> float:
@@ -248,5 +310,6 @@ def check_events(clips: Clips, data: Path, event: str, part: str) -> None:
 
 
 def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    """A batch's array as float32 on the device."""
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
+    """A batch's array on the device: whole numbers as they are, others as float32."""
+    kind = values.dtype if np.issubdtype(values.dtype, np.integer) else np.float32
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=kind)).to(device)

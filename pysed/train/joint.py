@@ -58,8 +58,8 @@ class JointAsr(DetectionNetwork):
 
     def forward(self, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """features: (B, T, F) normalised; places: (B, T100, 2), of each frame its clip's number and its own there."""
-        asr = self.asr_features(places[:, 0, 0].long())  # (B, all T100, A)
-        chosen = places[..., 1].long().unsqueeze(-1).expand(-1, -1, asr.shape[-1])
+        asr = self.asr_features(places[:, 0, 0])  # (B, all T100, A)
+        chosen = places[..., 1].unsqueeze(-1).expand(-1, -1, asr.shape[-1])
         return self.detector(features, asr.gather(1, chosen))
 
     def asr_features(self, clips: torch.Tensor) -> torch.Tensor:
@@ -114,12 +114,11 @@ class JointLayers:
         return torch.from_numpy(self.values[clips.cpu().numpy()]).to(clips.device)
 
     def join(
-        self, model: DetectionNetwork, clips: Clips, valid: Clips, normalise: dict[str, dict]
-    ) -> tuple[JointAsr, Clips, Clips, dict[str, dict]]:
-        """The network with the layers, and clips whose second stream says where each frame is found, as it is."""
+        self, model: DetectionNetwork, clips: Clips, valid: Clips, statistics: dict[str, Any]
+    ) -> tuple[JointAsr, Clips, Clips]:
+        """The network with the layers, and clips that say where each frame is found; ``statistics``: the features'."""
         assert clips.asr is not None
         grid = grid_weights(self.num_rows, 0.03, 0.0125, 0.1, clips.labels.shape[1]).toarray().astype(np.float32)
-        statistics = normalise["asr"]
         joint = JointAsr(
             model,
             self.upper,
@@ -129,12 +128,11 @@ class JointLayers:
             torch.from_numpy(statistics["scale"]),
             statistics["kind"] == "clip",
         )
-        as_it_is = {"kind": "standard", "shift": np.zeros(2, np.float32), "scale": np.ones(2, np.float32)}
         placed = [
-            dataclasses.replace(some, asr=places(first, *some.labels.shape))
+            dataclasses.replace(some, asr=None, places=places(first, *some.labels.shape))
             for first, some in ((0, clips), (len(clips.names), valid))
         ]
-        return joint, placed[0], placed[1], {**normalise, "asr": as_it_is}
+        return joint, placed[0], placed[1]
 
     def parted(self, state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """A joint network's state as the detector's own, and the layers' weights."""
@@ -146,8 +144,8 @@ class JointLayers:
 
 
 def places(first: int, num_clips: int, num_frames: int) -> np.ndarray:
-    """(N, T100, 2) float32: the number of each frame's clip, from ``first``, and the frame's own in it."""
-    found = np.empty((num_clips, num_frames, 2), np.float32)
+    """(N, T100, 2) int64: the number of each frame's clip, from ``first``, and the frame's own in it."""
+    found = np.empty((num_clips, num_frames, 2), np.int64)
     found[..., 0] = first + np.arange(num_clips)[:, None]
     found[..., 1] = np.arange(num_frames)
     return found

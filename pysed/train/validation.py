@@ -13,14 +13,16 @@ from pysed.features.normalise import apply_normalisation
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
+from pysed.train.data import of_recogniser
 
 
 def scores_of(model: torch.nn.Module, clips: Clips, normalise: dict[str, dict]) -> np.ndarray:
     """Scores (N, T100) of clips; each of several processes computes a part of them."""
-    own = np.array_split(np.arange(len(clips.names)), parallel.size())[parallel.rank()]
-    features = apply_normalisation(clips.features[own], normalise["features"])
-    asr = None if clips.asr is None else apply_normalisation(clips.asr[own], normalise["asr"])
-    scores = checkpoint.predict(model, features, asr) if len(own) else clips.labels[:0]
+    mine = np.array_split(np.arange(len(clips.names)), parallel.size())[parallel.rank()]
+    features = apply_normalisation(clips.features[mine], normalise["features"])
+    scores = (
+        checkpoint.predict(model, features, of_recogniser(clips, mine, normalise)) if len(mine) else clips.labels[:0]
+    )
     return np.concatenate(parallel.gathered(scores))
 
 

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import soundfile
-from small_clips import NUM_LABELS, make_clips, small_config
+from small_clips import NUM_LABELS, fit, make_clips, small_config
 from small_detector import FRONTEND, make_model
 
 from pysed.detect import recordings
 from pysed.detect.recordings import detect_recording, load_models, score_recording, window_starts
 from pysed.detector.checkpoint import load_detector
 from pysed.features.frontend import load_frontend
-from pysed.train import engine
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_a_window_shorter_than_a_second_scores_its_own_frames(tmp_path, recordin
 
 def test_training_notes_the_length_of_its_clips(tmp_path):
     frontend = load_frontend(FRONTEND).as_dict()
-    engine.fit(small_config(epochs=1), make_clips(6), make_clips(4, 1), "cry", tmp_path / "m", 1, None, frontend)
+    fit(small_config(epochs=1), make_clips(6), make_clips(4, 1), "cry", tmp_path / "m", 1, None, frontend)
     assert load_detector(tmp_path / "m").window_s == pytest.approx(NUM_LABELS / 10)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pysed.train import engine
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig, config_from_dict
 
@@ -35,6 +36,11 @@ def make_clips(num_clips: int, seed: int = 0, asr: bool = False, num_bins: int =
         onset_s[index] = first / 10
     second = rng.normal(2, 3, (num_clips, NUM_LABELS, ASR_DIM)).astype(np.float32) if asr else None
     return Clips([f"clip{seed}_{index:02d}" for index in range(num_clips)], features, second, labels, onset_s)
+
+
+def fit(config, train: Clips, valid: Clips, event, out, seed=1, asr=None, frontend=None, command=None, **options):
+    """engine.fit() of a task of these parts."""
+    return engine.fit(engine.Task(config, event, seed, asr, frontend, command), train, valid, out, **options)
 
 
 def with_scenes(clips: Clips) -> Clips:

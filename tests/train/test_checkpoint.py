@@ -5,12 +5,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from small_clips import make_clips, small_config
+from small_clips import fit, make_clips, small_config
 
 from pysed.detector.checkpoint import load, load_detector, save
 from pysed.errors import DataError
 from pysed.networks import build_model
-from pysed.train import engine
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["cbrnn", "gradual"])
@@ -19,7 +18,7 @@ def trained(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained")
     train, valid = make_clips(6, 1, asr=request.param), make_clips(4, 2, asr=request.param)
     config = small_config(asr=request.param, epochs=2)
-    engine.fit(config, train, valid, "cry", out, 3, {"model": "m", "layer": "l"} if request.param else None)
+    fit(config, train, valid, "cry", out, 3, {"model": "m", "layer": "l"} if request.param else None)
     alone = tmp_path_factory.mktemp("alone")
     shutil.copy(out / "final.pt", alone)
     return alone, config, valid

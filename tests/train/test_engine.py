@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
+from small_clips import fit as fit_clips
 
 from pysed.decision.tuning import tune
 from pysed.detector.checkpoint import load, load_detector
@@ -35,7 +36,7 @@ def one_thread():
 
 
 def fit(out, config=None, seed=1, train=TRAIN, valid=VALID, **options):
-    return engine.fit(config or small_config(), train, valid, "cry", out, seed, **options)
+    return fit_clips(config or small_config(), train, valid, "cry", out, seed, **options)
 
 
 def state_of(folder) -> dict[str, torch.Tensor]:
@@ -325,10 +326,10 @@ def test_averaged_weights_follow():
 
 def test_training_from_a_data_directory(unbroken, tmp_path):
     folder = write_data_dir(tmp_path / "data", TRAIN, VALID)
-    path = engine.train(small_config(), folder, "cry", tmp_path / "out", frontend={"name": "logmel40"})
+    path = engine.train(engine.Task(small_config(), "cry", frontend={"name": "logmel40"}), folder, tmp_path / "out")
     assert same(state_of(path.parent), state_of(unbroken))
     with pytest.raises(DataError, match="no train clip has the event 'shot'"):
-        engine.train(small_config(), folder, "shot", tmp_path / "other")
+        engine.train(engine.Task(small_config(), "shot"), folder, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 

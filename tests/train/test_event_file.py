@@ -3,9 +3,9 @@
 import struct
 
 import pytest
-from small_clips import make_clips, small_config
+from small_clips import fit, make_clips, small_config
 
-from pysed.train import engine, event_file
+from pysed.train import event_file
 from pysed.train.records import EVENT_FILE
 
 
@@ -74,9 +74,9 @@ def test_events_taken_apart(tmp_path, step):
 
 
 def test_a_run_that_is_gone_on_with_has_every_epoch_once(tmp_path):
-    def fit(**options):
-        engine.fit(small_config(), make_clips(4, 1), make_clips(4, 2), "cry", tmp_path, 1, **options)
+    def go_on(**options):
+        fit(small_config(), make_clips(4, 1), make_clips(4, 2), "cry", tmp_path, 1, **options)
 
-    fit(stop_after=2)
-    fit()
+    go_on(stop_after=2)
+    go_on()
     assert [fields(record).get(2) for record in records_of(tmp_path / EVENT_FILE)] == [None, [1], [2], [3]]

@@ -57,9 +57,10 @@ def test_joint_network(tmp_path):
     normalise = {name: statistics(values, "clip") for name, values in (("features", features), ("asr", asr))}
     layers = JointLayers(CONFIG, tmp_path, clips.names, {"model": str(MODEL), "layer": "prefinal-l"})
     gradual = build_model(CONFIG, 40, 128).eval()
-    joint, placed, _, _ = layers.join(gradual, clips, clips, normalise)
+    joint, placed, _ = layers.join(gradual, clips, clips, normalise["asr"])
+    assert placed.asr is None and placed.places.dtype == np.int64
     second = apply_normalisation(asr, normalise["asr"])
-    x, places = torch.from_numpy(features), torch.from_numpy(placed.asr)
+    x, places = torch.from_numpy(features), torch.from_numpy(placed.places)
     # Untrained, and so with a learning rate of 0, the gradual network's output; of turned and cut clips too.
     torch.testing.assert_close(joint(x, places), gradual(x, torch.from_numpy(second)), rtol=1e-4, atol=1e-4)
     turned = np.roll(second, 7, axis=1)[:, 3:23]
@@ -114,7 +115,7 @@ def test_detection_is_the_recipes(tmp_path, root, capsys):
     (data / "events.tsv").write_text("c0\t1.0\t2.0\tcry\nc2\t2.0\t3.0\tcry\n")
     config = dataclasses.replace(CONFIG, epochs=2, epoch_steps=1, warmup_steps=0, asr_learning_rate=1e-3)
     asr = {"model": str(MODEL), "layer": "prefinal-l"}
-    engine.train(config, data, "cry", tmp_path / "model", 1, asr, frontend.as_dict())
+    engine.train(engine.Task(config, "cry", 1, asr, frontend.as_dict()), data, tmp_path / "model")
     (data / "prefinal.scp").unlink()  # the model's own weights are not those any more
 
     (model,) = load_models([str(tmp_path / "model")])

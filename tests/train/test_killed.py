@@ -8,17 +8,16 @@ import time
 import numpy as np
 import pytest
 import torch
-from small_clips import make_clips, small_config
+from small_clips import fit, make_clips, small_config
 
 from pysed.detector import checkpoint
-from pysed.train import engine
 
 TRAIN, VALID = make_clips(10, 1, asr=True), make_clips(6, 2, asr=True)
 
 
 def train(out) -> None:
     torch.set_num_threads(1)
-    engine.fit(small_config(asr=True, epochs=6), TRAIN, VALID, "cry", out, 1)
+    fit(small_config(asr=True, epochs=6), TRAIN, VALID, "cry", out, 1)
 
 
 def killed(out, moment) -> bool:

@@ -6,13 +6,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from small_clips import make_clips, small_config, with_scenes, write_data_dir
+from small_clips import fit, make_clips, small_config, with_scenes, write_data_dir
 
 from pysed.datadir.tables import read_split
 from pysed.detector.checkpoint import load, load_detector
 from pysed.errors import DataError
 from pysed.networks import build_model
-from pysed.train import engine
 from pysed.train.data import load_clips
 from pysed.train.loss import batch_loss
 
@@ -39,7 +38,7 @@ def test_the_loss_is_the_sum_of_both():
 
 
 def test_scenes_are_learnt_and_reported(tmp_path):
-    engine.fit(config(epochs=20, learning_rate=0.01, dropout=0.0), TRAIN, VALID, "cry", tmp_path, 1)
+    fit(config(epochs=20, learning_rate=0.01, dropout=0.0), TRAIN, VALID, "cry", tmp_path, 1)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         accuracy = [float(row["scene_accuracy"]) for row in csv.DictReader(stream)]
     assert accuracy[-1] >= 0.9

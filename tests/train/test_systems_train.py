@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from small_clips import ASR_DIM, NUM_LABELS, make_clips, with_scenes, write_data_dir
+from small_clips import ASR_DIM, NUM_LABELS, fit, make_clips, with_scenes, write_data_dir
 
 from pysed.cli import main
 from pysed.datadir.tables import read_split
@@ -60,7 +60,7 @@ def test_one_tiny_epoch(root, tmp_path, name):
     config, frontend = shipped(root, name)
     train, valid = clips_for(config, frontend, 4, 1), clips_for(config, frontend, 4, 2)
     asr = {"model": "m", "layer": "l"} if config.asr else None
-    engine.fit(config, train, valid, "cry", tmp_path, 1, asr, frontend.as_dict())
+    fit(config, train, valid, "cry", tmp_path, 1, asr, frontend.as_dict())
     detector = load_detector(tmp_path)
     assert detector.config == config and detector.frames_per_label == frontend.frames_per_label
     scores = detector.scores_of_clips(valid.features, valid.asr)
@@ -126,7 +126,7 @@ def test_long_and_odd_recordings(root, tmp_path, monkeypatch):
     """pysed detect at 20 ms frames: as many scores as 100 ms frames; windows give what one pass gives."""
     config, frontend = shipped(root, "mlp")
     clips = clips_for(config, frontend, 4, 1)
-    engine.fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
+    fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
     models = load_models([str(tmp_path / "m")])
     monkeypatch.setattr(
         Detector,
@@ -201,7 +201,7 @@ def test_the_median_of_the_configuration_is_used(root, tmp_path, monkeypatch):
             return call(*values, **settings)
 
         monkeypatch.setattr(module, name, watched)
-    engine.fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
+    fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
     assert seen == [5, 5, 5, 5]
     models = load_models([str(tmp_path / "m")])
     scores = np.zeros(30, np.float32)
@@ -223,7 +223,7 @@ def test_checkpoints_from_before_these_keys_load(root, tmp_path):
 
     config, frontend = shipped(root, "gradual")
     clips = clips_for(config, frontend, 4, 1)
-    engine.fit(config, clips, clips, "cry", tmp_path, 1, {"model": "m", "layer": "l"}, frontend.as_dict())
+    fit(config, clips, clips, "cry", tmp_path, 1, {"model": "m", "layer": "l"}, frontend.as_dict())
     before = load_detector(tmp_path).scores_of_clips(clips.features, clips.asr)
     content = load(tmp_path / "final.pt")
     for key in ("bidirectional", "median_frames"):
