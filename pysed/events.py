@@ -14,6 +14,7 @@ from pysed.errors import DataError
 from pysed.text_files import read_lines
 
 LONGEST_S = 1_000_000  # eleven days
+COLLAR_S = 0.5  # that the task allows between a detected and the true onset
 
 
 class Event(NamedTuple):

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-HOP_S = 0.1
+from pysed.features.grid import HOP_S
+
 MEDIAN_FRAMES = 3
 
 

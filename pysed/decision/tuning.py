@@ -23,6 +23,7 @@ from pysed.decision.postprocess import (
     longest,
     mean_scores,
 )
+from pysed.events import COLLAR_S
 
 T_BASES = (
     0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
@@ -32,7 +33,6 @@ BETAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 MAX_GAPS_S = (0.2, 0.5, 1.0, 2.0, None)
 LOW_RATIOS = (1.0, 0.6)
 PRIOR = (0.7, 0.0, 1.0, 0.6)
-COLLAR_S = 0.5
 _ROWS_AT_ONCE = 20000
 
 

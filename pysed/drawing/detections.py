@@ -9,11 +9,11 @@ import numpy as np
 
 from pysed.atomic import atomic_path
 from pysed.audio import AudioFile
-from pysed.decision.postprocess import HOP_S
 from pysed.detect.phone_track import PhoneTrack, has_graph
 from pysed.detect.recordings import Detection, LoadedModel, read_window
 from pysed.drawing.spectrogram import frequency_ticks, grey_levels, line_colour, phone_label
 from pysed.errors import DataError
+from pysed.features.grid import HOP_S
 from pysed.features.streams import as_int16_values, sed_features
 
 PAGE_S = 60.0

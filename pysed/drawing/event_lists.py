@@ -7,8 +7,7 @@ from pathlib import Path
 from pysed.atomic import atomic_path
 from pysed.audio.folders import listed_path
 from pysed.errors import DataError
-from pysed.events import Event
-from pysed.score.event_based import COLLAR_S
+from pysed.events import COLLAR_S, Event
 
 REFERENCE_COLOUR = "#1b7837"
 DETECTED_COLOUR = "#c2410c"

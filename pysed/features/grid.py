@@ -12,6 +12,10 @@ from functools import lru_cache
 import numpy as np
 from scipy.sparse import csr_array
 
+HOP_S = 0.1  # of labels and scores
+#: A chain model's output: a row every 30 ms, the first centred in Kaldi's first 25 ms window.
+ROW_SHIFT_S, FIRST_CENTRE_S = 0.03, 0.0125
+
 
 @lru_cache(maxsize=64)
 def grid_weights(num_rows: int, row_shift_s: float, first_centre_s: float, hop_s: float, num_frames: int) -> csr_array:
@@ -36,9 +40,9 @@ def grid_weights(num_rows: int, row_shift_s: float, first_centre_s: float, hop_s
 def to_grid(
     rows: np.ndarray,
     *,
-    row_shift_s: float = 0.03,
-    first_centre_s: float = 0.0125,
-    hop_s: float = 0.1,
+    row_shift_s: float = ROW_SHIFT_S,
+    first_centre_s: float = FIRST_CENTRE_S,
+    hop_s: float = HOP_S,
     num_frames: int = 300,
 ) -> np.ndarray:
     """Features on the grid of the scores.

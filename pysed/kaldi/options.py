@@ -20,7 +20,6 @@ from pysed.text_files import read_lines
 
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 _REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z|[+-]?(inf|infinity|nan)\Z", re.IGNORECASE)
-_STANDARD = ("config", "help", "print-args", "verbose")
 _TYPE_NAMES = {bool: "bool", int: "int", float: "float", str: "string"}
 
 T = TypeVar("T")

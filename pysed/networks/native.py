@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from pysed import compiled, parallel
 
-_LANES = 16
 _CHUNKS = 64  # as in native.c
 _FIRST_LANES = 32
 _TAPS = 49

@@ -13,9 +13,10 @@ from pysed.atomic import atomic_open
 from pysed.datadir.archives import Archive, write_archive
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
 from pysed.datadir.tables import read_recordings
-from pysed.decision.postprocess import HOP_S, detect_event
+from pysed.decision.postprocess import detect_event
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
+from pysed.features.grid import HOP_S
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
 from pysed.score.psds import SCENARIOS, psds

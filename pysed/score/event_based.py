@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pysed.errors import DataError
-from pysed.events import Event
+from pysed.events import COLLAR_S, Event
 
-COLLAR_S = 0.5
 SEGMENT_S = 1.0
 
 

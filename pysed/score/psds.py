@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pysed.decision.postprocess import HOP_S, find_runs
+from pysed.decision.postprocess import find_runs
 from pysed.events import Event
+from pysed.features.grid import HOP_S
 
 MAX_FALSE_PER_HOUR = 100.0
 _CELLS_AT_ONCE = 4_000_000

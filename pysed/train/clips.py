@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HOP_S = 0.1  # of labels and scores
-
 
 @dataclass(frozen=True)
 class Clips:

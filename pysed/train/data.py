@@ -9,9 +9,10 @@ from pysed.datadir.archives import Archive
 from pysed.datadir.tables import read_table
 from pysed.errors import DataError
 from pysed.events import event_rows_of
+from pysed.features.grid import HOP_S
 from pysed.features.normalise import apply_normalisation
 from pysed.train.augment import augment, crop, mask
-from pysed.train.clips import HOP_S, Clips
+from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 
 

@@ -19,10 +19,11 @@ from pysed.decision.tuning import Tuning, tune
 from pysed.detector import checkpoint
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
+from pysed.features.grid import HOP_S
 from pysed.features.normalise import statistics
 from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork
-from pysed.train.clips import HOP_S, Clips
+from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
 from pysed.train.data import load_clips, make_batch
 from pysed.train.failures import not_finite, what_is_not_finite

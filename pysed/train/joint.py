@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pysed.errors import DataError
-from pysed.features.grid import grid_weights
+from pysed.features.grid import FIRST_CENTRE_S, HOP_S, ROW_SHIFT_S, grid_weights
 from pysed.features.streams import AsrFeatures, RecogniserInputs
 from pysed.kaldi.nnet3.split import LowerLayers, UpperLayers, node_below
 from pysed.networks.network import DetectionNetwork
@@ -118,12 +118,12 @@ class JointLayers:
     ) -> tuple[JointAsr, Clips, Clips]:
         """The network with the layers, and clips that say where each frame is found; ``statistics``: the features'."""
         assert clips.asr is not None
-        grid = grid_weights(self.num_rows, 0.03, 0.0125, 0.1, clips.labels.shape[1]).toarray().astype(np.float32)
+        grid = grid_weights(self.num_rows, ROW_SHIFT_S, FIRST_CENTRE_S, HOP_S, clips.labels.shape[1])
         joint = JointAsr(
             model,
             self.upper,
             self,
-            torch.from_numpy(grid),
+            torch.from_numpy(grid.toarray().astype(np.float32)),
             torch.from_numpy(statistics["shift"]),
             torch.from_numpy(statistics["scale"]),
             statistics["kind"] == "clip",

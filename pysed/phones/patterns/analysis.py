@@ -10,9 +10,9 @@ import numpy as np
 from pysed.datadir.ctm import Span, microseconds, read_ctm
 from pysed.datadir.directory import load_data_dir
 from pysed.datadir.tables import read_recordings
-from pysed.decision.postprocess import HOP_S
 from pysed.errors import DataError
 from pysed.events import EventLists, read_events
+from pysed.features.grid import HOP_S
 from pysed.phones.heard.regions import disjoint, sources_of
 from pysed.phones.names import in_form
 from pysed.phones.patterns.mended import KINDS, Heard, Place, heard_there

@@ -1,7 +1,7 @@
 """Tests of what is noise: shifted tracks, exchanged labels, and the correction for asking many questions at once."""
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, false_discovery_control
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -9,11 +9,10 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
     Source: Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57, 289.
     """
-    p = np.asarray(p, float)
-    adjusted = np.full(p.shape, np.nan)
-    order = np.argsort(p, kind="stable")[: np.isfinite(p).sum()]
-    steps = p[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1)
+    adjusted = np.array(p, float)
+    asked = np.isfinite(adjusted)
+    if asked.any():
+        adjusted[asked] = false_discovery_control(adjusted[asked])
     return adjusted
 
 
