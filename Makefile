@@ -7,7 +7,7 @@ setup:
 	. ./path.sh
 
 lint:
-	. ./path.sh; ruff check .; ruff format --check .; mypy; \
+	. ./path.sh; ruff check .; ruff format --check .; mypy; lint-imports; \
 	if command -v shellcheck >/dev/null; then shellcheck -x run.sh path.sh cmd.sh utils/*.sh utils/kaldi/dispatch local/*.sh steps/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: shell scripts not checked'; fi
 

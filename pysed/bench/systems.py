@@ -17,6 +17,7 @@ import torch
 
 from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate
 from pysed.detect.recordings import detect_recording, load_models
+from pysed.detector.config import SystemConfig, load_config
 from pysed.features.frontend import FrontEnd, load_frontend
 from pysed.features.grid import HOP_S
 from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
@@ -25,7 +26,6 @@ from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork
 from pysed.train import engine
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig, load_config
 from pysed.train.data import make_batch
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss

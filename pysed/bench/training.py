@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from pysed.detector.config import SystemConfig, load_config
 from pysed.networks import native, network_class
 from pysed.networks.cbrnn import Cbrnn, stack_context
 from pysed.networks.layers import FIRST_POOL
 from pysed.networks.network import Inputs
-from pysed.train.config import SystemConfig, load_config
 
 _SYSTEMS = Path(__file__).parents[2] / "conf/systems"
 BATCH, FRAMES, BINS, ASR_DIM = 16, 600, 40, 128

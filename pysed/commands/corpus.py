@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pysed.atomic import atomic_open
 from pysed.audio import refuse_damage
+from pysed.commands.options import CommandParser
 from pysed.corpus.own import OwnSettings, make_own
 from pysed.corpus.sources import corpus_classes, fingerprint
 from pysed.errors import DataError
@@ -23,7 +24,7 @@ def _positive(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pysed corpus", description=__doc__)
+    parser = CommandParser(prog="pysed corpus", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
     mix = commands.add_parser("mix", help="mix one class of a subset into a Kaldi data directory")

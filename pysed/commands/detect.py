@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pysed.atomic import atomic_open
 from pysed.audio.folders import find_recordings, printable
+from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 
 FORMATS = ("tsv", "json", "audacity")
@@ -13,7 +14,7 @@ FORMATS = ("tsv", "json", "audacity")
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="pysed detect",
         description="Find events in audio of any rate, length and format that libsndfile reads.",
         epilog="Audio of up to the length of the clips a model was trained on (30 s, unless its corpus says otherwise) "

@@ -1,15 +1,15 @@
 """``pysed evaluate``: a trained detector's scores, events and score on a data directory."""
 
-import argparse
 import sys
 
+from pysed.commands.options import CommandParser
 from pysed.score.evaluate import evaluate_detector
 from pysed.score.event_based import summary_line
 
 
 def main(argv: list[str]) -> int:
     """Run ``pysed evaluate``; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="pysed evaluate",
         description="Frame scores, events and the score of a trained detector on a data directory.",
     )

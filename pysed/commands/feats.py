@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 from pysed.features.averaging import average_frames
 from pysed.features.frontend import load_frontend
@@ -11,7 +12,7 @@ from pysed.features.frontend import load_frontend
 
 def build_parser() -> argparse.ArgumentParser:
     """The subcommands' options."""
-    parser = argparse.ArgumentParser(prog="pysed feats", description="Front ends and feature archives.")
+    parser = CommandParser(prog="pysed feats", description="Front ends and feature archives.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="options|recogniser|average")
     options = actions.add_parser("options", help="print a front end's options for compute-fbank-feats, one a line")
     options.add_argument("frontend", metavar="conf/frontends/NAME.yaml")

@@ -4,13 +4,14 @@ import argparse
 import os
 from pathlib import Path
 
+from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 from pysed.fetch.collect import accept_licence, collect, mirrors_from
 from pysed.fetch.manifest import load_manifest
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="pysed fetch", description=__doc__, epilog="PYSED_MIRROR: addresses to try first, joined by spaces"
     )
     commands = parser.add_subparsers(dest="command", required=True)

@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from pysed.commands.phones import Parser, split_events
+from pysed.commands.options import CommandParser, split_events
 from pysed.datadir.ctm import read_inventory
 from pysed.errors import DataError
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = Parser(
+    parser = CommandParser(
         prog="pysed phones patterns",
         description="Which speech patterns help a trained gradual network: its decisions attributed to streams and "
         "phones, phone n-grams before, in and after its detections, errors of cbrnn that it mends or makes and what "

@@ -3,19 +3,13 @@
 import argparse
 from pathlib import Path
 
+from pysed.commands.options import CommandParser, split_events
 from pysed.errors import DataError
-
-
-class Parser(argparse.ArgumentParser):
-    """Bad use is one line."""
-
-    def error(self, message: str):
-        raise DataError(f"pysed phones: {message}; see pysed phones --help")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = Parser(
+    parser = CommandParser(
         prog="pysed phones",
         description="Phones of each event class, bare and in mixtures, against recordings without an event: tables "
         "(Markdown, CSV), the paper's Table 2 and Figure 2 (SVG, PNG, PDF). Intervals are 95 % over source recordings.",
@@ -34,14 +28,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--samples", type=int, default=1000, metavar="N", help="resamplings (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the resampling (%(default)s)")
     return parser
-
-
-def split_events(text: str) -> list[str]:
-    """The classes of ``--events A,B,...``; DataError unless they are different names."""
-    events = text.split(",")
-    if "" in events or len(set(events)) < len(events) or "background" in events:
-        raise DataError(f"pysed phones: --events {text}: expected different names, joined by commas")
-    return events
 
 
 def main(argv: list[str]) -> int:

@@ -3,19 +3,12 @@
 import argparse
 from pathlib import Path
 
-from pysed.errors import DataError
-
-
-class Parser(argparse.ArgumentParser):
-    """Bad use is one line."""
-
-    def error(self, message: str):
-        raise DataError(f"pysed report: {message}; see pysed report --help")
+from pysed.commands.options import CommandParser
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = Parser(
+    parser = CommandParser(
         prog="pysed report",
         description="Results, curves, phones and a browser of the test files in one page that opens from disk "
         "(index.html), with every figure as SVG, PNG and PDF beside it.",

@@ -5,6 +5,7 @@ import json
 import sys
 
 from pysed.atomic import atomic_open
+from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 from pysed.score.event_based import evaluate, summary_line
 from pysed.score.reference import class_hint, read_both
@@ -12,7 +13,7 @@ from pysed.score.reference import class_hint, read_both
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="pysed score",
         description="Event-based error rate and F of one class (sed_eval, onset collar 500 ms), every file counted.",
         epilog="Lists: filename<TAB>onset<TAB>offset<TAB>label, a file name alone where there is no event. "

@@ -1,25 +1,18 @@
 """``pysed train``: one system, one event class, one seed."""
 
-import argparse
 import json
 import os
 import shlex
 import sys
 from pathlib import Path
 
+from pysed.commands.options import CommandParser
 from pysed.errors import DataError
-
-
-class Parser(argparse.ArgumentParser):
-    """Bad use is one line."""
-
-    def error(self, message: str):
-        raise DataError(f"pysed train: {message}; see pysed train --help")
 
 
 def main(argv: list[str]) -> int:
     """Run ``pysed train``; returns the exit code."""
-    parser = Parser(
+    parser = CommandParser(
         prog="pysed train",
         description="Train a detector on a data directory. A run that was cut off is gone on with.",
         epilog="Example: pysed train --system conf/systems/gradual.yaml --data data/demo/babycry/devtrain "
@@ -40,7 +33,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--print-config", action="store_true", help="only print the resolved configuration")
     options = parser.parse_args(argv)
 
-    from pysed.train.config import load_config, parse_change
+    from pysed.detector.config import load_config, parse_change
 
     changes = dict(parse_change(text) for text in options.set)
     if options.epochs is not None:

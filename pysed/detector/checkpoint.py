@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from pysed.atomic import atomic_open
+from pysed.detector.config import SystemConfig
 from pysed.detector.content import REMEDY, checked_model, read_plain
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import apply_normalisation
-from pysed.train.config import SystemConfig
 
 FORMAT = 2
 

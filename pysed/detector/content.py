@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
+from pysed.detector.config import SystemConfig, config_of_checkpoint
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.normalise import KINDS
 from pysed.networks import build_model
-from pysed.train.config import SystemConfig, config_of_checkpoint
 
 REMEDY = "train the model anew"
 _GLOBALS = re.compile(

@@ -11,7 +11,7 @@ import sys
 
 from pysed.errors import DataError
 from pysed.freshness import marks
-from pysed.freshness.code import write_json
+from pysed.freshness.files import write_json
 
 MODES = ("inputs", "options", "made-by", "code", "version")
 TO_DO = 3

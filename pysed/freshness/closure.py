@@ -8,7 +8,8 @@ from functools import cache
 
 from pysed.errors import DataError
 from pysed.freshness import syntax
-from pysed.freshness.code import ROOT, digest, without_c_comments, without_shell_comments
+from pysed.freshness.comments import without_c_comments, without_shell_comments
+from pysed.freshness.files import ROOT, digest
 from pysed.freshness.syntax import BODY, Module
 
 EVERYTHING = "*"

@@ -12,7 +12,8 @@ import sys
 from typing import Any
 
 from pysed.errors import DataError
-from pysed.freshness.code import code_of, digest, file_state, read_json
+from pysed.freshness.code import code_of
+from pysed.freshness.files import digest, file_state, read_json
 
 MISSING = "missing"
 Mark = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pysed.freshness.code import digest
+from pysed.freshness.files import digest
 
 BODY = "<body>"  # what runs when a module is imported, apart from definitions
 

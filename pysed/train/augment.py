@@ -8,8 +8,8 @@ otherwise left as they are: they cannot be computed anew here.
 
 import numpy as np
 
+from pysed.detector.config import SystemConfig
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
 
 
 def augment(

@@ -7,13 +7,13 @@ import numpy as np
 
 from pysed.datadir.archives import Archive
 from pysed.datadir.tables import read_table
+from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.events import event_rows_of
 from pysed.features.grid import HOP_S
 from pysed.features.normalise import apply_normalisation
 from pysed.train.augment import augment, crop, mask
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
 
 
 def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:

@@ -17,6 +17,7 @@ from pysed.atomic import atomic_open
 from pysed.datadir.tables import read_split
 from pysed.decision.tuning import Tuning, tune
 from pysed.detector import checkpoint
+from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.grid import HOP_S
@@ -24,7 +25,6 @@ from pysed.features.normalise import statistics
 from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
 from pysed.train.data import load_clips, make_batch
 from pysed.train.failures import not_finite, what_is_not_finite
 from pysed.train.joint import JointLayers

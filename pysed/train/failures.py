@@ -2,7 +2,7 @@
 
 import torch
 
-from pysed.train.config import SystemConfig
+from pysed.detector.config import SystemConfig
 
 
 def what_is_not_finite(

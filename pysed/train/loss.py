@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
+from pysed.detector.config import SystemConfig
 from pysed.networks.network import DetectionNetwork
-from pysed.train.config import SystemConfig
 
 
 def batch_loss(

@@ -10,9 +10,9 @@ import torch
 
 from pysed import parallel
 from pysed.detector import checkpoint
+from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
 
 
 def seed_everything(seed: int) -> None:

@@ -9,10 +9,10 @@ from pysed import parallel
 from pysed.decision.postprocess import MEDIAN_FRAMES, detect_batch
 from pysed.decision.tuning import Tuning, average_f, tune
 from pysed.detector import checkpoint
+from pysed.detector.config import SystemConfig
 from pysed.features.normalise import apply_normalisation
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
 from pysed.train.data import of_recogniser
 
 

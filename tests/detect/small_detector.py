@@ -16,8 +16,8 @@ def make_model(folder: Path, asr: dict | None = None, event: str = "cry", **chan
     import torch
 
     from pysed.detector.checkpoint import FORMAT, save
+    from pysed.detector.config import config_from_dict
     from pysed.networks import build_model
-    from pysed.train.config import config_from_dict
 
     system = "gradual" if asr else "cbrnn"
     config = config_from_dict(dict(system=system, asr=bool(asr), channels=8, temporal_hidden=8, gru_hidden=4), "test")

@@ -168,9 +168,7 @@ def test_errors_are_one_line_and_exit_2(tmp_path, capsys, model):
     asr = {"model": "models/nowhere", "layer": "prefinal-l", "dim": 4}
     assert main(["detect", "--model", str(make_model(tmp_path / "g", asr)), str(audio)]) == 2
     assert "models/nowhere" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as stop:
-        main(["detect", "--format", "xml", "x.wav"])
-    assert stop.value.code == 2
+    assert main(["detect", "--format", "xml", "x.wav"]) == 2
 
 
 def test_plots_show_what_was_found_a_page_a_minute(tmp_path, capsys, model, loud):

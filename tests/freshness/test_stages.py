@@ -43,7 +43,7 @@ def written(copy: Path) -> dict[str, int]:
 def test_comments_change_nothing(runs):
     copy, corpus, run = runs
     before = written(copy)
-    for path in (copy / "pysed/train/config.py", copy / "pysed/train/loss.py", copy / "steps/train.sh"):
+    for path in (copy / "pysed/detector/config.py", copy / "pysed/train/loss.py", copy / "steps/train.sh"):
         path.write_text(path.read_text() + "\n# a comment\n")
     for path in (copy / "conf/systems/mlp.yaml", copy / "conf/frontends/logmel40.yaml", corpus / "corpus.yaml"):
         path.write_text("# a comment\n" + path.read_text())

@@ -76,6 +76,7 @@ def text_readers() -> list[Reader]:
     from pysed.datadir.ctm import read_ctm, read_inventory
     from pysed.datadir.directory import load_data_dir
     from pysed.datadir.tables import read_split
+    from pysed.detector.config import load_config
     from pysed.events import read_events
     from pysed.features.frontend import load_frontend
     from pysed.fetch.chain_model import splice_lines
@@ -89,7 +90,6 @@ def text_readers() -> list[Reader]:
     from pysed.score.reference import read_both, read_reference
     from pysed.score.results import results_text
     from pysed.text_files import read_text
-    from pysed.train.config import load_config
     from pysed.train.data import read_onsets, read_scenes
 
     rows = "filename\tonset\toffset\tevent_label\na.wav\t1.0\t2.5\tcry\nb.wav\nc.wav\t0\t1\tlaugh\n"

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from formats import format_readers
 from lists import text_readers
+from model_files import model_readers
 from reader import Reader
 
-from models import model_readers
 from pysed.errors import DataError
 
 SECONDS = 20  # for one file

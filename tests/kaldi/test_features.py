@@ -85,6 +85,7 @@ def reference(samples: np.ndarray, o: MelOptions) -> np.ndarray:
         if o.use_energy:
             mel = np.hstack([mel, energy] if o.htk_compat else [energy, mel])
         return mel
+    assert isinstance(o, MfccOptions)
     order = np.arange(o.num_ceps)
     dct = np.sqrt(2 / o.num_mel_bins) * np.cos(
         np.pi / o.num_mel_bins * (np.arange(o.num_mel_bins) + 0.5) * order[:, None]

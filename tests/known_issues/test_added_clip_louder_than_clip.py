@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from pysed.detector.config import config_from_dict
 from pysed.train.augment import augment
 from pysed.train.clips import Clips
-from pysed.train.config import config_from_dict
 
 
 @pytest.mark.parametrize("below", [0.0, 3.0])

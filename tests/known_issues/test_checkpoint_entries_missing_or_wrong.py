@@ -19,7 +19,7 @@ WEIGHTS = "classifier.bias"
 
 
 def config_of(system: str = "cbrnn", **changes) -> dict:
-    from pysed.train.config import config_from_dict
+    from pysed.detector.config import config_from_dict
 
     values = {"system": system, "channels": 8, "temporal_hidden": 8, "gru_hidden": 4, **changes}
     return config_from_dict(values, "test").as_dict()
@@ -27,9 +27,9 @@ def config_of(system: str = "cbrnn", **changes) -> dict:
 
 def good() -> dict:
     """A final checkpoint's content, as training leaves it."""
+    from pysed.detector.config import config_from_dict
     from pysed.features.frontend import FrontEnd
     from pysed.networks import build_model
-    from pysed.train.config import config_from_dict
 
     config = config_of()
     model = build_model(config_from_dict(config, "x"), 40)

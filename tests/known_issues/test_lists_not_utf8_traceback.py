@@ -6,10 +6,10 @@ from pysed.corpus.recipes import CorpusSettings
 from pysed.datadir.ctm import read_ctm
 from pysed.datadir.directory import load_data_dir
 from pysed.datadir.tables import read_split
+from pysed.detector.config import load_config
 from pysed.errors import DataError
 from pysed.fetch.manifest import load_manifest
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
-from pysed.train.config import load_config
 
 DATA = {
     "wav.scp": "a a.wav\n", "utt2spk": "a a\n", "spk2utt": "a a\n", "reco2dur": "a 3\n", "events.tsv": "a\t1\t2\tcry\n",

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from pysed.detector.config import SystemConfig, config_from_dict
 from pysed.errors import DataError
 from pysed.networks import build_model, native
 from pysed.networks.cbrnn import stack_context
-from pysed.train.config import SystemConfig, config_from_dict
 
 ASR_DIM = 6
 

@@ -17,7 +17,7 @@ PROBE = """
 import torch
 from pysed.networks import build_model
 from pysed.networks import native
-from pysed.train.config import config_from_dict
+from pysed.detector.config import config_from_dict
 torch.manual_seed(0)
 keys = dict(system="s", channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0)
 model = build_model(config_from_dict(keys, "test"), 40)

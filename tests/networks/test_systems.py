@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
 from pysed.networks import build_model, model_names, native
 from pysed.networks.layers import dense_layers, to_score_frames
-from pysed.train.config import config_from_dict, load_config
 
 CONF = Path(__file__).parents[2] / "conf"
 SYSTEMS = sorted(path.stem for path in (CONF / "systems").glob("*.yaml"))

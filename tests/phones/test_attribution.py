@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
+from pysed.detector.config import config_from_dict
 from pysed.networks import build_model
 from pysed.phones.patterns.attribution import attribute, integrated_gradients
-from pysed.train.config import config_from_dict
 
 
 class OneFeature(torch.nn.Module):

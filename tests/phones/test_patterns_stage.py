@@ -14,10 +14,10 @@ from phone_corpus import write_corpus
 
 from pysed.cli import main
 from pysed.detector.checkpoint import FORMAT, save
+from pysed.detector.config import config_from_dict
 from pysed.features.frontend import load_frontend
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
-from pysed.train.config import config_from_dict
 
 FRAMES = 100  # of 100 ms
 

@@ -10,11 +10,11 @@ from pysed.audio import write_wav
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.decision.postprocess import detect_batch
 from pysed.detector import checkpoint
+from pysed.detector.config import config_from_dict
 from pysed.events import Event, write_events
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
 from pysed.score.event_based import evaluate
-from pysed.train.config import config_from_dict
 
 EVENT = "cry"
 NAMES = [f"file_{index}" for index in range(8)]

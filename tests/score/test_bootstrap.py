@@ -124,7 +124,8 @@ def test_seeds_widen_the_interval():
 
 def draws_of(values) -> bootstrap.Draws:
     values = np.asarray(values, dtype=float)
-    return bootstrap.Draws(0.0, values, values, *[np.zeros_like(values)] * 3, (9, 1, 1))
+    none = np.zeros_like(values)
+    return bootstrap.Draws(0.0, values, values, none, none, none, (9, 1, 1))
 
 
 def test_no_interval_where_most_draws_are_undefined():

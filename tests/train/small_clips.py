@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pysed.detector.config import SystemConfig, config_from_dict
 from pysed.train import engine
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig, config_from_dict
 
 ASR_DIM = 5
 NUM_LABELS = 30

@@ -13,6 +13,7 @@ from pysed.audio import read_audio
 from pysed.cli import main
 from pysed.detect.recordings import load_models, score_recording
 from pysed.detector import checkpoint
+from pysed.detector.config import config_from_dict
 from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
 from pysed.features.grid import to_grid
@@ -23,7 +24,6 @@ from pysed.networks import build_model
 from pysed.score.evaluate import score_clips
 from pysed.train import engine
 from pysed.train.clips import Clips
-from pysed.train.config import config_from_dict
 from pysed.train.engine import rated
 from pysed.train.joint import JointLayers
 

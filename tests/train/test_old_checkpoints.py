@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.config import config_of_checkpoint
 from pysed.errors import DataError
 from pysed.features.normalise import apply_normalisation
-from pysed.train.config import config_of_checkpoint
 
 CASES = Path(__file__).parents[3] / "shared/cases/common"
 #: All keys of networks as every configuration had them.

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import yaml
 
+from pysed.detector.config import config_from_dict, load_config, parse_change
 from pysed.errors import DataError
-from pysed.train.config import config_from_dict, load_config, parse_change
 
 
 @pytest.mark.parametrize(

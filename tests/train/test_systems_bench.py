@@ -4,8 +4,8 @@ import pytest
 
 from pysed.bench import systems
 from pysed.bench.training import step_flops
+from pysed.detector.config import load_config
 from pysed.networks import native
-from pysed.train.config import load_config
 
 
 def test_operations_by_hand(tmp_path, monkeypatch):

@@ -15,12 +15,12 @@ from pysed.decision.postprocess import detect_event
 from pysed.detect import recordings
 from pysed.detect.recordings import all_events, load_models, score_recording
 from pysed.detector.checkpoint import Detector, load_detector
+from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd, frames_per_label, load_frontend
 from pysed.features.streams import as_int16_values, sed_features
 from pysed.train import engine, validation
 from pysed.train.augment import augment
-from pysed.train.config import config_from_dict, load_config
 from pysed.train.data import load_clips
 
 SYSTEMS = (

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from pysed.bench import training
+from pysed.detector.config import config_from_dict
 from pysed.networks import build_model
 from pysed.networks.network import Inputs
-from pysed.train.config import config_from_dict
 
 
 def test_operations_counted_by_hand():
