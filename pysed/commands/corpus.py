@@ -13,6 +13,7 @@ from pysed.commands.options import CommandParser
 from pysed.corpus.own import OwnSettings, make_own
 from pysed.corpus.sources import corpus_classes, fingerprint
 from pysed.errors import DataError
+from pysed.freshness.marks import clear_left
 from pysed.text_files import read_text
 
 
@@ -100,6 +101,7 @@ def check_name(source: Path, data: Path) -> None:
     try:
         with suppress(OSError):  # a file system that locks no folders
             fcntl.flock(folder, fcntl.LOCK_EX)
+        clear_left(str(data))
         before = read_text(mark).splitlines() if mark.exists() else []
         if before and now[0] != before[0] and now[1] not in before[1:]:  # neither a copy nor the same folder
             raise DataError(
