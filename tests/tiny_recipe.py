@@ -10,12 +10,12 @@ import soundfile
 import yaml
 
 
-def run_in(folder: Path, *command: object, check: bool = False) -> subprocess.CompletedProcess:
+def run_in(folder: Path, *command: object, check: bool = False, seconds: float = 900) -> subprocess.CompletedProcess:
     """Run a command in a folder with this interpreter's environment; both outputs are captured as text."""
     environment = {**os.environ, "PYSED_VENV": sys.prefix, "OMP_NUM_THREADS": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     done = subprocess.run(
-        [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+        [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds
     )
     if check and done.returncode:
         raise AssertionError(f"{command} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
