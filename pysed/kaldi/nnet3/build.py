@@ -3,17 +3,15 @@
 Source: the InitFromConfig() functions of Kaldi ``src/nnet3/nnet-*-component.cc``.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pysed.kaldi.nnet3.components import Component
-
-if TYPE_CHECKING:
-    from pysed.kaldi.nnet3.config import ConfigLine
+from pysed.kaldi.nnet3.config_lines import ConfigLine
 
 
-def component_from_config(line: "ConfigLine", name: str) -> Component:
+def component_from_config(line: ConfigLine, name: str) -> Component:
     """The component that a ``component name=… type=…`` line defines.
 
     Random weights are drawn from a generator seeded by the line itself, so that equal lines give equal weights.
@@ -30,14 +28,14 @@ def component_from_config(line: "ConfigLine", name: str) -> Component:
     return component
 
 
-def _dim(line: "ConfigLine", key: str) -> int:
+def _dim(line: ConfigLine, key: str) -> int:
     value = line.integer(key)
     if not 0 < value <= 1 << 17:
         raise line.fail(f"{key}={value} is out of range")
     return value
 
 
-def _updatable(line: "ConfigLine") -> dict:
+def _updatable(line: ConfigLine) -> dict:
     fields = {}
     factor = line.real("learning-rate-factor", 1.0)
     if factor != 1.0:
@@ -50,19 +48,19 @@ def _updatable(line: "ConfigLine") -> dict:
     return fields
 
 
-def _matrix(line: "ConfigLine", rng: np.random.Generator, rows: int, columns: int, fan_in: int) -> np.ndarray:
+def _matrix(line: ConfigLine, rng: np.random.Generator, rows: int, columns: int, fan_in: int) -> np.ndarray:
     if rows * columns > 1 << 27:
         raise line.fail(f"a matrix of {rows} x {columns}")
     scale = line.real("param-stddev", 1.0 / np.sqrt(fan_in))
     return (scale * rng.standard_normal((rows, columns), np.float32)).astype(np.float32)
 
 
-def _bias(line: "ConfigLine", rng: np.random.Generator, dim: int) -> np.ndarray:
+def _bias(line: ConfigLine, rng: np.random.Generator, dim: int) -> np.ndarray:
     mean, scale = line.real("bias-mean", 0.0), line.real("bias-stddev", 1.0)
     return (mean + scale * rng.standard_normal(dim, np.float32)).astype(np.float32)
 
 
-def _affine(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _affine(line: ConfigLine, rng: np.random.Generator) -> dict:
     dim_in, dim_out = _dim(line, "input-dim"), _dim(line, "output-dim")
     fields = _updatable(line)
     fields["LinearParams"] = _matrix(line, rng, dim_out, dim_in, dim_in)
@@ -70,7 +68,7 @@ def _affine(line: "ConfigLine", rng: np.random.Generator) -> dict:
     return fields
 
 
-def _natural_affine(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _natural_affine(line: ConfigLine, rng: np.random.Generator) -> dict:
     fields = _affine(line, rng)
     fields["RankIn"], fields["RankOut"] = line.integer("rank-in", 20), line.integer("rank-out", 80)
     constraint = line.real("orthonormal-constraint", 0.0)
@@ -82,12 +80,12 @@ def _natural_affine(line: "ConfigLine", rng: np.random.Generator) -> dict:
     return fields
 
 
-def _ranks(line: "ConfigLine", dim_in: int, dim_out: int) -> tuple[int, int]:
+def _ranks(line: ConfigLine, dim_in: int, dim_out: int) -> tuple[int, int]:
     rank_in = line.integer("rank-in", min(20, (dim_in + 1) // 2))
     return rank_in, line.integer("rank-out", min(80, (dim_out + 1) // 2))
 
 
-def _linear(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _linear(line: ConfigLine, rng: np.random.Generator) -> dict:
     dim_in, dim_out = _dim(line, "input-dim"), _dim(line, "output-dim")
     fields = _updatable(line)
     fields["Params"] = _matrix(line, rng, dim_out, dim_in, dim_in)
@@ -102,7 +100,7 @@ def _linear(line: "ConfigLine", rng: np.random.Generator) -> dict:
     return fields
 
 
-def _tdnn(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _tdnn(line: ConfigLine, rng: np.random.Generator) -> dict:
     dim_in, dim_out = _dim(line, "input-dim"), _dim(line, "output-dim")
     try:
         offsets = np.array([int(t) for t in line.text("time-offsets").split(",")], np.int32)
@@ -123,13 +121,13 @@ def _tdnn(line: "ConfigLine", rng: np.random.Generator) -> dict:
     return fields
 
 
-def _fixed_affine(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _fixed_affine(line: ConfigLine, rng: np.random.Generator) -> dict:
     dim_in, dim_out = _dim(line, "input-dim"), _dim(line, "output-dim")
     matrix = _matrix(line, rng, dim_out, dim_in, dim_in)
     return {"LinearParams": matrix, "BiasParams": rng.standard_normal(dim_out, np.float32)}
 
 
-def _nonlinear(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _nonlinear(line: ConfigLine, rng: np.random.Generator) -> dict:
     fields: dict[str, Any] = {"Dim": _dim(line, "dim")}
     block = line.integer("block-dim", fields["Dim"])
     if block != fields["Dim"]:
@@ -143,7 +141,7 @@ def _nonlinear(line: "ConfigLine", rng: np.random.Generator) -> dict:
     return fields
 
 
-def _batchnorm(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _batchnorm(line: ConfigLine, rng: np.random.Generator) -> dict:
     dim = _dim(line, "dim")
     block = line.integer("block-dim", dim)
     if block < 1 or dim % block:
@@ -160,11 +158,11 @@ def _batchnorm(line: "ConfigLine", rng: np.random.Generator) -> dict:
     }
 
 
-def _noop(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _noop(line: ConfigLine, rng: np.random.Generator) -> dict:
     return {"Dim": _dim(line, "dim"), "BackpropScale": np.float32(line.real("backprop-scale", 1.0))}
 
 
-def _general_dropout(line: "ConfigLine", rng: np.random.Generator) -> dict:
+def _general_dropout(line: ConfigLine, rng: np.random.Generator) -> dict:
     fields: dict[str, Any] = {"Dim": _dim(line, "dim")}
     fields["BlockDim"] = line.integer("block-dim", fields["Dim"])
     fields["TimePeriod"] = line.integer("time-period", 0)

@@ -7,12 +7,9 @@ IfDefined(Offset(node, t)), all t of one sign, as Kaldi's LSTM and GRU layers ar
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pysed.kaldi.nnet3.descriptors import Descriptor
-
-if TYPE_CHECKING:
-    from pysed.kaldi.nnet3.graph import Op
+from pysed.kaldi.nnet3.operations import Op
 
 _WHOLE = {"extract", "pool", "convolution"}  # operations that read frames beside their own
 Fail = Callable[[str], Exception]
@@ -39,7 +36,7 @@ def is_memory(descriptor: Descriptor) -> bool:
     return offset.parts[0].op == "Node" and offset.numbers[0] != 0
 
 
-def arrange(ops: Mapping[str, "Op"], output: str, fail: Fail) -> tuple[list[str], list[Cycle]]:
+def arrange(ops: Mapping[str, Op], output: str, fail: Fail) -> tuple[list[str], list[Cycle]]:
     """The names in an order in which each reads only earlier ones, and the cycles, whose members stand together.
 
     Within a cycle the rule leaves out what is read at other frames. Raises what ``fail`` makes of a message for a cycle
@@ -67,7 +64,7 @@ def arrange(ops: Mapping[str, "Op"], output: str, fail: Fail) -> tuple[list[str]
     return order, cycles
 
 
-def _cycle(members: list["Op"], fail: Fail) -> Cycle:
+def _cycle(members: list[Op], fail: Fail) -> Cycle:
     inside = {op.name for op in members}
     offsets: list[int] = []
     remembered: set[str] = set()

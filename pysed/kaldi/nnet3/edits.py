@@ -9,7 +9,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.components import AFFINE, Component
-from pysed.kaldi.nnet3.config import ConfigLine, config_lines
+from pysed.kaldi.nnet3.config_lines import ConfigLine, config_lines
 from pysed.kaldi.nnet3.model import Nnet
 
 

@@ -15,7 +15,8 @@ from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.graph import build_graph
 from pysed.kaldi.nnet3.indexes import graph_context
 from pysed.kaldi.nnet3.model import Nnet
-from pysed.kaldi.nnet3.plan import BATCH, Plan, Weights
+from pysed.kaldi.nnet3.plan import Plan
+from pysed.kaldi.nnet3.steps import BATCH, Weights
 
 _ROWS_AT_ONCE = 512
 _VALUES_AT_ONCE = 1 << 25

@@ -6,41 +6,15 @@ into their neighbours, which changes nothing but rounding. Kaldi does part of th
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from pysed.kaldi.nnet3.cycles import Cycle, Fail, arrange
 from pysed.kaldi.nnet3.descriptors import Descriptor, node
 from pysed.kaldi.nnet3.model import Nnet
-from pysed.kaldi.nnet3.operations import operation_of
+from pysed.kaldi.nnet3.operations import NOTHING, Op, operation_of
 
 _MAX_NODES = 2000
-NOTHING = Descriptor("Nothing")
-
-
-@dataclass
-class Op:
-    """One operation: the value of ``name`` at t from the value of ``input`` at t + offsets.
-
-    ``linear`` ops hold blocks of weights: params["blocks"] is a list of (descriptor, (out, in) float64);
-    the value is relu?(sum of blocks + bias) + residual_scale · residual.
-    ``deferred`` (dim,) is a constant that consumers add: true value = stored value + deferred.
-    """
-
-    name: str
-    kind: str
-    dim: int
-    input: Descriptor = NOTHING
-    params: dict[str, Any] = field(default_factory=dict)
-    deferred: np.ndarray | None = None
-
-    def reads(self) -> list[Descriptor]:
-        """The descriptors it reads."""
-        if self.kind == "linear":
-            found = [block[0] for block in self.params["blocks"]]
-            return [*found, self.params["residual"]] if "residual" in self.params else found
-        return [] if self.input is NOTHING else [self.input]
 
 
 @dataclass

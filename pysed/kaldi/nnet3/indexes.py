@@ -14,8 +14,9 @@ import numpy as np
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.cycles import Cycle
 from pysed.kaldi.nnet3.descriptors import Descriptor
-from pysed.kaldi.nnet3.graph import Graph, Op, build_graph
+from pysed.kaldi.nnet3.graph import Graph, build_graph
 from pysed.kaldi.nnet3.model import Nnet
+from pysed.kaldi.nnet3.operations import Op
 
 Frames = dict[str, np.ndarray]
 Add = Callable[[str, np.ndarray], None]

@@ -1,44 +1,34 @@
-"""The operations other than matrix products, each compiled for given frames.
+"""The operations other than matrix products: functions of the input, with the operation's constants bound.
+
+``FRAMEWISE`` takes (T, B, D) → (T, B, D'), frame by frame. ``WINDOWED`` computes N frames from windows of the input.
 
 Source: the Propagate() functions of Kaldi ``src/nnet3/nnet-*-component.cc``; ``cu::NormalizePerRow``,
 ``cu::ComputeLstmNonlinearity`` in ``src/cudamatrix/cu-math.cc``.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from pysed.kaldi.nnet3.graph import Op
-from pysed.kaldi.nnet3.indexes import computable, window
+from pysed.kaldi.nnet3.indexes import Frames, computable, window
+from pysed.kaldi.nnet3.operations import Op
+from pysed.kaldi.nnet3.steps import constant
 
-if TYPE_CHECKING:
-    from pysed.kaldi.nnet3.plan import Plan, Step, Values
-
-
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    with np.errstate(all="ignore"):  # a damaged model may hold any number
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+Kernel = Callable[[torch.Tensor], torch.Tensor]
 
 
-def _simple(function: Callable[[torch.Tensor, dict], torch.Tensor]) -> Callable:
-    def compile_op(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
-        source, params = plan.descriptor(op.input, ts), op.params
-        return lambda values: function(source(values), params)
+def _simple(function: Callable[[torch.Tensor, dict], torch.Tensor]) -> Callable[[Op], Kernel]:
+    def kernel_of(op: Op) -> Kernel:
+        params = op.params
+        return lambda x: function(x, params)
 
-    return compile_op
+    return kernel_of
 
 
-def _scale_offset(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
-    source = plan.descriptor(op.input, ts)
-    scale, offset = _tensor(op.params["scale"]), _tensor(op.params["offset"])
-
-    def step(values: "Values") -> torch.Tensor:
-        x = source(values)
-        return torch.addcmul(offset.to(x.device), x, scale.to(x.device))
-
-    return step
+def _scale_offset(op: Op) -> Kernel:
+    scale, offset = constant(op.params["scale"]), constant(op.params["offset"])
+    return lambda x: torch.addcmul(offset.to(x.device), x, scale.to(x.device))
 
 
 def _normalize(x: torch.Tensor, params: dict) -> torch.Tensor:
@@ -78,7 +68,7 @@ def _permute(x: torch.Tensor, params: dict) -> torch.Tensor:
 
 
 def _lstm(x: torch.Tensor, params: dict) -> torch.Tensor:
-    peepholes = _tensor(params["peepholes"])
+    peepholes = constant(params["peepholes"])
     i_scale = f_scale = o_scale = 1.0
     if params["dropout"]:
         x, scales = x[..., :-3], x[..., -3:]
@@ -91,23 +81,14 @@ def _lstm(x: torch.Tensor, params: dict) -> torch.Tensor:
     return torch.cat([cell, o_scale * gate_o * torch.tanh(cell)], dim=2)
 
 
-def _constant(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
-    value, count = _tensor(op.params["value"]), len(ts)
-
-    def step(values: "Values") -> torch.Tensor:
-        return value.expand(count, values[""].shape[1], -1)
-
-    return step
-
-
-def _window_rows(plan: "Plan", op: Op, ts: np.ndarray) -> tuple["Step", torch.Tensor, torch.Tensor]:
-    """The input at every frame any window holds, and per t the rows (N, K) of its window and which exist."""
-    frames = window(op, ts)[0]
-    every = np.unique(frames)
-    every = every[computable(op.input, every, plan._all_frames())]
-    present = np.isin(frames, every)
-    rows = np.searchsorted(every, np.where(present, frames, every[0]))
-    return plan.descriptor(op.input, every), torch.from_numpy(rows), torch.from_numpy(present)
+def window_rows(op: Op, ts: np.ndarray, frames: Frames) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
+    """Every frame that a window of ``ts`` holds, and per t the rows (N, K) of its window and which of them exist."""
+    wanted = window(op, ts)[0]
+    every = np.unique(wanted)
+    every = every[computable(op.input, every, frames)]
+    present = np.isin(wanted, every)
+    rows = np.searchsorted(every, np.where(present, wanted, every[0]))
+    return every, torch.from_numpy(rows), torch.from_numpy(present)
 
 
 def _membership(rows: torch.Tensor, present: torch.Tensor, count: int) -> torch.Tensor:
@@ -116,28 +97,26 @@ def _membership(rows: torch.Tensor, present: torch.Tensor, count: int) -> torch.
     return matrix.scatter_add_(1, rows, present.float())
 
 
-def _extract(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
-    source, rows, present = _window_rows(plan, op, ts)
+def _extract(op: Op, rows: torch.Tensor, present: torch.Tensor) -> Kernel:
     matrix = _membership(rows, present, int(rows.max()) + 1)
     counts, variance = matrix.sum(dim=1), op.params["variance"]
 
-    def step(values: "Values") -> torch.Tensor:
-        x = source(values)[: matrix.shape[1]]
+    def kernel(x: torch.Tensor) -> torch.Tensor:
+        x = x[: matrix.shape[1]]
         parts = [counts[:, None, None].expand(-1, x.shape[1], 1), torch.einsum("nt,tbd->nbd", matrix, x)]
         if variance:
             parts.append(torch.einsum("nt,tbd->nbd", matrix, x.square()))
         return torch.cat(parts, dim=2)
 
-    return step
+    return kernel
 
 
-def _pool(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
-    source, rows, present = _window_rows(plan, op, ts)
+def _pool(op: Op, rows: torch.Tensor, present: torch.Tensor) -> Kernel:
     matrix = _membership(rows, present, int(rows.max()) + 1)
     params = op.params
 
-    def step(values: "Values") -> torch.Tensor:
-        totals = torch.einsum("nt,tbd->nbd", matrix, source(values)[: matrix.shape[1]])
+    def kernel(x: torch.Tensor) -> torch.Tensor:
+        totals = torch.einsum("nt,tbd->nbd", matrix, x[: matrix.shape[1]])
         counts, means = totals[..., :1], totals[..., 1:] / totals[..., :1]
         if params["stddevs"]:
             mean, square = means.chunk(2, dim=2)
@@ -145,17 +124,15 @@ def _pool(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
         logs = [counts.log().expand(-1, -1, params["log_counts"])] if params["log_counts"] else []
         return torch.cat([*logs, means], dim=2)
 
-    return step
+    return kernel
 
 
-def _convolution(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
-    source, rows, present = _window_rows(plan, op, ts)
-    matrices = [_tensor(w.T) for _, w, _ in op.params["weights"]]
-    bias = _tensor(op.params["bias"])
+def _convolution(op: Op, rows: torch.Tensor, present: torch.Tensor) -> Kernel:
+    matrices = [constant(w.T) for _, w, _ in op.params["weights"]]
+    bias = constant(op.params["bias"])
     whole = [bool(present[:, k].all()) for k in range(len(matrices))]
 
-    def step(values: "Values") -> torch.Tensor:
-        x = source(values)
+    def kernel(x: torch.Tensor) -> torch.Tensor:
         result = bias.expand(len(rows), x.shape[1], -1)
         for k, matrix in enumerate(matrices):
             part = x[rows[:, k]]
@@ -164,14 +141,14 @@ def _convolution(plan: "Plan", op: Op, ts: np.ndarray) -> "Step":
             result = result + part @ matrix
         return result
 
-    return step
+    return kernel
 
 
 def _columns(x: torch.Tensor, params: dict) -> torch.Tensor:
     return x[:, :, params["columns"]]
 
 
-KERNELS: dict[str, Callable[..., "Step"]] = {
+FRAMEWISE: dict[str, Callable[[Op], Kernel]] = {
     "relu": _simple(lambda x, _: x.relu()),
     "sigmoid": _simple(lambda x, _: x.sigmoid()),
     "tanh": _simple(lambda x, _: x.tanh()),
@@ -185,7 +162,8 @@ KERNELS: dict[str, Callable[..., "Step"]] = {
     "permute": _simple(_permute),
     "columns": _simple(_columns),
     "lstm": _simple(_lstm),
-    "constant": _constant,
+}
+WINDOWED: dict[str, Callable[[Op, torch.Tensor, torch.Tensor], Kernel]] = {
     "extract": _extract,
     "pool": _pool,
     "convolution": _convolution,

@@ -12,10 +12,12 @@ from torch import nn
 
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.components import AFFINE
-from pysed.kaldi.nnet3.graph import Graph, Op, build_graph
+from pysed.kaldi.nnet3.graph import Graph, build_graph
 from pysed.kaldi.nnet3.indexes import Frames, graph_context
 from pysed.kaldi.nnet3.model import Nnet
-from pysed.kaldi.nnet3.plan import BATCH, Plan, Step, Values, Weights
+from pysed.kaldi.nnet3.operations import Op
+from pysed.kaldi.nnet3.plan import Plan
+from pysed.kaldi.nnet3.steps import BATCH, Step, Values, Weights
 
 # Where a trained component keeps its matrix (out, in), and its bias (out,) if it can have one.
 _TRAINED = {

@@ -1,13 +1,17 @@
-"""What each component computes, as an operation of the evaluator with its constants.
+"""The operations of the evaluator, and which of them, with which constants, each component is.
 
 Source: the Propagate() functions of Kaldi ``src/nnet3/nnet-*-component.cc``.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pysed.kaldi.nnet3.components import AFFINE, IDENTITIES, Component
+from pysed.kaldi.nnet3.descriptors import Descriptor
+
+NOTHING = Descriptor("Nothing")
 
 _ELEMENTWISE = {
     "RectifiedLinearComponent": "relu",
@@ -17,8 +21,31 @@ _ELEMENTWISE = {
     "LogSoftmaxComponent": "log_softmax",
 }
 
-
 Operation = tuple[str, dict[str, Any]]  # kind, parameters
+
+
+@dataclass
+class Op:
+    """One operation: the value of ``name`` at t from the value of ``input`` at t + offsets.
+
+    ``linear`` ops hold blocks of weights: params["blocks"] is a list of (descriptor, (out, in) float64);
+    the value is relu?(sum of blocks + bias) + residual_scale · residual.
+    ``deferred`` (dim,) is a constant that consumers add: true value = stored value + deferred.
+    """
+
+    name: str
+    kind: str
+    dim: int
+    input: Descriptor = NOTHING
+    params: dict[str, Any] = field(default_factory=dict)
+    deferred: np.ndarray | None = None
+
+    def reads(self) -> list[Descriptor]:
+        """The descriptors it reads."""
+        if self.kind == "linear":
+            found = [block[0] for block in self.params["blocks"]]
+            return [*found, self.params["residual"]] if "residual" in self.params else found
+        return [] if self.input is NOTHING else [self.input]
 
 
 def operation_of(component: Component) -> Operation:

@@ -1,54 +1,18 @@
-"""A network compiled for one shape of chunk: the operations with their frames resolved to slices.
+"""A network compiled for one shape of chunk: the operations with their frames resolved to slices."""
 
-Values are (T, B, D): frames first, so that a run of frames of a batch of chunks is one matrix.
-"""
-
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from pysed.kaldi.nnet3.cycles import Cycle
 from pysed.kaldi.nnet3.descriptors import Descriptor
-from pysed.kaldi.nnet3.graph import Graph, Op
+from pysed.kaldi.nnet3.graph import Graph
 from pysed.kaldi.nnet3.indexes import Frames, computable, mapped, needed_frames
-from pysed.kaldi.nnet3.kernels import KERNELS
+from pysed.kaldi.nnet3.kernels import FRAMEWISE, WINDOWED, window_rows
+from pysed.kaldi.nnet3.operations import Op
 from pysed.kaldi.nnet3.recurrence import Recurrence
-
-Values = dict[str, torch.Tensor]
-Step = Callable[[Values], torch.Tensor]
-_GATHER_WIDTH = 1024
-BATCH = ""  # no node has this name: a value that is there for its size only
-
-
-class Weights:
-    """The constants of a graph's operations as float32 tensors, shared by all its plans.
-
-    ``without`` names operations whose weights are kept elsewhere.
-    """
-
-    def __init__(self, graph: Graph, without: Collection[str] = ()):
-        self.linear: dict[str, list[torch.Tensor]] = {}
-        self.bias: dict[str, torch.Tensor] = {}
-        self.added: dict[str, torch.Tensor] = {}
-        with np.errstate(all="ignore"):  # a damaged model may hold any number
-            self._convert([op for op in graph.ops.values() if op.name not in without])
-
-    def _convert(self, ops: list[Op]) -> None:
-        for op in ops:
-            if op.kind == "linear":
-                matrices = [torch.from_numpy(w.T.astype(np.float32)).contiguous() for _, w in op.params["blocks"]]
-                if joins(op):
-                    matrices = [torch.cat(matrices)]
-                self.linear[op.name] = matrices
-                self.bias[op.name] = torch.from_numpy(op.params["bias"].astype(np.float32))
-            if "added" in op.params:
-                self.added[op.name] = torch.from_numpy(op.params["added"].astype(np.float32))
-
-
-def joins(op: Op) -> bool:
-    """Whether a layer's narrow inputs are copied side by side for one product instead of several."""
-    widths = [w.shape[1] for _, w in op.params["blocks"]]
-    return len(widths) > 1 and sum(widths) <= _GATHER_WIDTH
+from pysed.kaldi.nnet3.steps import BATCH, Step, Values, Weights, constant
 
 
 class Plan:
@@ -71,8 +35,7 @@ class Plan:
                 continue
             dead = [name for name, user in last_use.items() if user == op.name and name != self.output]
             cycle = cycles.get(op.name)
-            step = self._setting(op) if cycle is None else Recurrence(self, cycle, self.frames[op.name])
-            self.steps.append((step, dead))
+            self.steps.append((self._setting(op) if cycle is None else self._recurrence(cycle), dead))
 
     def run(self, values: Values) -> torch.Tensor:
         """Compute the output; ``values`` is emptied on the way."""
@@ -90,6 +53,10 @@ class Plan:
 
         return setting
 
+    def _recurrence(self, cycle: Cycle) -> Recurrence:
+        ops = [self.graph.ops[name] for name in cycle.names]
+        return Recurrence(cycle, ops, self.frames[cycle.names[0]], self.weights, self.descriptor)
+
     def num_products(self) -> int:
         """Multiplications in the matrix products of one chunk."""
         linear = (op for op in self.graph.ops.values() if op.kind == "linear" and op.name in self.frames)
@@ -104,7 +71,15 @@ class Plan:
     def _other(self, op: Op, ts: np.ndarray) -> Step:
         if op.kind == "identity":
             return self.descriptor(op.input, ts)
-        return KERNELS[op.kind](self, op, ts)
+        if op.kind == "constant":
+            value, count = constant(op.params["value"]), len(ts)
+            return lambda values: value.expand(count, _batch(values), -1)
+        if op.kind in WINDOWED:
+            every, rows, present = window_rows(op, ts, self._all_frames())
+            source, kernel = self.descriptor(op.input, every), WINDOWED[op.kind](op, rows, present)
+        else:
+            source, kernel = self.descriptor(op.input, ts), FRAMEWISE[op.kind](op)
+        return lambda values: kernel(source(values))
 
     def _linear(self, op: Op, ts: np.ndarray) -> Step:
         sources = [self.descriptor(d, ts) for d, _ in op.params["blocks"]]

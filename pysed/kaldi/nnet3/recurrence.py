@@ -4,18 +4,15 @@ What they read from outside the cycle is computed for all frames at once, the pr
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pysed.kaldi.nnet3.cycles import Cycle, is_memory
 from pysed.kaldi.nnet3.descriptors import Descriptor
-from pysed.kaldi.nnet3.graph import Op
-from pysed.kaldi.nnet3.kernels import KERNELS
-
-if TYPE_CHECKING:
-    from pysed.kaldi.nnet3.plan import Plan, Step, Values
+from pysed.kaldi.nnet3.kernels import FRAMEWISE
+from pysed.kaldi.nnet3.operations import Op
+from pysed.kaldi.nnet3.steps import BATCH, Step, Values, Weights
 
 Rows = slice | torch.Tensor | None  # where a block's earlier frames are; None: nowhere
 Part = Callable[["Block"], torch.Tensor]
@@ -24,25 +21,37 @@ Part = Callable[["Block"], torch.Tensor]
 class Block:
     """The frames at hand: their ``number`` and ``rows``, and the (T, B, D) values from outside and of the members."""
 
-    def __init__(self, outside: list[torch.Tensor], members: "Values"):
+    def __init__(self, outside: list[torch.Tensor], members: Values):
         self.outside, self.members = outside, members
         self.number, self.rows = 0, slice(0, 0)
 
 
 class Recurrence:
-    """``recurrence(values)`` puts the values of all members of ``cycle`` at the frames ``ts`` into ``values``."""
+    """``recurrence(values)`` puts the values of all members of ``cycle`` at the frames ``ts`` into ``values``.
 
-    def __init__(self, plan: "Plan", cycle: Cycle, ts: np.ndarray):
-        self.plan, self.cycle, self.ts = plan, cycle, ts
-        self.members = [plan.graph.ops[name] for name in cycle.names]
+    ``members`` are the cycle's operations in its order; ``outside(descriptor, ts)`` is the step that gives what is read
+    from outside of it.
+    """
+
+    def __init__(
+        self,
+        cycle: Cycle,
+        members: list[Op],
+        ts: np.ndarray,
+        weights: Weights,
+        outside: Callable[[Descriptor, np.ndarray], Step],
+    ):
+        self.cycle, self.members, self.ts = cycle, members, ts
+        self.weights, self.outside = weights, outside
+        self.dims = {op.name: op.dim for op in members}
         self.blocks = _blocks(ts, cycle.delay)
         self._outside: list[Step] = []
         self._memories: dict[int, list[tuple[Rows, torch.Tensor | None]]] = {}
         self._parts = [(op, self._op(op)) for op in self.members]
 
-    def __call__(self, values: "Values") -> None:
-        shape = len(self.ts), values[""].shape[1]
-        members = {op.name: values[""].new_empty(*shape, op.dim) for op in self.members}
+    def __call__(self, values: Values) -> None:
+        shape = len(self.ts), values[BATCH].shape[1]
+        members = {op.name: values[BATCH].new_empty(*shape, op.dim) for op in self.members}
         block = Block([step(values) for step in self._outside], members)
         for block.number, block.rows in enumerate(self.blocks):
             for op, part in self._parts:
@@ -51,31 +60,21 @@ class Recurrence:
 
     def _op(self, op: Op) -> Part:
         part = self._linear(op) if op.kind == "linear" else self._other(op)
-        added = self.plan.weights.added.get(op.name)
+        added = self.weights.added.get(op.name)
         return part if added is None else lambda block: part(block) + added
 
     def _other(self, op: Op) -> Part:
         if op.kind == "identity":
             return self._read(op.input)
-        kernel = KERNELS[op.kind](self, op, self.ts)
-
-        def part(block: Block) -> torch.Tensor:
-            self._block = block
-            return kernel(block.members)
-
-        return part
-
-    def descriptor(self, descriptor: Descriptor, ts: np.ndarray) -> "Step":
-        """A member's input as its kernel asks the plan for it: at the frames of the block at hand."""
-        part = self._read(descriptor)
-        return lambda values: part(self._block)
+        kernel, source = FRAMEWISE[op.kind](op), self._read(op.input)
+        return lambda block: kernel(source(block))
 
     def _linear(self, op: Op) -> Part:
-        matrices, bias = self.plan.weights.linear[op.name], self.plan.weights.bias[op.name]
+        matrices, bias = self.weights.linear[op.name], self.weights.bias[op.name]
         if len(matrices) < len(op.params["blocks"]):
             matrices = list(matrices[0].split([w.shape[1] for _, w in op.params["blocks"]]))
         pairs = [(d, m) for (d, _), m in zip(op.params["blocks"], matrices, strict=True)]
-        outer = [(self.plan.descriptor(d, self.ts), m) for d, m in pairs if not self._inside(d)]
+        outer = [(self.outside(d, self.ts), m) for d, m in pairs if not self._inside(d)]
         inner = [(self._read(d), m) for d, m in pairs if self._inside(d)]
         base = self._from_outside(lambda values: self._affine(bias, outer, values))
         residual = self._read(op.params["residual"]) if "residual" in op.params else None
@@ -93,9 +92,9 @@ class Recurrence:
 
         return part
 
-    def _affine(self, bias: torch.Tensor, pairs: list[tuple["Step", torch.Tensor]], values: "Values") -> torch.Tensor:
+    def _affine(self, bias: torch.Tensor, pairs: list[tuple[Step, torch.Tensor]], values: Values) -> torch.Tensor:
         """Bias and products with what is outside, (T, B, D)."""
-        result = bias.expand(len(self.ts) * values[""].shape[1], -1)
+        result = bias.expand(len(self.ts) * values[BATCH].shape[1], -1)
         for step, matrix in pairs:
             rows = step(values)
             result = torch.addmm(result, rows.reshape(-1, rows.shape[2]), matrix)
@@ -104,14 +103,14 @@ class Recurrence:
     def _inside(self, descriptor: Descriptor) -> bool:
         return any(name in self.cycle.names for name in descriptor.nodes())
 
-    def _from_outside(self, step: "Step") -> Part:
+    def _from_outside(self, step: Step) -> Part:
         index = len(self._outside)
         self._outside.append(step)
         return lambda block: block.outside[index][block.rows]
 
     def _read(self, descriptor: Descriptor) -> Part:
         if not self._inside(descriptor):
-            return self._from_outside(self.plan.descriptor(descriptor, self.ts))
+            return self._from_outside(self.outside(descriptor, self.ts))
         if descriptor.op == "Node":
             return lambda block: block.members[descriptor.name][block.rows]
         if is_memory(descriptor):
@@ -129,7 +128,7 @@ class Recurrence:
         if offset not in self._memories:
             self._memories[offset] = [_earlier(self.ts, rows, offset) for rows in self.blocks]
         places = self._memories[offset]
-        dim = self.plan.graph.ops[name].dim
+        dim = self.dims[name]
 
         def part(block: Block) -> torch.Tensor:
             rows, known = places[block.number]

@@ -11,7 +11,8 @@ from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.evaluate import NnetComputer
 from pysed.kaldi.nnet3.model import Nnet, Node
 from pysed.kaldi.nnet3.module import NnetModule
-from pysed.kaldi.nnet3.plan import BATCH, Plan, Values, Weights
+from pysed.kaldi.nnet3.plan import Plan
+from pysed.kaldi.nnet3.steps import BATCH, Values, Weights
 
 
 def node_below(nnet: Nnet, output: str, num_layers: int) -> str:

@@ -5,7 +5,8 @@ import pytest
 from nnet3_cases import network
 
 from pysed.errors import DataError
-from pysed.kaldi.nnet3.config import apply_config, config_lines
+from pysed.kaldi.nnet3.config import apply_config
+from pysed.kaldi.nnet3.config_lines import config_lines
 from pysed.kaldi.nnet3.descriptors import parse_descriptor
 from pysed.kaldi.nnet3.evaluate import NnetComputer
 from pysed.kaldi.nnet3.graph import build_graph
