@@ -49,8 +49,8 @@ resolved=(pysed train --system "$system" --data - --event "$event" --out - ${epo
 to_do "$dir/.done_train" "stage 5: $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \
   --made-by "$(made_by "${resolved[@]}" -- "$system" "conf/frontends/$frontend.yaml")" \
   --code "$0" "${training[@]}" --version "${training[@]}" || exit 0
-if [[ ! -f $dir/checkpoint.pt || ! -f $dir/.train_key || $(<"$dir/.train_key") != "$key" ]]; then # nothing to resume
-  rm -rf -- "$dir"/{checkpoint*,.done_*,final.pt,metrics.csv,events.out.*,train.log,score_*.json,{scores,events,counts,cost}_*}
+if [[ (! -f $dir/checkpoint.pt && ! -d $dir/fold1) || ! -f $dir/.train_key || $(<"$dir/.train_key") != "$key" ]]; then # nothing to resume
+  rm -rf -- "$dir"/{checkpoint*,fold[0-9]*,.done_*,final.pt,metrics.csv,events.out.*,train.log,score_*.json,{scores,events,counts,cost}_*}
   printf '%s\n' "$key" >"$dir/.train_key"
 fi
 log "stage 5: train: $data -> $dir"

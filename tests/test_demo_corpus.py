@@ -82,7 +82,7 @@ def test_layout_lists_name_the_files_that_exist(source_data):
 
 def test_full_plan_has_every_scene_and_enough_of_each_kind():
     plan = corpus.pieces(7)
-    for subset, events, backgrounds in (("devtrain", 40, 60), ("devtest", 20, 30)):
+    for subset, events, backgrounds in (("devtrain", 80, 90), ("devtest", 40, 45)):
         part = [piece for piece in plan if piece.subset == subset]
         assert {piece.kind for piece in part if not piece.is_event} == TUT_SCENES == set(scenes.SCENES)
         assert sum(not piece.is_event for piece in part) == backgrounds

@@ -38,8 +38,8 @@ SYNTHESISERS: dict[str, Callable[[Rng, Rng], Sound]] = {
     "glassbreak": glass.synthesise,
     "gunshot": shot.synthesise,
 }
-NUM_EVENTS = {"devtrain": 40, "devtest": 20}
-NUM_BACKGROUNDS = {"devtrain": 60, "devtest": 30}
+NUM_EVENTS = {"devtrain": 80, "devtest": 40}
+NUM_BACKGROUNDS = {"devtrain": 90, "devtest": 45}
 BACKGROUND_S = 30.0
 
 # An event starts where its samples first pass ONSET_DB of its peak, and ends where the RMS of 20 ms stays below

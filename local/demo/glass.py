@@ -29,9 +29,9 @@ class Vessel:
     @classmethod
     def draw(cls, rng: Rng) -> "Vessel":
         low, high, ring, shards, spread = [
-            (600, 1800, 0.04, (120, 260), (0.12, 0.35)),  # window pane
-            (1300, 2600, 0.05, (60, 150), (0.06, 0.22)),  # bottle
-            (2000, 3800, 0.08, (30, 100), (0.05, 0.20)),  # drinking glass
+            (600, 1800, 0.06, (120, 260), (0.32, 0.75)),  # window pane
+            (1300, 2600, 0.08, (60, 150), (0.22, 0.55)),  # bottle
+            (2000, 3800, 0.12, (30, 100), (0.20, 0.50)),  # drinking glass
         ][rng.integers(3)]
         return cls(
             register_hz=log_uniform(rng, low, high),
@@ -39,7 +39,7 @@ class Vessel:
             shards=int(rng.integers(*shards)),
             spread_s=rng.uniform(*spread),
             body_hz=log_uniform(rng, 120, 400),
-            body_db=rng.uniform(-14, 0),
+            body_db=rng.uniform(-16, -4),
             crack_db=rng.uniform(-4, 6),
             room=room(rng, rng.uniform(0.2, 0.7), rng.uniform(-12, -2), size_m=rng.uniform(3, 9), treble=0.5),
         )
@@ -65,9 +65,9 @@ def fall(rng: Rng, vessel: Vessel) -> tuple[np.ndarray, np.ndarray]:
 
 
 def synthesise(recording: Rng, rng: Rng) -> Sound:
-    """One breakage of 0.3 to 2.5 s; ``recording`` seeds the vessel and the room, ``rng`` this event; (T,)."""
+    """One breakage of 0.5 to 3 s; ``recording`` seeds the vessel and the room, ``rng`` this event; (T,)."""
     vessel = Vessel.draw(recording)
-    track = np.zeros(num_samples(3.0))
+    track = np.zeros(num_samples(4.0))
     hit = burst(rng, 0.02, 0.0003, 0.004, {100: -6, 1000: 0, 8000: -2})
     add_at(track, 0, 0.8 * hit)
     body = vessel.body_hz * np.array([1.0, 1.6, 2.3, 3.1]) * rng.uniform(0.95, 1.05, 4)
@@ -92,5 +92,5 @@ def synthesise(recording: Rng, rng: Rng) -> Sound:
             add_at(track, num_samples(start_s + delay_s), strength * bounce * sound)
     sound = band(reverberate(track, vessel.room), rng.uniform(60, 250))
     # Recorders limit the first crack, so that the shards behind it are heard at all.
-    drive = gain(rng.uniform(3, 16))
+    drive = gain(rng.uniform(8, 20))
     return np.tanh(drive * sound / np.abs(sound).max()) / drive

@@ -43,10 +43,10 @@ class Range:
             air_hz=log_uniform(rng, 1200, 7000),
             echo_delays_s=np.sort(delays),
             echo_db=rng.uniform(-20, -7, echoes) - 12 * (delays / delays.max()),
-            tail_s=rng.uniform(0.35, 1.1) if indoors else rng.uniform(0.8, 2.2),
-            tail_db=rng.uniform(-18, -8) if indoors else rng.uniform(-28, -14),
+            tail_s=rng.uniform(0.9, 2.0) if indoors else rng.uniform(1.6, 3.6),
+            tail_db=rng.uniform(-10, -4) if indoors else rng.uniform(-15, -7),
             treble=rng.uniform(0.4, 0.8) if indoors else rng.uniform(0.15, 0.4),
-            drive_db=rng.choice([0.0, 6.0, 14.0], p=[0.5, 0.3, 0.2]),
+            drive_db=rng.choice([6.0, 12.0, 20.0], p=[0.3, 0.4, 0.3]),
             cycle_s=log_uniform(rng, 0.07, 0.14),
         )
 
@@ -100,7 +100,7 @@ def action(rng: Rng) -> Sound:
 def synthesise(recording: Rng, rng: Rng) -> Sound:
     """One shot or a burst of shots; ``recording`` seeds weapon and place, ``rng`` this event; (T,)."""
     place = Range.draw(recording)
-    manner = rng.choice(["single", "pair", "automatic"], p=[0.7, 0.15, 0.15])
+    manner = rng.choice(["single", "pair", "automatic"], p=[0.6, 0.2, 0.2])
     if manner == "single":
         starts_s = np.zeros(1)
     elif manner == "pair":

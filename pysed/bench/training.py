@@ -31,6 +31,11 @@ VARIANTS = (
 )
 
 
+def paper_body(system: str) -> SystemConfig:
+    """A system's configuration with the paper's four convolutions, whose compiled layers are measured here."""
+    return load_config(_SYSTEMS / f"{system}.yaml", {"model": "cbrnn", "context_frames": 2})
+
+
 def clock() -> float:
     """Seconds. Of one thread, processor time, which other processes barely disturb; of several, the time of day."""
     return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
@@ -112,7 +117,7 @@ def measure(
     if path != "printed":
         keep_freed_memory()
     torch.manual_seed(0)
-    config = load_config(_SYSTEMS / f"{system}.yaml")
+    config = paper_body(system)
     asr_dim = ASR_DIM if config.asr else 0
     network = AsPrinted if path == "printed" else network_class(config.model)
     model = network(config.network, Inputs(config.system, config.frontend, BINS, asr_dim))
@@ -139,7 +144,7 @@ def batch_seconds(system: str) -> float:
     from pysed.train.clips import Clips
     from pysed.train.data import make_batch
 
-    config = load_config(_SYSTEMS / f"{system}.yaml")
+    config = paper_body(system)
     random = np.random.default_rng(0)
     features = random.normal(8, 2, (2 * BATCH, FRAMES, BINS)).astype(np.float32)
     asr = random.normal(size=(2 * BATCH, FRAMES // 2, ASR_DIM)).astype(np.float32) if config.asr else None
@@ -173,7 +178,7 @@ def main() -> None:
     threads = torch.get_num_threads()
     print(f"{threads} threads, time of day\n" if threads > 1 else "1 thread, processor time\n")
     for system in ("gradual", "cbrnn"):
-        dense, needed = (flops / 1e9 for flops in step_flops(load_config(_SYSTEMS / f"{system}.yaml")))
+        dense, needed = (flops / 1e9 for flops in step_flops(paper_body(system)))
         print(
             f"{system}: a step of {BATCH} clips of 30 s takes {needed:.2f} GFLOP a clip ({dense:.2f} with the first "
             "convolution's gradient as torch computes it)\n"

@@ -123,7 +123,8 @@ def make_mixtures(
                 events = ((recipe.offset_s, min(recipe.offset_s + recipe.event_length_s, durations[index]), label),)
             wav = Path(out) / "audio" / f"{recipe.name}.wav"
             scene, split = recipe.background.scene, recipe.split if subset.endswith("train") else ""
-            utterances.append(Utterance(recipe.name, str(wav), durations[index], events, scene, split))
+            fold = "" if recipe.fold is None else str(recipe.fold)
+            utterances.append(Utterance(recipe.name, str(wav), durations[index], events, scene, split, fold))
         write_data_dir(folder, utterances)
         with atomic_open(folder / "recipes.yaml") as stream:
             yaml.safe_dump([recipe.as_dict() for recipe in recipes], stream, sort_keys=False)

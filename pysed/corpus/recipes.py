@@ -33,6 +33,8 @@ class CorpusSettings:
     rate_hz: int | None = setting(None, at_least=1000, at_most=768000)
     validation_fraction: float = setting(0.1, at_least=0, at_most=0.5)
     variation: float = setting(0.0, at_least=0, at_most=1)  # share of the training mixtures that are varied
+    #: Parts into which training recordings are divided, for systems with folds; 1: one validation part
+    folds: int = setting(1, at_least=1, at_most=20)
     fade_s: float = setting(0.0, at_least=0, at_most=0.1)  # at both ends of every event laid over a background
     official: bool = setting(False)  # mixtures exactly as the official synthesizer's (pysed.corpus.official)
 
@@ -47,6 +49,10 @@ class CorpusSettings:
         for key in ("mixtures", "ebrs"):
             if not getattr(self, key):
                 raise DataError(f"{place}: {key}: nothing; expected one or more")
+        if self.official and self.folds > 1:
+            raise DataError(
+                f"{place}: folds {self.folds}; expected 1: official mixtures are drawn across all recordings"
+            )
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Recipe:
     ebr_db: float | None
     split: str = "train"
     variation: Variation | None = None
+    fold: int | None = None  # all of its recordings are of this one
 
     @property
     def event_length_s(self) -> float:
@@ -83,7 +90,9 @@ class Recipe:
             "scene": self.background.scene,
             "recording": self.background.recording,
         }
-        content = {"name": self.name, "split": self.split, "background": background, "event": event}
+        content: dict = {"name": self.name, "split": self.split, "background": background, "event": event}
+        if self.fold is not None:
+            content["fold"] = self.fold
         return content if self.variation is None else {**content, "variation": self.variation.as_dict()}
 
 
@@ -128,17 +137,68 @@ def split_recordings(recordings, fraction: float, random: np.random.RandomState)
     return {names[i] for i in random.permutation(len(names))[:count]}
 
 
+def divide_recordings(recordings, num_folds: int, random: np.random.RandomState) -> dict[str, int]:
+    """Each recording's fold, 0 to num_folds - 1, all of the same size but for one."""
+    names = sorted(set(recordings))
+    return {names[i]: place % num_folds for place, i in enumerate(random.permutation(len(names)))}
+
+
+def _folds(sources: Sources, label: str, settings: CorpusSettings) -> list[Sources]:
+    """Each fold's own recordings, events and backgrounds."""
+    random = np.random.RandomState(settings.seed)
+    events = {
+        name: divide_recordings([e.recording for e in es], settings.folds, random)
+        for name, es in sources.events.items()
+    }
+    backgrounds = divide_recordings([b.recording for b in sources.backgrounds], settings.folds, random)
+    for what, held in ((label, events[label]), ("backgrounds", backgrounds)):
+        if len(held) < settings.folds:
+            raise DataError(
+                f"{what}: {len(held)} recordings for {settings.folds} folds; expected one a fold or more; "
+                "set folds lower in the corpus's configuration"
+            )
+    return [
+        Sources(
+            sources.subset,
+            {name: [e for e in es if events[name][e.recording] == fold] for name, es in sources.events.items()},
+            [b for b in sources.backgrounds if backgrounds[b.recording] == fold],
+        )
+        for fold in range(settings.folds)
+    ]
+
+
+def _parts_of_folds(
+    sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int
+) -> list[tuple[str, int | None, int, int, Sources]]:
+    """(split, fold, seed, number of mixtures, sources) of every part: of each fold, mixtures to train on and some, as
+    many as the validation fraction says, that are as a test's are."""
+    num_valid = max(settings.folds * 2, round(num_mixtures * settings.validation_fraction))
+    if num_mixtures - num_valid < 2 * settings.folds:
+        raise DataError(
+            f"{label}: {num_mixtures} training mixtures in {settings.folds} folds; expected at least "
+            f"{4 * settings.folds}, and more with a larger validation_fraction"
+        )
+    parts: list[tuple[str, int | None, int, int, Sources]] = []
+    for fold, inside in enumerate(_folds(sources, label, settings)):
+        for first, (split, total) in enumerate((("train", num_mixtures - num_valid), ("valid", num_valid))):
+            count = total * (fold + 1) // settings.folds - total * fold // settings.folds
+            parts.append((split, fold, (settings.seed + 10 + 2 * fold + first) % 2**32, count, inside))
+    return parts
+
+
 def subset_recipes(
     sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int, held_out: bool
 ) -> list[Recipe]:
     """All mixtures of one class of a subset.
 
     With ``held_out`` (training subsets) the recordings, events and backgrounds both, are first divided into training
-    and validation ones; each part's mixtures are drawn by the official procedure from its own recordings only, so that
-    no recording stands in both. The parts share ``num_mixtures`` as the settings' validation fraction says.
+    and validation ones, or into folds; each part's mixtures are drawn by the official procedure from its own recordings
+    only, so that no recording stands in two. The parts share ``num_mixtures`` as the validation fraction says.
     """
-    parts = {"test": (num_mixtures, sources)}
-    if held_out and settings.validation_fraction > 0:
+    parts: list[tuple[str, int | None, int, int, Sources]]
+    if held_out and settings.folds > 1:
+        parts = _parts_of_folds(sources, label, settings, num_mixtures)
+    elif held_out and settings.validation_fraction > 0:
         random = np.random.RandomState(settings.seed)
         fraction = settings.validation_fraction
         valid = {n: split_recordings([e.recording for e in es], fraction, random) for n, es in sources.events.items()}
@@ -155,29 +215,34 @@ def subset_recipes(
         num_valid = max(2, round(num_mixtures * settings.validation_fraction))
         if num_mixtures - num_valid < 2:
             raise DataError(f"{label}: {num_mixtures} training mixtures; expected at least 4")
-        parts = {"train": (num_mixtures - num_valid, part(False)), "valid": (num_valid, part(True))}
-    elif held_out:
-        parts = {"train": (num_mixtures, sources)}
+        parts = [
+            ("train", None, settings.seed, num_mixtures - num_valid, part(False)),
+            ("valid", None, settings.seed + 1, num_valid, part(True)),
+        ]
+    else:
+        parts = [("train" if held_out else "test", None, settings.seed, num_mixtures, sources)]
 
     recipes: list[Recipe] = []
-    for split, (count, part_sources) in parts.items():
+    for split, fold, seed, count, part_sources in parts:
         # The stream of a subset runs through all classes in order: earlier ones are drawn to reach this one.
-        random = np.random.RandomState(settings.seed if split != "valid" else settings.seed + 1)
+        random = np.random.RandomState(seed)
         for name, events in part_sources.events.items():
             draws = draw_class(random, events, part_sources.backgrounds, count, settings) if events else []
             if name != label:
                 continue
-            found = [Recipe("", label, *draw, split) for draw in draws]
+            found = [Recipe("", label, *draw, split, fold=fold) for draw in draws]
             if split == "train" and settings.variation > 0:
-                found = _vary(found, part_sources.backgrounds, settings)
+                found = _vary(found, part_sources.backgrounds, settings, fold or 0)
             recipes += [_named(recipe, len(recipes) + i, sources.subset) for i, recipe in enumerate(found)]
             break
     return recipes
 
 
-def _vary(recipes: list[Recipe], backgrounds: list[Background], settings: CorpusSettings) -> list[Recipe]:
+def _vary(
+    recipes: list[Recipe], backgrounds: list[Background], settings: CorpusSettings, fold: int = 0
+) -> list[Recipe]:
     """The recipes with the settings' share of them varied, by a random stream of its own."""
-    random = np.random.RandomState(settings.seed + 2)
+    random = np.random.RandomState((settings.seed + 2 + 1000 * fold) % 2**32)
     result = []
     for recipe in recipes:
         variation, chosen = draw_variation(random, backgrounds), random.random_sample() < settings.variation

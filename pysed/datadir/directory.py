@@ -20,12 +20,13 @@ class Utterance:
     events: tuple[tuple[float, float, str], ...] = ()
     scene: str = ""
     split: str = ""
+    fold: str = ""
 
 
 def write_data_dir(folder: Path, utterances: list[Utterance]) -> None:
     """Write wav.scp, utt2spk (identity: no adaptation across files), spk2utt, reco2dur, events.tsv, utt2scene.
 
-    Everything is sorted by name in C order; utt2split appears where the utterances have a split.
+    Everything is sorted by name in C order; utt2split and utt2fold appear where the utterances have a split, a fold.
     Raises DataError for a recording's name or file that these tables cannot hold, or would take for a command.
     """
     for u in utterances:
@@ -48,6 +49,8 @@ def write_data_dir(folder: Path, utterances: list[Utterance]) -> None:
     write("utt2scene", (f"{u.name} {u.scene}" for u in utterances if u.scene))
     if any(u.split for u in utterances):
         write("utt2split", (f"{u.name} {u.split}" for u in utterances))
+    if any(u.fold for u in utterances):
+        write("utt2fold", (f"{u.name} {u.fold}" for u in utterances))
 
 
 def _table(path: Path) -> dict[str, str]:
@@ -83,19 +86,23 @@ def load_data_dir(folder: str | Path) -> list[Utterance]:
             raise DataError(f"{folder / 'reco2dur'}: {name}: duration {text}; expected more than 0 s")
     scenes = _optional(folder / "utt2scene")
     splits = _optional(folder / "utt2split")
+    folds = _optional(folder / "utt2fold")
     tables: dict[str, dict] = {
         "utt2spk": _table(folder / "utt2spk"),
         "spk2utt": _table(folder / "spk2utt"),
         "reco2dur": durations,
     }
-    tables |= {name: table for name, table in (("utt2scene", scenes), ("utt2split", splits)) if table}
+    more = (("utt2scene", scenes), ("utt2split", splits), ("utt2fold", folds))
+    tables |= {name: table for name, table in more if table}
     for file, table in tables.items():
         for name in sorted(set(wavs) ^ set(table)):
             missing, present = (file, "wav.scp") if name in wavs else ("wav.scp", file)
             raise DataError(f"{folder / missing}: no line for {name}, which {present} has; both must name the same")
     events = _load_events(folder / "events.tsv", durations)
     return [
-        Utterance(n, wavs[n], durations[n], tuple(events.get(n, ())), scenes.get(n, ""), splits.get(n, ""))
+        Utterance(
+            n, wavs[n], durations[n], tuple(events.get(n, ())), scenes.get(n, ""), splits.get(n, ""), folds.get(n, "")
+        )
         for n in wavs
     ]
 

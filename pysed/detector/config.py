@@ -32,6 +32,9 @@ class SystemConfig:
     # Decisions
     median_frames: int = setting(3, at_least=1, odd=True)  # of 100 ms
 
+    # Of recordings: each is judged by a network that never heard it, and detection is by the mean of all networks
+    folds: int = setting(1, at_least=1, at_most=20)
+
     # Optimisation
     epochs: int = setting(25, at_least=1)
     epoch_steps: int = setting(8, at_least=1)  # the least: an epoch passes several times over a smaller training set
@@ -42,7 +45,7 @@ class SystemConfig:
     warmup_steps: int = setting(50, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
     gradient_clip: float = setting(1.0, at_least=0)
-    positive_weight: float = setting(3.0, above=0)
+    positive_weight: float = setting(1.0, above=0)
     average_decay: float = setting(0.98, at_least=0, below=1)
     scene_weight: float = setting(0.0, at_least=0)  # of the cross-entropy of backgrounds' scenes; 0: none are asked for
     select: str = setting("average_f", choices=("average_f", "error_rate"))  # by which the best epoch is chosen
@@ -50,10 +53,13 @@ class SystemConfig:
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
 
     # Augmentation of training clips
-    crop_s: float = setting(10.0, at_least=0)  # of a clip that a step sees, its event within; 0: all
+    crop_s: float = setting(10.0, at_least=0)  # of a clip that a step sees; 0: all
+    crop_from: str = setting(
+        "anywhere", choices=("anywhere", "event")
+    )  # event: a clip's is always within; off the prior
     time_shift: bool = setting(True)
-    mask_bins: int = setting(8, at_least=0)
-    mask_frames: int = setting(10, at_least=0)
+    mask_bins: int = setting(0, at_least=0)
+    mask_frames: int = setting(0, at_least=0)
     mix_share: float = setting(0.5, at_least=0, at_most=1)
     mix_below: float = setting(3.0, at_least=0)  # an added clip lies this far below at most (ln of power: 3 is 13 dB)
     shift_bins: float = setting(2.0, at_least=0)
@@ -70,6 +76,8 @@ class SystemConfig:
         """DataError for keys that do not go together."""
         if self.asr_layers and (not self.asr or self.scene_weight):
             raise DataError(f"{place}: asr_layers {self.asr_layers}; expected asr: true and scene_weight: 0 with it")
+        if self.asr_layers and self.folds > 1:
+            raise DataError(f"{place}: folds {self.folds}; expected 1 with asr_layers")
 
 
 def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:

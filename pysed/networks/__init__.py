@@ -38,6 +38,10 @@ class System(Protocol):
     def network(self) -> object:
         """The network's own configuration."""
 
+    @property
+    def folds(self) -> int:
+        """How many networks it is the mean of."""
+
 
 def model_names() -> list[str]:
     """The networks that are there."""
@@ -72,7 +76,8 @@ def _network_in(name: str) -> type["DetectionNetwork"] | None:
 def build_model(
     config: System, num_features: int, asr_dim: int = 0, frames_per_label: int = 2, num_scenes: int = 0
 ) -> "DetectionNetwork":
-    """The network of a system, freshly initialised; ``num_features`` is F, ``asr_dim`` is A (0: none).
+    """The network of a system, freshly initialised; ``num_features`` is F, ``asr_dim`` is A (0: none). With ``folds``
+    above 1 an Ensemble of that many.
 
     Raises DataError for inputs that the network does not take.
     """
@@ -81,4 +86,8 @@ def build_model(
     network = network_class(config.model)
     inputs = Inputs(config.system, config.frontend, num_features, asr_dim, frames_per_label, num_scenes)
     network.check_inputs(config.model, inputs)
+    if config.folds > 1:
+        from pysed.networks.ensemble import Ensemble
+
+        return Ensemble([network(config.network, inputs) for _ in range(config.folds)], num_features, asr_dim)
     return network(config.network, inputs)

@@ -1,8 +1,9 @@
 """The convolutional recurrent network of Cakir & Virtanen (2017), with the attentions of Shen et al. (2019).
 
 Without attention it is the former's: three convolutions that pool over frequency only, a GRU, a logit a frame. With
-``temporal_attention``, and with ``spectral_attention`` too, it is the latter's two. With recogniser features beside the
-GRU's output it is a gradual network with another body. What the sources leave open: conf/systems/crnn*.yaml.
+``temporal_attention``, and with ``spectral_attention`` too, it is the latter's two; on frames of 50 ms and narrower, it
+is the body of ``cbrnn``, and with recogniser features beside the GRU's output of ``gradual`` (docs/models.md says why).
+What the sources leave open: conf/systems/crnn*.yaml.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class CrnnConfig:
     bidirectional: bool = setting(True)  # the GRU
     dropout: float = setting(0.25, at_least=0, below=1)
     asr_dropout: float = setting(0.3, at_least=0, below=1)
-    asr_entry: str = setting("classifier", choices=("classifier",))  # the GRU has finer frames than the features
+    asr_entry: str = setting("classifier", choices=("classifier", "gru"))
 
 
 class Crnn(DetectionNetwork):
@@ -71,8 +72,10 @@ class Crnn(DetectionNetwork):
         self.norms = nn.ModuleList(NormReluDropout(channels, config.dropout) for _ in _POOLS)
         into_gru = channels * rows
         self.temporal = TemporalAttention(into_gru, config.temporal_hidden) if config.temporal_attention else None
+        self.asr_entry = config.asr_entry
+        into_gru = into_gru if self.temporal is None else config.temporal_hidden
         self.gru = Gru(
-            into_gru if self.temporal is None else config.temporal_hidden,
+            into_gru + (inputs.asr_dim if self.asr_entry == "gru" else 0),
             config.gru_hidden,
             config.gru_layers,
             batch_first=True,
@@ -80,19 +83,29 @@ class Crnn(DetectionNetwork):
             dropout=config.dropout if config.gru_layers > 1 else 0.0,
         )
         self.asr_dropout = Dropout(config.asr_dropout)
-        self.classifier = nn.Linear(config.gru_hidden * (2 if config.bidirectional else 1) + inputs.asr_dim, 1)
+        self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
+        self.hidden_dim += inputs.asr_dim if self.asr_entry == "classifier" else 0
+        self.classifier = nn.Linear(self.hidden_dim, 1)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: (B, T100, A) or None -> (B, T100)."""
+        return self.classifier(self.hidden(features, asr)).squeeze(-1)
+
+    def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """What the classifier looks at; inputs as forward's -> (B, T100, hidden_dim)."""
         x = self.frame_vectors(features)
         if self.temporal is not None:
             x = self.temporal(x)
+        if asr is not None:
+            asr = self.asr_dropout(asr)
+        if asr is not None and self.asr_entry == "gru":
+            x = torch.cat((x, asr.repeat_interleave(self.frames_per_label, dim=1)), dim=-1)
         x = dropout(self.gru(x), self.dropout, self.training)  # (B, T, H · directions)
         # A score's hidden values are the mean of its frames', and with them its logit is.
         x = x.unflatten(1, (-1, self.frames_per_label)).mean(dim=2)  # (B, T100, H · directions)
-        if asr is not None:
-            x = torch.cat((x, self.asr_dropout(asr)), dim=-1)
-        return self.classifier(x).squeeze(-1)
+        if asr is not None and self.asr_entry == "classifier":
+            x = torch.cat((x, asr), dim=-1)
+        return x
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
         """The convolutional part. features: (B, T, F) -> (B, T, C · rows), the rows that the pools leave."""

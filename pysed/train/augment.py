@@ -62,10 +62,16 @@ def shift_matrix(bins: float, num_bins: int) -> np.ndarray:
 
 
 def crop(
-    features: np.ndarray, asr: np.ndarray | None, labels: np.ndarray, length: int, random: np.random.Generator
+    features: np.ndarray,
+    asr: np.ndarray | None,
+    labels: np.ndarray,
+    length: int,
+    random: np.random.Generator,
+    hold_event: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """``length`` labels of each clip, from a random place on; where there is an event, one that holds it (or as much
-    of it as fits). 0, or more than there are: all.
+    """``length`` labels of each clip, from a random place on. 0, or more than there are: all.
+
+    With ``hold_event``, of a clip with an event, a place that holds it, or as much of it as fits.
 
     features: (B, T, F), asr: (B, T100, A) or None, labels: (B, T100) -> the same with fewer frames.
     """
@@ -74,7 +80,7 @@ def crop(
         return features, asr, labels
     starts = np.zeros((num_clips, 1), dtype=int)
     for index, row in enumerate(labels):
-        active = np.flatnonzero(row)
+        active = np.flatnonzero(row) if hold_event else np.empty(0, dtype=int)
         ends = (active[-1] + 1 - length, active[0]) if len(active) else (0, num_labels - length)
         low, high = np.clip(sorted(ends), 0, num_labels - length)
         starts[index] = random.integers(low, high + 1)

@@ -122,6 +122,8 @@ def make_batch(
     asr = of_recogniser(clips, chosen, normalise)
     augment(features, asr, labels, clips, config, random)
     features = apply_normalisation(features, normalise["features"])
-    features, asr, labels = crop(features, asr, labels, round(config.crop_s / HOP_S), random)
+    features, asr, labels = crop(
+        features, asr, labels, round(config.crop_s / HOP_S), random, config.crop_from == "event"
+    )
     mask(features, config, random)
     return features, asr, labels

@@ -3,8 +3,9 @@
 import copy
 import math
 import os
+import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import yaml
 
 from pysed import __version__, parallel
 from pysed.atomic import atomic_open
-from pysed.datadir.tables import read_split
 from pysed.decision.tuning import Tuning, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
@@ -27,6 +27,7 @@ from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.data import load_clips, make_batch
 from pysed.train.failures import not_finite, what_is_not_finite
+from pysed.train.folds import check_leaks, join, mean_metrics, read_folds, read_recordings, subset
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss
 from pysed.train.precision import keep_freed_memory, use_bfloat16
@@ -52,7 +53,7 @@ class Task:
 
 
 def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_after: int | None = None) -> Path | None:
-    """Train on the training split of ``data``, choose epoch and thresholds on its validation split.
+    """Train on the training split of ``data``, choose epoch and thresholds on its validation split; or in folds.
 
     Writes ``config.yaml``, ``metrics.csv`` (a row an epoch), ``train.log`` and ``final.pt`` into ``out``, returns the
     last one's path. A run that was cut off goes on from ``checkpoint.pt`` and ends with the very weights of an unbroken
@@ -60,21 +61,76 @@ def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_afte
 
     Raises DataError for bad data, and when the loss stops being a number, naming the cause.
     """
-    data, config, event = Path(data), task.config, task.event
-    split = read_split(data)
+    data, out, event = Path(data), Path(out), task.event
+    folds = read_folds(data, task.config.folds)
+    check_leaks(folds, read_recordings(data))
+    config = replace(task.config, folds=len(folds))  # as many as the data has, at most
+    task = replace(task, config=config)
+    if len(folds) > 1:
+        return fit_folds(task, folds, data, out, stop_after)
+    split = folds[0]
     clips = load_clips(data, split["train"], event, config, frames_per_label(task.frontend))
     valid = load_clips(data, split["valid"], event, config, frames_per_label(task.frontend))
     check_events(clips, data, event, "train")
     check_events(valid, data, event, "valid")
     joint = JointLayers(config, data, [*clips.names, *valid.names], task.asr) if config.asr_layers else None
-    return fit(task, clips, valid, Path(out), stop_after, joint)
+    return fit(task, clips, valid, out, stop_after, joint)
+
+
+def fit_folds(
+    task: Task, folds: list[dict[str, list[str]]], data: Path, out: Path, stop_after: int | None = None
+) -> Path | None:
+    """train() in folds: a network each, and their mean as ``final.pt``. ``stop_after`` counts a fold's epochs."""
+    names = sorted({name for split in folds for part in split.values() for name in part})
+    clips = load_clips(data, names, task.event, task.config, frames_per_label(task.frontend))
+    out.mkdir(parents=True, exist_ok=True)
+    folders = [out / f"fold{number}" for number in range(1, len(folds) + 1)]
+    leads = parallel.rank() == 0
+    records = Records(out, [{}] if folders[0].exists() else [], quiet=not leads, events=False)
+    heldout = []
+    for number, (folder, split) in enumerate(zip(folders, folds, strict=True)):
+        train, valid = subset(clips, split["train"]), subset(clips, split["valid"])
+        for part, some in (("train", train), ("valid", valid)):
+            check_events(some, data, task.event, f"fold {number} {part}")
+        heldout.append(valid)
+        own = replace(task, config=replace(task.config, folds=1), seed=(task.seed + 1000 * number) % 2**64)
+        identity, mark = run_identity(own.config, own.event, own.seed, train, valid), folder / ".identity"
+        if not (mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file()):
+            records.say(f"fold {number + 1} of {len(folds)}")
+            if not fit(own, train, valid, folder, stop_after, whole=out):
+                return None
+            if leads:
+                mark.write_text(identity)
+    if leads:
+        final, told = join(task.config, folders, heldout, task.seed)
+        mean_metrics(folders, out)
+        write_config(task, out)
+        records.say(told)
+        checkpoint.save(out / "final.pt", final)
+        for folder in folders:
+            shutil.rmtree(folder)
+    return parallel.from_first(out / "final.pt")
+
+
+def write_config(task: Task, out: Path) -> None:
+    """``config.yaml``: all keys of the system as they are, and what they were used for."""
+    noted = {"event": task.event, "seed": task.seed, **({"command": task.command} if task.command else {})}
+    with atomic_open(out / "config.yaml") as stream:
+        yaml.safe_dump({**task.config.as_dict(), **noted}, stream, sort_keys=False)
 
 
 def fit(
-    task: Task, clips: Clips, valid: Clips, out: Path, stop_after: int | None = None, joint: JointLayers | None = None
+    task: Task,
+    clips: Clips,
+    valid: Clips,
+    out: Path,
+    stop_after: int | None = None,
+    joint: JointLayers | None = None,
+    whole: Path | None = None,
 ) -> Path | None:
-    """train() on clips in memory; ``joint``: the recogniser's layers that are trained along."""
-    run = Run(task, clips, valid, out, joint)
+    """train() on clips in memory; ``joint``: the recogniser's layers that are trained along; ``whole``: the folder of a
+    training in folds that this is a part of."""
+    run = Run(task, clips, valid, out, joint, whole)
     run.introduce()
     for epoch in range(len(run.history) + 1, task.config.epochs + 1):
         if run.patience_ends(epoch):
@@ -88,7 +144,9 @@ def fit(
 class Run:
     """A training from its set-up to the model that it leaves; a run that was cut off is set up where it stopped."""
 
-    def __init__(self, task: Task, clips: Clips, valid: Clips, out: Path, joint: JointLayers | None):
+    def __init__(
+        self, task: Task, clips: Clips, valid: Clips, out: Path, joint: JointLayers | None, whole: Path | None = None
+    ):
         self.task, self.config, self.out, self.joint = task, task.config, out, joint
         out.mkdir(parents=True, exist_ok=True)
         keep_freed_memory()
@@ -117,15 +175,13 @@ class Run:
             out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random
         )
         self.leads = parallel.rank() == 0  # of several processes one writes
-        self.records = Records(out, self.history, quiet=not self.leads)
+        self.records = Records(out, self.history, quiet=not self.leads, whole=whole)
 
     def introduce(self) -> None:
         """Write config.yaml, and say what is trained on what."""
         task = self.task
         if self.leads:
-            noted = {"event": task.event, "seed": task.seed, **({"command": task.command} if task.command else {})}
-            with atomic_open(self.out / "config.yaml") as stream:
-                yaml.safe_dump({**task.config.as_dict(), **noted}, stream, sort_keys=False)
+            write_config(task, self.out)
         sizes = f"{len(self.clips.names)} clips, {len(self.valid.names)} for validation"
         count = sum(parameter.numel() for parameter in self.model.parameters())
         precision = "bfloat16" if self.model.bfloat16_maps else "float32"

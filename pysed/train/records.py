@@ -15,26 +15,36 @@ EVENT_FILE = "events.out.tfevents.0.pysed"
 class Records:
     """The files of one run in its folder; ``history`` is what a cut-off run has already done, one row an epoch.
 
-    With ``quiet`` nothing is written or printed: of several processes one does it.
+    With ``quiet`` nothing is written or printed: of several processes one does it. ``whole``: the folder of a training
+    in folds that this is a part of; its log gets the lines too. Without ``events`` there is the log alone.
     """
 
-    def __init__(self, out: Path, history: list[dict[str, Any]], quiet: bool = False):
+    def __init__(
+        self,
+        out: Path,
+        history: list[dict[str, Any]],
+        quiet: bool = False,
+        whole: Path | None = None,
+        events: bool = True,
+    ):
         self.out, self.quiet = out, quiet
+        self.logs = [folder / "train.log" for folder in (out, whole) if folder is not None]
         if quiet:
             return
         if not history:
             (out / "train.log").write_text("")
-        event_file.begin(out / EVENT_FILE)
-        for row in history:
-            self._add_events(row)
+        if events:
+            event_file.begin(out / EVENT_FILE)
+            for row in history:
+                self._add_events(row)
 
     def say(self, line: str) -> None:
         """One line to the log file and to standard output."""
         if not self.quiet:
             print(line, flush=True)
-            path = self.out / "train.log"
-            with naming(path), open(path, "a", encoding="utf-8") as log:
-                print(line, file=log)
+            for path in self.logs:
+                with naming(path), open(path, "a", encoding="utf-8") as log:
+                    print(line, file=log)
 
     def end_of_epoch(self, history: list[dict[str, Any]]) -> None:
         """Report the last row; write the whole table anew, so that it is never half a row long."""

@@ -66,6 +66,39 @@ def test_no_recording_stands_in_both_splits():
     assert sum(r.event is not None for r in recipes if r.split == "valid") == 3
 
 
+def test_no_recording_stands_in_two_folds():
+    settings = CorpusSettings({"devtrain": 100}, folds=4, variation=1.0, validation_fraction=0.2)
+    sources = make_sources(20, 40)
+    recipes = subset_recipes(sources, "gunshot", settings, 100, held_out=True)
+    assert len(recipes) == 100 and sum(r.split == "valid" for r in recipes) == 20
+    assert {r.fold for r in recipes} == set(range(4))
+    used: dict[str, dict[int, set[str]]] = {"event": {}, "background": {}}
+    for r in recipes:
+        assert (r.variation is None) == (r.split == "valid")  # what is judged is as a test's mixtures are
+        second = r.variation.second if r.variation else None
+        for kind, clip in (("event", r.event), ("background", r.background), ("background", second)):
+            if clip is not None:
+                used[kind].setdefault(r.fold, set()).add(clip.recording)
+    for kind in used:
+        for fold in range(4):
+            others = set().union(*(used[kind][other] for other in range(4) if other != fold))
+            assert used[kind][fold] and not used[kind][fold] & others
+    assert set().union(*used["event"].values()) == {e.recording for e in sources.events["gunshot"]}
+    for fold in range(4):
+        for split in ("train", "valid"):
+            part = [r for r in recipes if (r.fold, r.split) == (fold, split)]
+            assert len(part) == (20 if split == "train" else 5)
+            assert abs(sum(r.event is not None for r in part) - len(part) / 2) <= 0.5
+
+
+def test_too_few_recordings_for_the_folds():
+    settings = CorpusSettings({"devtrain": 100}, folds=4)
+    with pytest.raises(DataError, match="gunshot: 3 recordings for 4 folds; expected one a fold or more"):
+        subset_recipes(make_sources(6, 40), "gunshot", settings, 100, held_out=True)
+    with pytest.raises(DataError, match="10 training mixtures in 4 folds; expected at least 16"):
+        subset_recipes(make_sources(20, 40), "gunshot", settings, 10, held_out=True)
+
+
 def test_recipes_are_the_same_every_time_and_named_apart():
     first, second = (
         subset_recipes(make_sources(), "babycry", CorpusSettings({"devtrain": 20}), 20, held_out=True) for _ in "ab"
@@ -90,6 +123,8 @@ def test_too_few_recordings_or_mixtures_are_refused():
         ("{mixtures: {a: 1}, presense: 1}", "unknown key 'presense'"),
         ("mixtures: {devtrain: 0}", "mixtures: devtrain 0; expected at least 1"),
         ("{mixtures: {a: 1}, presence: 2}", "presence 2.0; expected at least 0 and at most 1"),
+        ("{mixtures: {a: 1}, folds: 0}", "folds 0; expected at least 1 and at most 20"),
+        ("{mixtures: {a: 1}, folds: 2, official: true}", "folds 2; expected 1: official mixtures are drawn across all"),
         ("{mixtures: {a: 1}, ebrs: []}", "ebrs: nothing; expected one or more"),
         ("{mixtures: {a: 1}, ebrs: [loud]}", "ebrs 'loud'; expected a number"),
         ("{mixtures: {a: 1}, rate_hz: fast}", "rate_hz 'fast'; expected a whole number"),

@@ -66,11 +66,23 @@ def test_shapes_and_gradients(name):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_context_is_the_front_ends(name):
+def test_context_is_the_front_ends_or_none(name):
     config = load_config(CONF / f"systems/{name}.yaml")
     if not hasattr(config.network, "context_frames"):  # looks at no SED features
         return
-    assert config.network.context_frames == load_frontend(CONF / f"frontends/{config.frontend}.yaml").context_frames
+    assert config.network.context_frames in (
+        0,
+        load_frontend(CONF / f"frontends/{config.frontend}.yaml").context_frames,
+    )
+
+
+def test_gradual_is_cbrnn_and_the_recogniser_beside_its_gru():
+    cbrnn, gradual = (load_config(CONF / f"systems/{name}.yaml").as_dict() for name in ("cbrnn", "gradual"))
+    assert {key for key in cbrnn if cbrnn[key] != gradual[key]} == {"system", "asr"}
+    plain, both = network("cbrnn")[0], network("gradual")[0]
+    shapes = {name: p.shape for name, p in plain.named_parameters()}
+    more = {name for name, p in both.named_parameters() if p.shape != shapes[name]}
+    assert more == {"classifier.weight"} and both.classifier.in_features == plain.classifier.in_features + ASR_DIM
 
 
 def test_a_score_is_the_mean_of_its_frames():
@@ -226,6 +238,17 @@ def test_cbrnn_of_one_direction():
     assert model.classifier.in_features == 4 and model(torch.randn(1, 20, 40)).shape == (1, 10)
 
 
-def test_recogniser_features_do_not_enter_a_gru_of_finer_frames():
-    with pytest.raises(DataError, match="crnn_ta_asr.yaml: asr_entry 'gru'; expected one of classifier"):
-        network("crnn_ta_asr", asr_entry="gru")
+@pytest.mark.parametrize("name", ["gradual", "crnn_ta_asr"])
+def test_recogniser_features_may_enter_a_gru_of_finer_frames(name):
+    model, bins, frames, asr_dim = network(name, asr_entry="gru")
+    model = model.eval()
+    x, asr = torch.randn(1, 10 * frames, bins), torch.zeros(1, 10, asr_dim)
+    entering = []
+    model.gru.register_forward_pre_hook(lambda _, inputs: entering.append(inputs[0]))
+    with torch.no_grad():
+        before = model(x, asr)
+        asr[0, 4] = 3
+        moved = (model(x, asr) - before)[0].abs()
+    assert moved[4] > 0 and moved[3] > 0 and moved[5] > 0  # the GRU carries it both ways
+    changed = (entering[1] - entering[0])[0].abs().sum(dim=1).nonzero().flatten()
+    assert changed.tolist() == list(range(4 * frames, 5 * frames))  # score frame 4's own feature frames

@@ -156,7 +156,7 @@ def test_crop_holds_the_event_and_keeps_streams_together():
     place = np.broadcast_to(np.arange(num_labels, dtype=np.float32), clips.labels.shape)
     clips.features[:] = np.repeat(place, 2, axis=1)[..., None]
     clips.asr[:] = place[..., None]
-    features, asr, labels = crop(clips.features, clips.asr, clips.labels, 12, np.random.default_rng(0))
+    features, asr, labels = crop(clips.features, clips.asr, clips.labels, 12, np.random.default_rng(0), True)
     assert features.shape[1:] == (24, 40) and asr.shape[1] == labels.shape[1] == 12
     np.testing.assert_array_equal(asr[:, :, 0], features[:, ::2, 0])
     np.testing.assert_array_equal(asr[:, :, 0], features[:, 1::2, 0])
@@ -170,10 +170,17 @@ def test_crop_holds_the_event_and_keeps_streams_together():
     assert len(np.unique(before)) >= 7  # the event lies anywhere in the crop
 
 
+def test_crop_from_anywhere_keeps_the_share_of_event_frames():
+    clips = make_clips(2000)
+    _, _, labels = crop(clips.features, None, clips.labels, 10, np.random.default_rng(0))
+    assert labels.mean() == pytest.approx(clips.labels[:, 5:25].mean(), rel=0.15)  # ends are seen less than the middle
+    assert 0.1 < (labels[::2].any(axis=1)).mean() < 0.9  # not every clip with an event shows it
+
+
 def test_crop_of_an_event_too_long_for_it_is_all_event():
     labels = np.zeros((50, 30), np.float32)
     labels[:, 5:25] = 1
-    _, _, cropped = crop(np.zeros((50, 60, 3), np.float32), None, labels, 8, np.random.default_rng(0))
+    _, _, cropped = crop(np.zeros((50, 60, 3), np.float32), None, labels, 8, np.random.default_rng(0), True)
     assert cropped.shape == (50, 8) and cropped.all()
 
 

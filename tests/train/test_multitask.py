@@ -70,5 +70,3 @@ def test_refusals():
         build_model(config(scene_weight=0.0), 40)
     with pytest.raises(DataError, match="small: model cbrnn tells no scenes apart; set scene_weight: 0"):
         build_model(small_config(scene_weight=0.1), 40, num_scenes=3)
-    with pytest.raises(DataError, match="model multitask expects 2 of 50 ms"):
-        build_model(config(), 40, 0, 5, num_scenes=3)

@@ -1,0 +1,61 @@
+"""Several trained networks of one system as one: the mean of their probabilities."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pysed.networks.network import DetectionNetwork
+
+
+class Part(nn.Module):
+    """One network with its own normalisation, and the calibration of its logits: sigmoid(slope · logit + offset)."""
+
+    shift: torch.Tensor
+    scale: torch.Tensor
+    asr_shift: torch.Tensor
+    asr_scale: torch.Tensor
+    slope: torch.Tensor
+    offset: torch.Tensor
+
+    def __init__(self, network: nn.Module, num_features: int, asr_dim: int):
+        super().__init__()
+        self.network = network
+        for name, width in (("shift", num_features), ("asr_shift", asr_dim)):
+            self.register_buffer(name, torch.zeros(width))
+        for name, width in (("scale", num_features), ("asr_scale", asr_dim)):
+            self.register_buffer(name, torch.ones(width))
+        self.register_buffer("slope", torch.ones(()))
+        self.register_buffer("offset", torch.zeros(()))
+
+    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """features: (B, T, F), asr: (B, T100, A) or None, as Ensemble takes them -> calibrated logits (B, T100)."""
+        if asr is not None:
+            asr = (asr - self.asr_shift) * self.asr_scale
+        return self.slope * self.network((features - self.shift) * self.scale, asr) + self.offset
+
+
+class Ensemble(DetectionNetwork):
+    """The logit of the mean probability of all parts.
+
+    Its inputs are normalised with shift 0 and scale 1, that is, a clip's own mean taken out at most: each part has a
+    shift and a scale of its own, those of the recordings that it was trained on.
+    """
+
+    def __init__(self, networks: list[DetectionNetwork], num_features: int, asr_dim: int = 0):
+        super().__init__()
+        self.parts = nn.ModuleList(Part(network, num_features, asr_dim) for network in networks)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "bfloat16_maps":  # set by whoever runs the network
+            for part in self.parts:
+                part.network.bfloat16_maps = value  # type: ignore[union-attr]
+        else:
+            super().__setattr__(name, value)
+
+    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """features: (B, T, F); asr: (B, T100, A) or None -> logits (B, T100)."""
+        logits = torch.stack([part(features, asr) for part in self.parts])
+        # log p - log (1 - p) of the mean p; the number of parts cancels out
+        return functional.logsigmoid(logits).logsumexp(dim=0) - functional.logsigmoid(-logits).logsumexp(dim=0)
