@@ -50,9 +50,7 @@ class CorpusSettings:
             if not getattr(self, key):
                 raise DataError(f"{place}: {key}: nothing; expected one or more")
         if self.official and self.folds > 1:
-            raise DataError(
-                f"{place}: folds {self.folds}; expected 1: official mixtures are drawn across all recordings"
-            )
+            raise DataError(f"{place}: folds {self.folds}; expected 1: official mixtures are drawn across all")
 
 
 @dataclass(frozen=True)

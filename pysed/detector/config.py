@@ -54,9 +54,8 @@ class SystemConfig:
 
     # Augmentation of training clips
     crop_s: float = setting(10.0, at_least=0)  # of a clip that a step sees; 0: all
-    crop_from: str = setting(
-        "anywhere", choices=("anywhere", "event")
-    )  # event: a clip's is always within; off the prior
+    #: "event": a clip's event is always within, which puts training off the true prior
+    crop_from: str = setting("anywhere", choices=("anywhere", "event"))
     time_shift: bool = setting(True)
     mask_bins: int = setting(0, at_least=0)
     mask_frames: int = setting(0, at_least=0)

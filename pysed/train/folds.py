@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pysed.atomic import atomic_open
+from pysed.datadir.tables import read_split, read_table
 from pysed.decision.calibration import calibrated, expected_calibration_error, fit_logistic
 from pysed.decision.tuning import tune
 from pysed.detector import checkpoint
@@ -20,7 +21,6 @@ from pysed.errors import DataError
 from pysed.text_files import read_yaml
 from pysed.train.clips import Clips
 from pysed.train.config import SystemConfig
-from pysed.train.data import read_rows, read_split
 
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
@@ -37,9 +37,9 @@ def read_folds(folder: Path, most: int) -> list[dict[str, list[str]]]:
     if not path.is_file():
         return [split]
     fold_of: dict[str, int] = {}
-    for number, (name, text) in enumerate(read_rows(path, 2), 1):
+    for name, text in read_table(path, "an utterance and its fold a line").items():
         if not text.isascii() or not text.isdigit() or len(text) > 4:
-            raise DataError(f"{path}:{number}: {text!r}; expected the number of a fold")
+            raise DataError(f"{path}: {name}: {text[:40]!r}; expected the number of a fold")
         fold_of[name] = int(text)
     names = split["train"] + split["valid"]
     for name in names:
