@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pysed.train.config import config_from_dict
 from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
 
 from pysed.decision.calibration import calibrated
@@ -14,7 +15,6 @@ from pysed.detector.checkpoint import load, load_detector
 from pysed.errors import DataError
 from pysed.networks import build_model
 from pysed.train import engine
-from pysed.train.config import config_from_dict
 from pysed.train.data import load_clips
 from pysed.train.folds import check_leaks, out_of_fold, read_folds, read_recordings, subset
 
