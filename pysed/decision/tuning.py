@@ -2,9 +2,10 @@
 
 The event-based F of sed_eval is computed over a grid. Validation sets are small (30 to 200 clips of few recordings),
 and the setting that happens to do best on one is often extreme. So the one-standard-error rule (Breiman et al. 1984)
-applies: of all settings whose F is within one standard error of the best, the one nearest to the prior is taken:
-T_base 0.7, beta 0, a gap of one second, events extended down to 0.6 times the threshold. The prior is strict since
-recordings never heard sound more like the event than those of validation suggest (docs/models.md has the figures).
+applies twice: of all settings whose F is within one standard error of the best, those whose error rate is within one of
+the least among them, and of these the one nearest to the prior: T_base 0.5, which is where a probability says yes, beta
+0, a gap of one second, events extended down to 0.8 times the threshold. F alone would take settings that pay for every
+hit with a false alarm, the error rate alone those that stay silent (docs/models.md has the figures).
 """
 
 from dataclasses import asdict, dataclass
@@ -31,8 +32,8 @@ T_BASES = (
 )  # fmt: skip
 BETAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 MAX_GAPS_S = (0.2, 0.5, 1.0, 2.0, None)
-LOW_RATIOS = (1.0, 0.6)
-PRIOR = (0.7, 0.0, 1.0, 0.6)
+LOW_RATIOS = (1.0, 0.8)
+PRIOR = (0.5, 0.0, 1.0, 0.8)
 _ROWS_AT_ONCE = 20000
 
 
@@ -200,8 +201,11 @@ def tune(
         prior_f, prior_error_rate = (float(rate) for rate in rates(counts))
         return Tuning(*PRIOR, prior_f, prior_error_rate, *(int(count) for count in counts))
     best = f_measure.max()
-    margin = np.sqrt(best * (1 - best) / (~np.isnan(reference_onset_s)).sum())  # of a proportion among the events
+    num_events = (~np.isnan(reference_onset_s)).sum()
+    margin = np.sqrt(best * (1 - best) / num_events)  # of a proportion among the events
     near = f_measure >= best - margin - 1e-9
+    least = error_rate[near].min()
+    near &= error_rate <= least + np.sqrt(max(least, 1 / num_events) / num_events) + 1e-9  # of a count among the events
     order = np.round(np.where(near, distance_to_prior(t_bases, betas, max_gaps_s, low_ratios), np.inf), 9)
     order = np.where(order == order.min(), -f_measure, np.inf)  # equally near: the better one
     cell = np.unravel_index(order.argmin(), order.shape)

@@ -17,10 +17,10 @@ from pysed.datadir.tables import read_split, read_table
 from pysed.decision.calibration import calibrated, expected_calibration_error, fit_logistic
 from pysed.decision.tuning import tune
 from pysed.detector import checkpoint
+from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
 from pysed.train.clips import Clips
-from pysed.train.config import SystemConfig
 
 _STREAMS = (("features", ""), ("asr", "asr_"))
 

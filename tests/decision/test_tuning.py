@@ -84,12 +84,12 @@ def test_tuning_is_near_the_best_of_the_grid_and_deterministic():
 
 def test_one_standard_error_rule_by_hand():
     # Of five events, four score 0.9 and one 0.3; three distractors score 0.2. Thresholds from 0.2 to below 0.3 are
-    # perfect (F 1, no margin) whatever lies nearer to 0.7.
+    # perfect (F 1, no margin) whatever lies nearer to 0.5.
     scores = np.zeros((8, 60))
     scores[:4, 10:20], scores[4, 10:20], scores[5:, 30:40] = 0.9, 0.3, 0.2
     onsets = np.array([1.0] * 5 + [np.nan] * 3)
     assert tune(scores, onsets).t_base == 0.25
-    # One of the distractors at 0.35: at 0.2, F = 10 / 11, at 0.7, F = 8 / 9, less by 0.02 where the standard error is
+    # One of the distractors at 0.35: at 0.2, F = 10 / 11, at 0.5, F = 8 / 9, less by 0.02 where the standard error is
     # sqrt(10/11 * 1/11 / 5) = 0.13: the prior it is.
     scores[5, 30:40] = 0.35
     best = tune(scores, onsets)
@@ -97,11 +97,27 @@ def test_one_standard_error_rule_by_hand():
     assert best.f_measure == pytest.approx(8 / 9)
 
 
+def test_a_much_lower_error_rate_comes_before_the_prior():
+    """Ten events score 0.9, five 0.45, eleven distractors 0.45, one 0.55. Gaps and hysteresis change nothing.
+
+    Below 0.45: F = 30/42, ER = 12/15. From 0.45 on: F = 20/26, ER = 6/15; from 0.55 on F = 20/25, ER = 5/15. Nearest to
+    the prior within a standard error of F, sqrt(0.8 * 0.2 / 15) = 0.10, and of the error rate, sqrt(1/3 / 15) = 0.15.
+    """
+    scores = np.zeros((27, 60))
+    scores[:10, 10:20], scores[10:15, 10:20], scores[15:26, 30:40], scores[26, 30:40] = 0.9, 0.45, 0.45, 0.55
+    onsets = np.array([1.0] * 15 + [np.nan] * 12)
+    best = tune(scores, onsets)
+    assert (best.t_base, best.f_measure, best.error_rate) == (0.5, pytest.approx(20 / 26), pytest.approx(6 / 15))
+    # A prior that lies where F is near but the error rate is not gives way.
+    low = tune(scores, onsets, t_bases=(0.4, 0.7), betas=(0.0,))
+    assert low.t_base == 0.7 and low.f_measure == pytest.approx(0.8)
+
+
 def test_all_settings_alike_give_the_prior():
     scores = np.zeros((2, 60))
     scores[0, 10:20] = 1.0
     best = tune(scores, np.array([1.0, np.nan]))
-    assert (best.t_base, best.beta, best.max_gap_s, best.low_ratio) == (pytest.approx(0.7, abs=0.06), 0.0, 1.0, 0.6)
+    assert (best.t_base, best.beta, best.max_gap_s, best.low_ratio) == (pytest.approx(0.5, abs=0.06), 0.0, 1.0, 0.8)
 
 
 def test_lower_error_rate_breaks_ties_of_f():
@@ -129,9 +145,9 @@ def test_bad_input():
 
 
 def test_distance_to_prior_by_hand():
-    distance = distance_to_prior((0.7, 0.9), (0.0, 2.0), (1.0, 0.5, None), (0.6, 0.3))
+    distance = distance_to_prior((0.5, 0.9), (0.0, 2.0), (1.0, 0.5, None), (0.8, 0.4))
     assert distance[0, 0, 0, 0] == 0
-    assert distance[1, 0, 0, 0] == pytest.approx(np.log(27 / 7))
+    assert distance[1, 0, 0, 0] == pytest.approx(np.log(9))
     assert distance[0, 1, 1, 0] == pytest.approx(2 + 1)
     assert distance[0, 0, 2, 1] == pytest.approx(1 + 1), "twice the longest gap, 1 s; half the ratio"
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from pysed.train.config import config_from_dict
 from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
 
 from pysed.decision.calibration import calibrated
 from pysed.decision.tuning import tune
 from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.config import config_from_dict
 from pysed.errors import DataError
 from pysed.networks import build_model
 from pysed.train import engine
