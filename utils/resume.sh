@@ -10,7 +10,7 @@ lock_folder() {
   mkdir -p -- "$1"
   [[ -w $1 || $mode == --exclusive ]] || return 0 # nobody can write there
   exec {descriptor}>>"$file"
-  if ! flock --nonblock "$mode" "$descriptor"; then
+  if ! flock --timeout 2 "$mode" "$descriptor"; then # who holds it has said so by then
     holder=$(<"$file")
     if [[ -n $holder && -d /proc/${holder%%:*} ]]; then holder="process $holder"; else holder="another run"; fi
     log "  $1: waits until $holder is done with it"

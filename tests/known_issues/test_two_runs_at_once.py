@@ -20,7 +20,7 @@ def test_both_end_well_with_the_values_of_one(recipe, tiny_corpus):
     assert {name: value for name, value in contents(out, *KEPT).items() if name.startswith("babycry")} == alone
     assert not left_over(out) and "Traceback" not in "".join(said)
     waits = [line for text in said for line in text.splitlines() if "waits until" in line]
-    assert waits and all(f"{out}/babycry" in line for line in waits)
+    assert waits and all(f"{out}/babycry: waits until process " in line for line in waits)
     text = said[0] + said[2] + said[3]
     assert text.count("4 recordings") == 1 and text.count("up to date") == 8, "made once, the others found it"
     shutil.rmtree(out)
