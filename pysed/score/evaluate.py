@@ -19,6 +19,7 @@ from pysed.events import Event, EventLists, write_events
 from pysed.features.grid import HOP_S
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
+from pysed.score.onsets import onset_statistics
 from pysed.score.psds import SCENARIOS, psds
 from pysed.score.reference import read_reference
 
@@ -127,6 +128,7 @@ def evaluate_detector(
         )
         detected[file] = [] if event is None else [Event(*event, detector.event)]
     judged, files = evaluate_files(reference, detected, detector.event)
+    judged |= onset_statistics(reference, detected, detector.event)
     smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
     judged |= {name: psds(smooth, reference, detector.event, scenario) for name, scenario in SCENARIOS.items()}
     out.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from pysed.score import paper
 from pysed.score.bootstrap import FEWEST_RECORDINGS as FEWEST
 from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
 from pysed.score.consistency import check
+from pysed.score.onsets import ONSETS
 from pysed.score.results_files import COUNTS, MORE, RATES, Row, gather
 
 NAMES = {"error_rate": ("ER", 1, 2), "f_measure": ("F %", 100, 1)}
@@ -159,6 +160,17 @@ def details(rows: list[Row]) -> Table:
     return table
 
 
+def onsets(rows: list[Row]) -> Table:
+    """How far every model's onsets lie from the true ones; the header alone where stage 6 has not left it."""
+    table = [["event", "system", "seed", "median, s", "10 %", "90 %", "within 300 ms, %"]]
+    for row in rows:
+        known = [row.score[key] for key in ONSETS if row.score.get(key) is not None]
+        if len(known) == len(ONSETS):
+            errors = [f"{value:+.2f}" for value in known[:3]]
+            table.append([row.event, row.system, str(row.seed), *errors, f"{100 * known[3]:.0f}"])
+    return table
+
+
 def render(table: Table) -> list[str]:
     """A Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
@@ -189,6 +201,11 @@ def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
         lines += [f"### {subset}: by other criteria", ""]
         lines += ["Segment-based, of 1 s (sed_eval); polyphonic sound detection score (docs/scoring.md).", ""]
         lines += [*render(other_table), ""]
+    onset_table = onsets(rows)
+    if len(onset_table) > 1:
+        lines += [f"### {subset}: onsets", ""]
+        lines += ["Detected minus true onset, in files that have both: median, percentiles, share.", ""]
+        lines += [*render(onset_table), ""]
     if len(test_table) > 1:
         lines += [f"### {subset}: against {AGAINST}", ""]
         lines += [f"Difference to {AGAINST} in the same draws of recordings, and p of no difference.", ""]

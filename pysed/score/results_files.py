@@ -13,6 +13,7 @@ from pysed.errors import DataError
 from pysed.freshness.marks import read_mark
 from pysed.score import paper
 from pysed.score.counts import FileCounts, read_counts
+from pysed.score.onsets import ONSETS
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
 
 RATES = ("error_rate", "f_measure", "precision", "recall")
@@ -95,12 +96,12 @@ def read_score(path: Path) -> dict[str, Any]:
     score = _read_object(path)
     if not isinstance(score.get("seed"), int | None):
         raise DataError(f"{path}: seed {str(score['seed'])[:40]!r}; expected a whole number; run stage 6 again")
-    for key in (*RATES, *MORE, *COUNTS):
-        value = score.get(key, None if key in MORE else "missing")
+    for key in (*RATES, *MORE, *ONSETS, *COUNTS):
+        value = score.get(key, None if key in (*MORE, *ONSETS) else "missing")
         if isinstance(value, bool) or not (isinstance(value, int | float) or (value is None and key not in COUNTS)):
             raise DataError(f"{path}: {key} {str(value)[:40]!r}; expected a number; run stage 6 again")
         most = 1 + 1e-6 if key in RATES[1:] else 1e15
-        if value is not None and key not in MORE and not 0 <= value <= most:
+        if value is not None and key not in (*MORE, *ONSETS) and not 0 <= value <= most:
             expected = "0 or more" if most > 2 else "a fraction from 0 to 1"
             raise DataError(f"{path}: {key} {value}; expected {expected}; run stage 6 again")
     return score

@@ -65,6 +65,15 @@ def test_other_criteria(corpus):
     assert pooled["psds1"] == {"mean": 0.6, "std": pytest.approx(0.02**0.5), "interval": None, "values": [0.5, 0.7]}
 
 
+def test_onsets(corpus):
+    assert "onsets" not in write_results(corpus)  # scores of an older version
+    keys = ("onset_error_median_s", "onset_error_p10_s", "onset_error_p90_s", "onset_within_300ms")
+    put(corpus / "babycry/gradual", 0.1, 0.95, **dict(zip(keys, (-0.05, -0.31, 0.12, 0.9), strict=True)))
+    put(corpus / "babycry/cbrnn", 1.0, None, **dict.fromkeys(keys))  # nothing found
+    table = write_results(corpus).split("devtest: onsets")[1].split("###")[0]
+    assert rows_of(table, "| babycry") == [["babycry", "gradual", "1", "-0.05", "-0.31", "+0.12", "90"]]
+
+
 def test_columns_are_aligned(corpus):
     text = write_results(corpus)
     for block in text.split("\n\n"):
