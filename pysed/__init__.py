@@ -1,3 +1,21 @@
 """Rare sound event detection with speech-recogniser features."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pysed.detect.decide import Decision, Detection
+    from pysed.detect.detector import Detector
+
 __version__ = "0.1.0"
+__all__ = ["Decision", "Detection", "Detector"]
+
+_HOMES = {"Decision": "decide", "Detection": "decide", "Detector": "detector"}
+
+
+def __getattr__(name: str) -> Any:
+    """What ``from pysed import`` gives is loaded when it is asked for: ``import pysed`` alone takes no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pysed' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"pysed.detect.{_HOMES[name]}"), name)

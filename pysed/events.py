@@ -32,7 +32,8 @@ def read_events(path: str | os.PathLike) -> EventLists:
     """Files of an event list, in order, each with its events.
 
     A row is ``filename<TAB>onset<TAB>offset<TAB>label``, or a file name alone (or followed by empty fields): no event.
-    Folders in file names are kept. A header row starting with "filename" or "file" is skipped.
+    Folders in file names are kept. A header row starting with "filename" or "file" is skipped; the columns that it
+    names beyond the label, such as ``pysed detect``'s scores, do not count.
 
     Raises DataError (``file:line: …``) for anything else, and for a missing or empty list.
     """
@@ -50,6 +51,7 @@ def read_events(path: str | os.PathLike) -> EventLists:
 
 def event_rows_of(path: str | os.PathLike) -> Iterator[tuple[str, str, Event | None]]:
     """(``file:line``, file name, its event or None) of every row of an event list; as read_events()."""
+    most = 4
     for number, line in _numbered_lines(path):
         place = f"{path}:{number}"
         fields = [field.strip() for field in line.split("\t")]
@@ -57,17 +59,18 @@ def event_rows_of(path: str | os.PathLike) -> Iterator[tuple[str, str, Event | N
             fields.pop()
         name = fields[0]
         if number == 1 and name.lower() in ("filename", "file") and (len(fields) == 1 or fields[1].lower() == "onset"):
+            most = max(most, len(fields))
             continue
         if len(fields) == 1 and _has_other_separators(name):
             raise DataError(f"{place}: {line[:60]!r}: no tabs; expected filename, onset, offset, label between tabs")
         if not name:
             raise DataError(f"{place}: no file name; expected filename, onset, offset, label between tabs")
-        if len(fields) not in (1, 4):
+        if len(fields) != 1 and not 4 <= len(fields) <= most:
             raise DataError(
                 f"{place}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
                 "or a file name alone"
             )
-        yield place, name, None if len(fields) == 1 else _event(fields[1:], place)
+        yield place, name, None if len(fields) == 1 else _event(fields[1:4], place)
 
 
 def _has_other_separators(row: str) -> bool:

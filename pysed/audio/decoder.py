@@ -28,10 +28,13 @@ class _Opened(soundfile.SoundFile):
 
 
 class Decoder:
-    """Decodes a file's streams one after the other; counts, checks and averages channels on the way."""
+    """Decodes a file's streams one after the other; counts, checks and averages channels on the way.
 
-    def __init__(self, path: Path, dtype: str = "float32"):
-        self.path, self.dtype = path, dtype
+    ``channels``: "mix" for their mean, a number from 1 for one of them, "each" for all side by side, (T, C).
+    """
+
+    def __init__(self, path: Path, dtype: str = "float32", channels: int | str = "mix"):
+        self.path, self.dtype, self.channels = path, dtype, channels
         self.streams = find_streams(path)
         self.place = 0  # frames given out
         self.faults: list[str] = []
@@ -107,7 +110,7 @@ class Decoder:
         return self._stream().is_open or "truncated file" in self._opened.extra_info  # which libsndfile says of voc
 
     def read(self, limit: int) -> np.ndarray:
-        """The next samples (T,), the mean of the channels: one to ``limit``, none at the end."""
+        """The next samples (T,) of the channels chosen: one to ``limit``, none at the end."""
         while self._opened is not None:
             samples, has_ended = self._read(limit)
             mean = self._mean(samples) if len(samples) else np.empty(0, self.dtype)
@@ -148,22 +151,29 @@ class Decoder:
             self.faults.append(f"damaged ({reason}): {end_s:.3f} s can be read")
 
     def _mean(self, samples: np.ndarray) -> np.ndarray:
-        """(T, C) → (T,), checked."""
+        """(T, C) → (T,), checked; (T, C) of each channel."""
         assert self._opened is not None
         channels = samples.shape[1]
+        if isinstance(self.channels, int) and self.channels > channels:
+            raise DataError(f"{self.path}: {channels} channels; expected a channel {self.channels}")
         with np.errstate(invalid="ignore", over="ignore"):
-            mean = samples[:, 0] if channels == 1 else samples.mean(axis=1, dtype=self.dtype)
+            if self.channels == "each":
+                mean = samples
+            elif isinstance(self.channels, int):
+                mean = samples[:, self.channels - 1]
+            else:
+                mean = samples[:, 0] if channels == 1 else samples.mean(axis=1, dtype=self.dtype)
         if not self._opened.subtype.startswith("PCM"):
             self._peak = max(self._peak, self._finite_peak(mean))
         self.place += len(mean)
-        if channels > 1:
+        if channels > 1 and self.channels == "mix":
             self._power += float(mean @ mean), float(np.vdot(samples, samples)) / channels**2
         return mean
 
     def _finite_peak(self, mean: np.ndarray) -> float:
         peak = float(max(mean.max(), -mean.min()))
         if not np.isfinite(peak):
-            first = int(np.argmin(np.isfinite(mean)))
+            first = int(np.argmin(np.isfinite(mean.reshape(len(mean), -1)).all(axis=1)))
             raise DataError(
                 f"{self.path}: a sample that is not a finite number at {(self.place + first) / self.rate_hz:.3f} s; "
                 "expected numbers from -1 to 1: mend or cut it there"

@@ -5,11 +5,12 @@ is cut off or damaged is read as far as it goes, with a warning that says how fa
 samples that are not finite are an error; channels that cancel each other in their mean bring a warning.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pysed.errors import DataError, warn_once
 
 _MANY = 1 << 30  # samples: more than are read at once
 _strict = False
+T = TypeVar("T")
 
 
 def refuse_damage(refuse: bool) -> None:
@@ -52,22 +54,60 @@ def _count(path: Path, size: int, changed_ns: int) -> _Counted:
 
 def _counted(path: Path) -> _Counted:
     """`_count`, with the policy about damage."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such audio file; check the list that names it")
-    try:
-        status = path.stat()
-        if not status.st_size:
-            raise DataError(f"{path}: empty file; expected audio; fetch or copy it again")
-        counted = _count(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected audio") from None
-    if not counted.num_frames:
+    _check_file(path)
+    status = _reading(path, path.stat)
+    counted = _reading(path, lambda: _count(path, status.st_size, status.st_mtime_ns))
+    _judge(path, counted.num_frames, counted.faults)
+    return counted
+
+
+def _judge(path: Path, num_frames: int, faults: Iterable[str]) -> None:
+    """The policy about what was found in a file."""
+    if not num_frames:
         raise DataError(f"{path}: no samples; expected audio; fetch or copy it again")
-    for fault in counted.faults:
+    for fault in faults:
         if _strict:
             raise DataError(f"{path}: {fault}; --strict refuses it: fetch or copy it again")
         warn_once(f"{path}: {fault}")
-    return counted
+
+
+class AudioBlocks:
+    """A file from start to end, decoded once: iterate for its samples (T,), or (T, C) of each channel.
+
+    ``channels`` as Decoder's; the policy about damage and the errors are `AudioFile`'s, the damage at the end.
+    """
+
+    def __init__(self, path: str | Path, channels: int | str = "mix", block_s: float = 10.0):
+        self.path = Path(path)
+        _check_file(self.path)
+        self._decoder = _reading(self.path, lambda: Decoder(self.path, channels=channels))
+        self.rate_hz = self._decoder.rate_hz
+        self.num_frames = 0  # read so far
+        self._block = max(1, round(block_s * self.rate_hz))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        try:
+            while len(block := _reading(self.path, lambda: self._decoder.read(self._block))):
+                self.num_frames = self._decoder.place
+                yield block
+            _judge(self.path, self.num_frames, self._decoder.faults)
+        finally:
+            self._decoder.close()
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"{path}: no such audio file; check the list that names it")
+    if not _reading(path, path.stat).st_size:
+        raise DataError(f"{path}: empty file; expected audio; fetch or copy it again")
+
+
+def _reading(path: Path, step: Callable[[], T]) -> T:
+    """What ``step`` gives; DataError for what the system refuses."""
+    try:
+        return step()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); expected audio") from None
 
 
 def duration_of(path: str | Path) -> float:

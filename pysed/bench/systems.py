@@ -16,7 +16,7 @@ import soundfile
 import torch
 
 from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate
-from pysed.detect.recordings import detect_recording, load_models
+from pysed.detect.detector import analyse_file, load_detectors
 from pysed.detector.config import SystemConfig, load_config
 from pysed.features.frontend import FrontEnd, load_frontend
 from pysed.features.grid import HOP_S
@@ -151,14 +151,14 @@ def training(system: str, folder: Path) -> dict[str, float]:
 
 def detection(system: str, folder: Path) -> dict[str, float]:
     """Seconds for 30 s of audio: of the network alone, features at hand, and from wav to events."""
-    models = load_models([str(folder)])
-    detector = models[0].detector
-    clips = make_clips(detector.config, models[0].frontend, BATCH, 0)
+    detectors = load_detectors([str(folder)])
+    network = detectors[0].network
+    clips = make_clips(network.config, detectors[0].frontend, BATCH, 0)
     wav = folder / "noise.wav"
     soundfile.write(wav, noise(), RATE_HZ)
-    seconds, peak = best(lambda: detect_recording(wav, models)), peak_mib()
-    network = best(lambda: detector.scores_of_clips(clips.features, clips.asr)) / BATCH
-    return {"all": seconds, "peak_mib": peak, "network": network}
+    seconds, peak = best(lambda: analyse_file(wav, detectors)), peak_mib()
+    alone = best(lambda: network.scores_of_clips(clips.features, clips.asr)) / BATCH
+    return {"all": seconds, "peak_mib": peak, "network": alone}
 
 
 def best(function: Callable[[], Any]) -> float:

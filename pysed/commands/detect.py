@@ -1,102 +1,244 @@
-"""``pysed detect``: events in any audio file or folder."""
+"""``pysed detect``: events in any audio file, folder or list of them."""
 
 import argparse
+import os
 import sys
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from pysed.atomic import atomic_open
 from pysed.audio.folders import find_recordings, printable
 from pysed.commands.options import CommandParser
 from pysed.errors import DataError
+from pysed.text_files import read_lines
 
-FORMATS = ("tsv", "json", "audacity")
+FORMAT_NAMES = ("tsv", "csv", "json", "jsonl", "audacity", "raven", "textgrid", "rttm", "list")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = CommandParser(
         prog="pysed detect",
-        description="Find events in audio of any rate, length and format that libsndfile reads.",
-        epilog="Audio of up to the length of the clips a model was trained on (30 s, unless its corpus says otherwise) "
-        "holds one event at most, as in training; longer recordings are searched in overlapping windows of that length "
-        "and may hold many.",
+        description="Find every event in audio of any rate, length and format that libsndfile reads.",
+        epilog="Exit codes: 0 done, 2 bad use, 3 some files could not be read (they are named with the reason at the "
+        "end). A run with --out or --out-dir that was killed goes on where it stopped when it is started again.",
     )
-    parser.add_argument(
-        "--model",
-        required=True,
-        action="append",
-        metavar="DIR",
-        help="folder with final.pt; may be repeated",
-    )
-    parser.add_argument("--out", metavar="FILE", help="write there (audacity and several files: a folder)")
-    parser.add_argument("--format", choices=FORMATS, default="tsv", help="tsv (default), json, audacity label track")
-    parser.add_argument(
-        "--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute"
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)"
-    )
-    parser.add_argument("inputs", nargs="+", metavar="FILE|DIR", help="audio files, or folders searched for them")
+    add = parser.add_argument
+    add("--model", required=True, action="append", metavar="DIR", help="folder with final.pt; may be repeated")
+    add("--out", metavar="FILE", help="one table of all files; else standard output")
+    add("--out-dir", metavar="DIR", help="a file for each recording, named after it")
+    add("--format", choices=FORMAT_NAMES, default="tsv", metavar="NAME",
+        help=f"{', '.join(FORMAT_NAMES)}; default tsv; list is what pysed score reads")  # fmt: skip
+    add("--threshold", type=float, metavar="X", help="of the scores, 0 to 1, instead of the tuned one")
+    add("--min-duration", type=float, default=0.0, metavar="S", help="drop shorter events")
+    add("--max-gap", type=float, metavar="S", help="join events with shorter pauses, instead of the tuned length")
+    add("--one-event", action="store_true", help="the task's rule: the longest event of a file alone")
+    add("--top", type=int, metavar="N", help="of each file the N events with the highest scores")
+    add("--channels", default="mix", metavar="mix|each|N", help="their mean (default), each by itself, one of them")
+    add("--files-from", metavar="LIST", help="a text file with an audio file or folder a line; - for standard input")
+    add("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    add("--device", default="cpu", metavar="D", help="of the networks: cpu (default), cuda, cuda:1")
+    add("--start", metavar="TIME", help="the clock's time when the recording begins, if its name does not say it")
+    add("--counts", metavar="FILE", help="write the number of events in each hour there")
+    add("--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute")
+    add("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
+    add("inputs", nargs="*", metavar="FILE|DIR", help="audio files, or folders searched for them")
     return parser
 
 
 def main(argv: list[str]) -> int:
     """Run ``pysed detect``; returns the exit code."""
     values = build_parser().parse_args(argv)
-    recordings = find_recordings(values.inputs)
-    if values.format == "audacity" and len(recordings) > 1 and not values.out:
-        raise DataError("--format audacity: a label track is for one file; give --out a folder for several")
-
-    from pysed.audio import refuse_damage
-    from pysed.detect.recordings import analyse_recording, load_models
-
-    models = load_models(values.model)
-    if values.plot:
-        from pysed.drawing.detections import phone_tracks, plot_recording
-
-        tracks = phone_tracks(models)
-    refuse_damage(values.strict)
-    found = {}
-    for number, (name, path) in enumerate(recordings.items(), 1):
-        if len(recordings) > 1 and sys.stderr.isatty():
-            print(f"\r{number}/{len(recordings)}", end="" if number < len(recordings) else "\n", file=sys.stderr)
-        try:
-            analysed = analyse_recording(path, models)
-            if values.plot:
-                plot_recording(Path(values.plot), name, path, models, analysed, tracks)
-        except DataError as error:
-            if len(recordings) == 1:
-                raise
-            print(" ".join(str(error).splitlines()), file=sys.stderr)
-            continue
-        found[name] = [events for _, events in analysed]
-    if not found:
-        raise DataError(f"none of {len(recordings)} files could be read")
-    _write_found(found, values, len(recordings) > 1)
-    return 3 if len(found) < len(recordings) else 0
+    listed = _listed(values.files_from)
+    if not values.inputs and not listed:
+        raise DataError("no audio given; expected files, folders or --files-from LIST")
+    recordings = _recordings(values.inputs, listed)
+    _check(values, len(recordings))
+    return _Run(values, recordings).run()
 
 
-def _write_found(found: dict, values: argparse.Namespace, are_many: bool) -> None:
-    """Print what was found, or write it where ``--out`` says."""
-    from pysed.detect.formats import as_audacity, as_json, as_tsv
-
-    if values.format == "audacity" and are_many:
-        for name, per_model in found.items():
-            _write(Path(values.out) / f"{name}.txt", as_audacity(per_model))
-        return
-    if values.format == "audacity":
-        text = as_audacity(next(iter(found.values())))
-    else:
-        text = as_tsv(found) if values.format == "tsv" else as_json(found, [printable(model) for model in values.model])
-    if values.out:
-        _write(Path(values.out), text)
-    else:
-        sys.stdout.write(text)
+def _listed(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    lines = sys.stdin.read().splitlines() if path == "-" else read_lines(path, "a list of audio files")
+    names = [line for line in lines if line.strip()]
+    if not names:
+        raise DataError(f"{path}: no names; expected an audio file or folder a line")
+    return names
 
 
-def _write(path: Path, text: str) -> None:
+def _recordings(inputs: list[str], listed: list[str]) -> dict[str, Path]:
+    """Name → file; files of a list have their paths for names, as many may have one base name.
+
+    What is not there is kept, if it is not all, to be reported with the files that cannot be read.
+    """
+    missing = [given for given in inputs if not Path(given).exists()] if len(inputs) + len(listed) > 1 else []
+    recordings = find_recordings([given for given in inputs if given not in missing])
+    for given in listed:
+        if Path(given).is_dir():
+            recordings |= {f"{printable(given)}/{name}": path for name, path in find_recordings([given]).items()}
+        else:
+            recordings[printable(given)] = Path(given)
+    return recordings | {printable(given): Path(given) for given in missing}
+
+
+def _check(values: argparse.Namespace, num_files: int) -> None:
+    from pysed.detect.formats import FORMATS
+
+    if values.out and values.out_dir:
+        raise DataError("--out and --out-dir: expected one of them")
+    if values.jobs < 1:
+        raise DataError(f"--jobs {values.jobs}: expected 1 or more")
+    if not FORMATS[values.format].joins and num_files > 1 and values.out:
+        values.out, values.out_dir = None, values.out
+    if not FORMATS[values.format].joins and num_files > 1 and not values.out_dir:
+        raise DataError(f"--format {values.format}: its files hold one recording each; give --out-dir for several")
+    if values.start and num_files > 1:
+        raise DataError(
+            f"--start: {num_files} files begin at one time; give it for one, or name files after their time"
+        )
+
+
+def _channels(text: str) -> int | str:
+    if text.isascii() and text.isdecimal() and len(text) < 6:
+        return int(text)
+    return text
+
+
+class _Run:
+    """One call of the command."""
+
+    def __init__(self, values: argparse.Namespace, recordings: dict[str, Path]):
+        from pysed.detect.archive import Work
+        from pysed.detect.clock import parse_start, start_by_name
+        from pysed.detect.decide import Decision
+        from pysed.detect.detector import check_channels
+        from pysed.detect.formats import FORMATS, Columns
+
+        decision = Decision(values.threshold, values.min_duration, values.max_gap, values.one_event, values.top)
+        channels = _channels(values.channels)
+        check_channels(channels)
+        self.values, self.recordings, self.format = values, recordings, FORMATS[values.format]
+        self.work = Work(tuple(values.model), decision, channels, values.device, values.strict, values.plot)
+        given = parse_start(values.start) if values.start else None
+        self.starts = {name: start for name in recordings if (start := given or start_by_name(name))}
+        models = [printable(model) for model in values.model]
+        self.columns = Columns(models, channels != "mix", bool(self.starts))
+        self.hourly: list[Any] = []
+
+    def run(self) -> int:
+        """Analyse every file and write what was found; returns the exit code."""
+        from pysed.detect.archive import Analyser, Journal, Progress, all_results
+        from pysed.detect.clock import hourly_counts
+        from pysed.detect.formats import Found
+
+        many = len(self.recordings) > 1
+        analyser = Analyser(self.work) if self.values.jobs == 1 else None
+        progress = Progress(len(self.recordings), _say if many and sys.stderr.isatty() else None)
+        faults: list[tuple[str, str]] = []
+        place = self._journal_place()
+        with ExitStack() as stack:
+            journal = stack.enter_context(Journal(place, self._key())) if place and many else None
+            write = stack.enter_context(self._writer())
+            for result in all_results(self.recordings, self.work, self.values.jobs, journal, analyser):
+                progress.add(result)
+                if result.fault:
+                    faults.append((result.name, result.fault))
+                    continue
+                events = [list(each) for each in result.events]
+                found = Found(result.name, result.duration_s, events, self.starts.get(result.name))
+                write(found)
+                if self.values.counts:
+                    self.hourly.append(found)
+            if len(faults) == len(self.recordings):
+                if journal is not None:
+                    journal.remove()
+                if many:
+                    _tell_faults(faults, len(self.recordings))
+                    raise DataError(f"none of {len(self.recordings)} files could be read")
+                raise DataError(faults[0][1])
+        if self.values.counts:
+            _write(Path(self.values.counts), hourly_counts(self.hourly), "--counts")
+        if many and (sys.stderr.isatty() or len(self.recordings) >= 100):
+            print(f"{len(self.recordings)} files, {progress.rate()}", file=sys.stderr)
+        if journal is not None:
+            journal.remove()
+        _tell_faults(faults, len(self.recordings))
+        return 3 if faults else 0
+
+    def _key(self) -> str:
+        return f"{self.work.key()} {self.values.format}"
+
+    def _journal_place(self) -> Path | None:
+        if self.values.out:
+            return Path(f"{self.values.out}.journal")
+        return Path(self.values.out_dir) / ".pysed-detect.journal" if self.values.out_dir else None
+
+    def _inside(self, name: str) -> Path:
+        """The place in ``--out-dir`` of a file's findings, whatever its path."""
+        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", "//")]
+        return Path(self.values.out_dir, *parts[:-1], f"{parts[-1]}{self.format.suffix}")
+
+    @contextmanager
+    def _writer(self) -> Iterator[Any]:
+        """What writes one file's findings; a table appears under its name when it is complete."""
+        if self.values.out_dir:
+            places = Counter(map(self._inside, self.recordings))
+            if twice := [place for place, count in places.items() if count > 1]:
+                raise DataError(f"{twice[0]}: would hold the events of {places[twice[0]]} files; give --out")
+            yield lambda found: _write(self._inside(found.name), self.format.whole([found], self.columns), "--out-dir")
+            return
+        with _refusals(self.values.out), self._table() as stream:
+            stream.write(self.format.head(self.columns))
+            count = 0
+
+            def write(found: Any) -> None:
+                nonlocal count
+                stream.write(self.format.between * bool(count) + self.format.text(found, self.columns))
+                stream.flush()
+                count += 1
+
+            yield write
+            if count:
+                stream.write(self.format.tail)
+        if self.values.out:
+            os.replace(f"{self.values.out}.partial", self.values.out)
+
+    def _table(self) -> Any:
+        if not self.values.out:
+            return nullcontext(sys.stdout)
+        Path(self.values.out).parent.mkdir(parents=True, exist_ok=True)
+        return open(f"{self.values.out}.partial", "w", encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def _refusals(out: str | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if out is None:
+            raise
+        raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+
+
+def _write(path: Path, text: str, option: str) -> None:
     try:
         with atomic_open(path) as stream:
             stream.write(text)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from None
+
+
+def _say(line: str, stream: IO[str] | None = None) -> None:
+    print(f"\r{line:79}", end="", file=stream or sys.stderr, flush=True)
+
+
+def _tell_faults(faults: list[tuple[str, str]], total: int) -> None:
+    """The table of files that failed, on stderr, each with its path and the reason."""
+    if len(faults) > 1:
+        print(f"{len(faults)} of {total} files failed:", file=sys.stderr)
+    for _, fault in faults:
+        print(fault, file=sys.stderr)

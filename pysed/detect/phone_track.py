@@ -33,7 +33,13 @@ class PhoneTrack:
 
     def compute(self, samples: np.ndarray) -> list[tuple[float, float, str]]:
         """(start, duration, phone) in seconds of 16-bit valued samples at 16 kHz; none where no path is left."""
-        decoded = self._recogniser.decode(*self._asr.inputs(samples))
+        return self.compute_of_mfcc(self._asr.mfcc(samples))
+
+    def compute_of_mfcc(self, feats: np.ndarray) -> list[tuple[float, float, str]]:
+        """The same of an utterance's hires MFCC (T, F)."""
+        if not len(feats):
+            return []
+        decoded = self._recogniser.decode(*self._asr.inputs_of_mfcc(feats))
         phones: list[tuple[float, float, str]] = []
         frame = 0
         for number, length in (

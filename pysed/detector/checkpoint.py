@@ -36,8 +36,8 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Detector:
-    """A trained network with all it needs: features in, frame scores out."""
+class TrainedNetwork:
+    """A trained network with all that it was trained with: features in, frame scores out."""
 
     config: SystemConfig
     event: str
@@ -97,8 +97,8 @@ def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None
     return np.concatenate(scores)
 
 
-def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
-    """The detector in a model folder (its ``final.pt``) or a checkpoint file. Raises DataError if there is none."""
+def load_network(path: str | os.PathLike, device: str = "cpu") -> TrainedNetwork:
+    """The trained network in a model folder (its ``final.pt``) or a checkpoint file. DataError if there is none."""
     path = _checkpoint_of(Path(path))
     content = load(path)
     if "normalisation" not in content:
@@ -109,7 +109,7 @@ def load_detector(path: str | os.PathLike, device: str = "cpu") -> Detector:
         for name, statistics in content["normalisation"].items()
         if name == "features" or config.asr
     }
-    return Detector(
+    return TrainedNetwork(
         config,
         content["event"],
         model.to(device).eval(),

@@ -117,7 +117,15 @@ class AsrFeatures:
 
         The MFCC are normalised where those of the network's training were; i-vectors are of those as they are.
         """
+        return self.inputs_of_mfcc(self.mfcc(samples))
+
+    def mfcc(self, samples: np.ndarray) -> np.ndarray:
+        """Hires MFCC (T, F), not normalised, of 16-bit valued samples at 16 kHz."""
         feats = compute_mfcc(samples, RATE_HZ, self.settings.mfcc)
+        return feats if len(feats) else np.zeros((0, self.settings.mfcc.num_ceps), np.float32)
+
+    def inputs_of_mfcc(self, feats: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """inputs() of an utterance's MFCC (T, F) as mfcc() gives them."""
         ivectors = None if self.extractor is None else self.extractor.extract(feats)
         return self.settings.normalise(feats), ivectors
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysed.decision.tuning import T_BASES, rates, sweep
-from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_network
 from pysed.drawing.figure_files import save_figure
 from pysed.drawing.spectrogram import line_colour
 from pysed.errors import DataError
@@ -48,7 +48,7 @@ def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dic
 
 def threshold_curves(model: Model, recordings: list[Recording]) -> dict[str, Any]:
     """Precision, recall, F (K,) of a model over T_BASES, and ``chosen``, the index of the tuned one."""
-    tuned = load_detector(model.folder)
+    tuned = load_network(model.folder)
     here = [one for one in recordings if one.models.get(model.system) is model and one.name in model.scores]
     length = np.array([len(model.scores[one.name]) for one in here])
     scores = np.zeros((len(here), length.max()), dtype=np.float32)

@@ -24,12 +24,12 @@ from pysed.score.psds import SCENARIOS, psds
 from pysed.score.reference import read_reference
 
 if TYPE_CHECKING:
-    from pysed.detector.checkpoint import Detector
+    from pysed.detector.checkpoint import TrainedNetwork
 
 _BATCH = 16
 
 
-def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+def clips_of(data_dir: Path, detector: "TrainedNetwork") -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
     """(utterance, features (T, F), recogniser features (T100, A) or None) of a data directory, in its order.
 
     Raises DataError for missing archives or utterances, widths that are not the model's, values that are not finite.
@@ -67,7 +67,7 @@ def clips_of(data_dir: Path, detector: "Detector") -> Iterator[tuple[str, np.nda
             table.close()
 
 
-def score_clips(data_dir: Path, detector: "Detector") -> tuple[dict[str, np.ndarray], float]:
+def score_clips(data_dir: Path, detector: "TrainedNetwork") -> tuple[dict[str, np.ndarray], float]:
     """Frame scores of every utterance, (T100,) float32 in [0, 1], neighbours of equal length in one batch; and the
     seconds that the network took for them, its first use not counted."""
     scores: dict[str, np.ndarray] = {}
@@ -108,12 +108,12 @@ def evaluate_detector(
     import torch
     from scipy.signal import medfilt
 
-    from pysed.detector.checkpoint import load_detector
+    from pysed.detector.checkpoint import load_network
 
     data, out = Path(data_dir), Path(out_dir)
     names = read_recordings(data)
     reference = read_reference(data)
-    detector = load_detector(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
+    detector = load_network(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
     scores, seconds = score_clips(data, detector)
     subset = data.resolve().name
     detected: EventLists = {}

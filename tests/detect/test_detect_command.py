@@ -1,5 +1,6 @@
 """``pysed detect`` on audio of several lengths, rates and formats; its outputs; errors."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 import soundfile
 from small_detector import make_model
 
+from pysed import Decision, Detector
 from pysed.cli import main
 from pysed.commands.score import main as score_main
-from pysed.detect import recordings
-from pysed.detect.recordings import all_events, detect_recording, load_models, score_recording, window_starts
+from pysed.detect.decide import find_events
+from pysed.detect.scoring import Scores
 from pysed.events import read_events
 
 
@@ -41,9 +43,9 @@ def model(tmp_path):
 @pytest.fixture
 def loud(monkeypatch):
     """Every detector judges by loudness."""
-    from pysed.detector.checkpoint import Detector
+    from pysed.detector.checkpoint import TrainedNetwork
 
-    monkeypatch.setattr(Detector, "scores", lambda self, features, asr=None: Loudness()(features, asr))
+    monkeypatch.setattr(TrainedNetwork, "scores", lambda self, features, asr=None: Loudness()(features, asr))
 
 
 def run(capsys, *arguments) -> str:
@@ -58,62 +60,68 @@ def run(capsys, *arguments) -> str:
 def test_any_rate_and_format(tmp_path, capsys, model, loud, name, rate_hz, channels):
     samples = tone(12, rate_hz, (5.0,))
     soundfile.write(tmp_path / name, np.stack([samples] * channels, axis=1), rate_hz)
-    run(capsys, "--model", model, "--out", tmp_path / "out.tsv", tmp_path / name)
+    run(capsys, "--model", model, "--format", "list", "--out", tmp_path / "out.tsv", tmp_path / name)
     (event,) = read_events(tmp_path / "out.tsv")[name]
     assert event.onset_s == pytest.approx(5.0, abs=0.11) and event.offset_s == pytest.approx(6.0, abs=0.11)
     assert event.label == "cry"
 
 
-def test_short_clip_holds_one_event_long_recording_many(tmp_path, capsys, model, loud):
+def test_every_event_at_any_length_or_one_by_the_tasks_rule(tmp_path, capsys, model, loud):
     soundfile.write(tmp_path / "short.wav", tone(29, 16000, (3.0, 15.0)), 16000)
     bursts = (3.0, 14.6, 29.7, 33.0, 59.5, 76.0)
     soundfile.write(tmp_path / "long.wav", tone(77, 16000, bursts), 16000)
-    found = json.loads(run(capsys, "--model", model, "--format", "json", tmp_path / "short.wav", tmp_path / "long.wav"))
+    arguments = ("--model", model, "--format", "json", tmp_path / "short.wav", tmp_path / "long.wav")
+    found = json.loads(run(capsys, *arguments))
     assert [each["filename"] for each in found] == ["short.wav", "long.wav"]
-    assert len(found[0]["events"]) == 1
-    onsets = [event["onset_s"] for event in found[1]["events"]]
-    np.testing.assert_allclose(onsets, bursts, atol=0.11)
+    assert [event["onset_s"] for event in found[0]["events"]] == pytest.approx([3.0, 15.0], abs=0.11)
+    assert [event["onset_s"] for event in found[1]["events"]] == pytest.approx(bursts, abs=0.11)
     assert all(0.5 < event["score"] <= 1 and event["model"] == model for event in found[1]["events"])
     assert found[1]["events"][-1]["offset_s"] <= 77
+    one = json.loads(run(capsys, "--one-event", *arguments))
+    assert [len(each["events"]) for each in one] == [1, 1]
 
 
-def test_windows_agree_with_one_pass(tmp_path, model, loud, monkeypatch):
+def test_windows_agree_with_one_pass(tmp_path, model, loud):
     # Loudness has no memory, so windows must give what one pass over everything gives.
-    soundfile.write(tmp_path / "x.wav", tone(70.33, 16000, (12.0, 44.5)), 16000)
-    models = load_models([model])
-    ((windowed, _),) = score_recording(tmp_path / "x.wav", models)
-    monkeypatch.setattr(recordings, "WINDOW_S", 100.0)
-    ((whole, _),) = score_recording(tmp_path / "x.wav", models)
-    assert len(windowed) == len(whole) == 704
-    np.testing.assert_allclose(windowed[:-1], whole[:-1], atol=0.02)
+    detector = Detector.load(model)
+    samples = tone(100.33, 16000, (12.0, 44.5))
+    windowed = detector.scores(samples, 16000)
+    network = dataclasses.replace(detector.network, window_s=200.0)
+    whole = dataclasses.replace(detector, network=network).scores(samples, 16000)
+    assert len(windowed) == len(whole) == 1004
+    np.testing.assert_allclose(windowed, whole, atol=1e-5)
 
 
-def test_window_starts():
-    assert window_starts(5) == window_starts(30.0) == [0.0]
-    assert window_starts(31) == [0.0, 1.0]
-    assert window_starts(61.27) == [0.0, 15.0, 30.0, 31.2]
-    for duration_s in (30.05, 44.99, 60.0, 100.03):
-        starts = window_starts(duration_s)
-        assert all(b - a <= 15.0 + 1e-9 for a, b in zip(starts, starts[1:], strict=False))
-        assert starts[-1] + 30.0 >= duration_s - 0.1 - 1e-9
-
-
-def test_every_run_is_an_event():
-    scores = np.zeros(100)
+def test_every_run_is_an_event(model):
+    network = Detector.load(model).network
+    scores = np.zeros(100, np.float32)
     scores[10:15] = scores[20:25] = scores[60:64] = 0.9
-    assert all_events(scores, np.full(100, 0.5), 0.2) == [(1.0, 1.5), (2.0, 2.5), (6.0, 6.4)]
-    assert all_events(scores, np.full(100, 0.5), None) == [(1.0, 2.5), (6.0, 6.4)], "no tuned gap: a second"
+    scores[61] = 0.95
+
+    def events(gap_s, **wishes):
+        found = Scores(scores, np.zeros(100))
+        tuned = dataclasses.replace(network, max_gap_s=gap_s)
+        return [(each.onset_s, each.offset_s) for each in find_events(found, tuned, Decision(**wishes), 10.0)]
+
+    assert events(0.2) == [(1.0, 1.5), (2.0, 2.5), (6.0, 6.4)]
+    assert events(None) == [(1.0, 2.5), (6.0, 6.4)], "no tuned gap: a second"
+    assert events(0.2, max_gap_s=5.0) == [(1.0, 6.4)]
+    assert events(0.2, min_duration_s=0.5) == [(1.0, 1.5), (2.0, 2.5)]
+    assert events(0.2, threshold=0.92) == []
+    assert events(0.2, threshold=0.8999) == events(0.2)
+    assert events(0.2, top=1) == [(6.0, 6.4)]
+    assert events(0.2, one_event=True) == [(1.0, 1.5)]
+    assert events(None, one_event=True) == [(1.0, 6.4)], "the task's rule closes every gap"
 
 
 def test_very_short_audio(tmp_path, model):
-    models = load_models([model])
-    for index, num_samples in enumerate((1, 50, 1600, 8000)):
-        path = tmp_path / f"{index}.wav"
-        soundfile.write(path, np.full(num_samples, 0.1), 16000)
-        ((scores, _),) = score_recording(path, models)
-        assert len(scores) == -(-num_samples // 1600)
-        (events,) = detect_recording(path, models)
-        assert all(each.offset_s <= num_samples / 16000 + 1e-6 for each in events)
+    detector = Detector.load(model)
+    for rate_hz, num_samples in ((16000, 1), (16000, 50), (16000, 1600), (16000, 8000), (48000, 1), (192000, 3)):
+        samples = np.full(num_samples, 0.1, np.float32)
+        scores = detector.scores(samples, rate_hz)
+        assert len(scores) == -(-num_samples * 10 // rate_hz) and np.isfinite(scores).all()
+        soundfile.write(tmp_path / "x.wav", samples, rate_hz)
+        assert all(each.offset_s <= num_samples / rate_hz + 1e-6 for each in detector.detect_file(tmp_path / "x.wav"))
 
 
 def test_folder_audacity_and_several_models(tmp_path, capsys, model, loud):
@@ -123,7 +131,7 @@ def test_folder_audacity_and_several_models(tmp_path, capsys, model, loud):
     soundfile.write(tmp_path / "in/b.wav", tone(8, 16000), 16000)
     (tmp_path / "in/notes.txt").write_text("not audio")
     other = str(make_model(tmp_path / "other", event="shot"))
-    rows = run(capsys, "--model", model, "--model", other, tmp_path / "in").splitlines()
+    rows = run(capsys, "--model", model, "--model", other, "--format", "list", tmp_path / "in").splitlines()
     assert rows[0] == "b.wav" and [row.split("\t")[0] for row in rows[1:]] == ["deep/a.wav"] * 2
     assert {row.split("\t")[3] for row in rows[1:]} == {"cry", "shot"}
     run(capsys, "--model", model, "--format", "audacity", "--out", tmp_path / "labels", tmp_path / "in")
@@ -136,7 +144,7 @@ def test_folder_audacity_and_several_models(tmp_path, capsys, model, loud):
 def test_output_can_be_scored(tmp_path, capsys, model, loud):
     soundfile.write(tmp_path / "a.wav", tone(8, 16000, (2.0,)), 16000)
     (tmp_path / "ref.tsv").write_text("a.wav\t2.0\t3.0\tcry\n")
-    run(capsys, "--model", model, "--out", tmp_path / "out.tsv", tmp_path / "a.wav")
+    run(capsys, "--model", model, "--format", "list", "--out", tmp_path / "out.tsv", tmp_path / "a.wav")
     arguments = ["--reference", tmp_path / "ref.tsv", "--detected", tmp_path / "out.tsv", "--event", "cry"]
     assert score_main([str(each) for each in arguments]) == 0
     assert "F 100.0" in capsys.readouterr().out

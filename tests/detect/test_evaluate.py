@@ -10,7 +10,7 @@ from small_detector import ASR_DIM, make_data_dir, make_model
 
 from pysed.cli import main
 from pysed.decision.postprocess import detect_event
-from pysed.detector.checkpoint import load_detector
+from pysed.detector.checkpoint import load_network
 from pysed.events import read_events
 from pysed.features.grid import to_grid
 from pysed.score.counts import read_counts
@@ -33,7 +33,7 @@ def run(model, data, out) -> int:
 def test_outputs(tmp_path, data_dir, asr):
     model = make_model(tmp_path / "model", asr, t_base=0.45)
     assert run(model, data_dir, tmp_path / "out") == 0
-    detector = load_detector(model)
+    detector = load_network(model)
     scores = kaldiio.load_scp(str(tmp_path / "out/scores_devtest.scp"))
     feats = kaldiio.load_scp(str(data_dir / "feats_logmel40.scp"))
     prefinal = kaldiio.load_scp(str(data_dir / "prefinal.scp"))

@@ -10,7 +10,7 @@ from small_detector import FRONTEND, make_model
 
 from pysed.audio import read_audio
 from pysed.cli import main
-from pysed.detect.recordings import load_models, score_samples
+from pysed.detect.detector import analyse, load_detectors
 from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
 from pysed.features.streams import AsrFeatures, as_int16_values, find_asr_model, sed_features
@@ -53,14 +53,15 @@ def test_thirty_seconds_are_600_frames():
 def test_gradual_model_end_to_end(tmp_path):
     asr = {"model": "models/demo", "layer": "prefinal-l", "dim": 128}
     folder = make_model(tmp_path / "model", asr)
-    models = load_models([str(folder), str(folder)])
+    models = load_detectors([str(folder), str(folder)])
     assert models[0].asr is models[1].asr, "one recogniser for both"
-    first, second = score_samples(np.random.default_rng(0).normal(0, 0.1, 16000 * 4), models)
+    (found,) = analyse(models, [np.random.default_rng(0).normal(0, 0.1, 16000 * 4)], 16000)
+    first, second = found.scores
     assert first.shape == (40,) and np.isfinite(first).all()
     np.testing.assert_array_equal(first, second)
     other = make_model(tmp_path / "other", {**asr, "layer": "nowhere"})
     with pytest.raises(DataError, match="no node 'nowhere'"):
-        load_models([str(other)])
+        load_detectors([str(other)])
 
 
 def test_recogniser_is_looked_for_from_here_the_repository_and_above_the_detector(tmp_path, monkeypatch):

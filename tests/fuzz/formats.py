@@ -107,7 +107,7 @@ def _checkpoints(folder: Path) -> list[Reader]:
     import torch
     from small_detector import make_model
 
-    from pysed.detector.checkpoint import load_detector
+    from pysed.detector.checkpoint import load_network
 
     tensors = (
         torch.zeros(0), torch.zeros(3), torch.full((40,), float("nan")), torch.zeros(2, 2, dtype=torch.int64),
@@ -128,7 +128,7 @@ def _checkpoints(folder: Path) -> list[Reader]:
         content = torch.load(where / "final.pt", weights_only=True)
         content["state"] = dict(content["state"])
         files = files_of(where, "final.pt")
-        readers.append(Reader(name, files, lambda f: load_detector(f), made={"final.pt": made(content)}))
+        readers.append(Reader(name, files, lambda f: load_network(f), made={"final.pt": made(content)}))
     return readers
 
 

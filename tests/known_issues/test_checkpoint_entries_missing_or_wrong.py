@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import torch
 
-from pysed.detector.checkpoint import load_detector, save
+from pysed.detector.checkpoint import load_network, save
 from pysed.errors import DataError
 
 ENTRIES = (
@@ -45,7 +45,7 @@ def refusal(tmp_path, content) -> str:
     path = tmp_path / "final.pt"
     save(path, content)
     with pytest.raises(DataError) as error:
-        load_detector(path)
+        load_network(path)
     message = str(error.value)
     assert str(path) in message and "\n" not in message and len(message) < 600
     return message
@@ -57,7 +57,7 @@ def test_a_missing_entry_is_named(name, tmp_path):
     del content[name]
     if name in OPTIONAL:
         save(tmp_path / "final.pt", content)
-        assert load_detector(tmp_path).event == "cry"
+        assert load_network(tmp_path).event == "cry"
     else:
         assert {"format": "format", "normalisation": "unfinished run"}.get(name, f"'{name}'") in refusal(
             tmp_path, content
@@ -123,17 +123,17 @@ def test_no_other_file_passes_for_a_checkpoint(tmp_path):
     for content in (b"", b"PK", b"text", pickle.dumps(good(), protocol=2), pickle.dumps(Command())):
         path.write_bytes(content)
         with pytest.raises(DataError, match="not a checkpoint"):
-            load_detector(path)
+            load_network(path)
     for data, options in ((pickle.dumps(Command(), protocol=2), {}), (bytes(10**7), {"compresslevel": 9})):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if options else zipfile.ZIP_STORED, **options) as archive:
             archive.writestr("final/data.pkl", data)
             archive.writestr("final/version", b"3\n")
         with pytest.raises(DataError, match="compressed parts" if options else "it asks for"):
-            load_detector(path)
+            load_network(path)
 
 
 def test_models_below_a_folder_are_named(tmp_path):
     (tmp_path / "cry/cbrnn").mkdir(parents=True)
     save(tmp_path / "cry/cbrnn/final.pt", good())
     with pytest.raises(DataError, match=r"no final\.pt in it; models below it: .*cry/cbrnn"):
-        load_detector(tmp_path)
+        load_network(tmp_path)

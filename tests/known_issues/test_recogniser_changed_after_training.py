@@ -7,7 +7,7 @@ import pytest
 from small_detector import make_model
 
 from pysed.commands.train import note_recogniser
-from pysed.detect.recordings import load_models
+from pysed.detect.detector import load_detectors
 from pysed.errors import DataError
 
 
@@ -33,10 +33,10 @@ def detector(model, tmp_path) -> str:
     ],
 )
 def test_it_is_refused(model, detector, name, text):
-    load_models([detector])
+    load_detectors([detector])
     (model / name).write_text(text)
     with pytest.raises(DataError, match="trained on other features than .*asr makes now"):
-        load_models([detector])
+        load_detectors([detector])
 
 
 def test_not_where_it_says_the_same_in_another_way(model, detector):
@@ -44,13 +44,13 @@ def test_not_where_it_says_the_same_in_another_way(model, detector):
     (model / "extractor/online_cmvn.conf").unlink()
     (model / "conf/ivector.conf").write_text("--num_gselect = 5 # as by default\n")
     (model / "cmvn_opts").write_text("--norm-means=false --norm-vars=false\n")
-    load_models([detector])
+    load_detectors([detector])
 
 
 def test_an_older_checkpoint_goes_on_with_a_word(model, tmp_path, capsys):
     older = str(make_model(tmp_path / "older", {"model": str(model), "layer": "prefinal-l", "dim": 128}))
-    load_models([older])
+    load_detectors([older])
     assert not capsys.readouterr().err
     (model / "cmvn_opts").write_text("--norm-means=true\n")
-    load_models([older])
+    load_detectors([older])
     assert "perhaps trained before CMVN" in capsys.readouterr().err

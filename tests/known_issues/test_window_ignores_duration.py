@@ -6,23 +6,22 @@ import soundfile
 from small_clips import NUM_LABELS, fit, make_clips, small_config
 from small_detector import FRONTEND, make_model
 
-from pysed.detect import recordings
-from pysed.detect.recordings import detect_recording, load_models, score_recording, window_starts
-from pysed.detector.checkpoint import load_detector
+from pysed.detect.detector import analyse_file, load_detectors
+from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.features.frontend import load_frontend
 
 
 @pytest.fixture
-def lengths(monkeypatch) -> list[float]:
-    """Seconds of every piece that is scored."""
-    seen: list[float] = []
-    score = recordings.score_samples
+def lengths(monkeypatch) -> list[int]:
+    """100 ms frames of every window that is scored."""
+    seen: list[int] = []
+    score = TrainedNetwork.scores
 
-    def noted(samples, models):
-        seen.append(len(samples) / 16000)
-        return score(samples, models)
+    def noted(self, features, asr=None):
+        seen.append(len(features) // 2)
+        return score(self, features, asr)
 
-    monkeypatch.setattr(recordings, "score_samples", noted)
+    monkeypatch.setattr(TrainedNetwork, "scores", noted)
     return seen
 
 
@@ -34,33 +33,31 @@ def recording(tmp_path):
 
 
 def test_windows_are_as_long_as_the_clips_of_training(tmp_path, recording, lengths):
-    score_recording(recording, load_models([str(make_model(tmp_path / "m", window_s=5.0))]))
-    assert window_starts(12, 5.0) == pytest.approx([0, 2.5, 5.0, 7.0])
-    assert lengths == pytest.approx([5, 5, 5, 5])
+    analyse_file(recording, load_detectors([make_model(tmp_path / "m", window_s=5.0)]))
+    assert lengths == [50] * len(lengths) and len(lengths) >= 3
 
 
 def test_a_window_shorter_than_a_second_scores_its_own_frames(tmp_path, recording, lengths):
-    ((scores, mean),) = score_recording(recording, load_models([str(make_model(tmp_path / "m", window_s=0.4))]))
-    assert len(scores) == len(mean) == 120 and scores.min() > 0 and scores.max() < 1
-    assert len(lengths) == len(window_starts(12, 0.4)) == 59
+    (found,) = analyse_file(recording, load_detectors([make_model(tmp_path / "m", window_s=0.4)]))
+    assert len(found.scores[0]) == 120 and found.scores[0].min() > 0 and found.scores[0].max() < 1
+    assert set(lengths) == {4}
 
 
 def test_training_notes_the_length_of_its_clips(tmp_path):
     frontend = load_frontend(FRONTEND).as_dict()
     fit(small_config(epochs=1), make_clips(6), make_clips(4, 1), "cry", tmp_path / "m", 1, None, frontend)
-    assert load_detector(tmp_path / "m").window_s == pytest.approx(NUM_LABELS / 10)
+    assert load_network(tmp_path / "m").window_s == pytest.approx(NUM_LABELS / 10)
 
 
 def test_an_older_checkpoint_has_windows_of_30_s(tmp_path, recording, lengths):
-    score_recording(recording, load_models([str(make_model(tmp_path / "m"))]))
-    assert lengths == [12.0]
+    analyse_file(recording, load_detectors([make_model(tmp_path / "m")]))
+    assert lengths == [120]
 
 
 def test_models_of_different_windows_in_one_call_score_as_each_alone(tmp_path, recording):
-    folders = [str(make_model(tmp_path / f"m{i}", window_s=window)) for i, window in enumerate((5.0, 30.0, 5.0, 3.0))]
-    together = score_recording(recording, load_models(folders))
-    for folder, (scores, mean) in zip(folders, together, strict=True):
-        ((alone, alone_mean),) = score_recording(recording, load_models([folder]))
+    folders = [make_model(tmp_path / f"m{i}", window_s=window) for i, window in enumerate((5.0, 30.0, 5.0, 3.0))]
+    (together,) = analyse_file(recording, load_detectors(folders))
+    assert len(together.events) == 4
+    for folder, scores in zip(folders, together.scores, strict=True):
+        ((alone,),) = [each.scores for each in analyse_file(recording, load_detectors([folder]))]
         np.testing.assert_allclose(scores, alone, atol=1e-6)
-        np.testing.assert_allclose(mean, alone_mean, atol=1e-6)
-    assert len(detect_recording(recording, load_models(folders))) == 4

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_clips import fit, make_clips, small_config
 
-from pysed.detector.checkpoint import load, load_detector, save
+from pysed.detector.checkpoint import load, load_network, save
 from pysed.errors import DataError
 from pysed.networks import build_model
 
@@ -27,7 +27,7 @@ def trained(request, tmp_path_factory):
 def test_the_file_is_all_it_takes(trained, monkeypatch):
     folder, config, valid = trained
     monkeypatch.chdir(folder)  # no conf/, no data beside it
-    detector = load_detector(folder)
+    detector = load_network(folder)
     assert (detector.config, detector.event, detector.seed) == (config, "cry", 3)
     scores = detector.scores_of_clips(valid.features, valid.asr)
     assert scores.shape == valid.labels.shape and scores.dtype == np.float32
@@ -45,12 +45,12 @@ def test_the_file_is_all_it_takes(trained, monkeypatch):
     with torch.no_grad():
         expected = torch.sigmoid(model(*streams)).numpy()
     np.testing.assert_allclose(scores, expected, atol=1e-5)
-    np.testing.assert_allclose(load_detector(folder / "final.pt").scores_of_clips(valid.features, valid.asr), scores)
+    np.testing.assert_allclose(load_network(folder / "final.pt").scores_of_clips(valid.features, valid.asr), scores)
 
 
 def test_scores_of_clips_of_any_length(trained):
     folder, config, valid = trained
-    detector = load_detector(folder)
+    detector = load_network(folder)
     features = valid.features[0]
     asr = None if valid.asr is None else valid.asr[0]
     for frames, expected in ((60, 30), (41, 21), (1, 1)):
@@ -72,9 +72,9 @@ def test_damaged_files_are_refused(trained, tmp_path):
     ):  # fmt: skip
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=f"{name}: not a checkpoint"):
-            load_detector(tmp_path / name)
+            load_network(tmp_path / name)
     with pytest.raises(DataError, match="final.pt: no such file; expected a trained model"):
-        load_detector(tmp_path)
+        load_network(tmp_path)
 
 
 class Payload:
@@ -87,7 +87,7 @@ class Payload:
 def test_nothing_in_a_file_is_run(tmp_path, capsys):
     torch.save({"format": 2, "config": Payload()}, tmp_path / "final.pt")
     with pytest.raises(DataError, match="not a checkpoint"):
-        load_detector(tmp_path)
+        load_network(tmp_path)
     assert "must not run" not in capsys.readouterr().out
 
 
@@ -96,7 +96,7 @@ def test_other_formats_are_refused(trained, tmp_path):
     for changed in ({**content, "format": 99}, {"state": content["state"]}, [1, 2]):
         torch.save(changed, tmp_path / "final.pt")
         with pytest.raises(DataError, match="not a checkpoint of this version's format 2; train the model anew"):
-            load_detector(tmp_path)
+            load_network(tmp_path)
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path):

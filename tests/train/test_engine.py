@@ -12,7 +12,7 @@ from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
 from small_clips import fit as fit_clips
 
 from pysed.decision.tuning import tune
-from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_network
 from pysed.errors import DataError
 from pysed.features.normalise import statistics
 from pysed.networks import build_model
@@ -176,7 +176,7 @@ def test_statistics_are_of_the_training_clips_only(tmp_path):
 def test_normalisation_by_the_clips_own_mean(tmp_path):
     """A recording's level and colour are taken out of it, and nothing of another clip gets in."""
     fit(tmp_path, small_config(normalisation="clip", epochs=1))
-    detector = load_detector(tmp_path)
+    detector = load_network(tmp_path)
     colour = np.linspace(-20, 20, 40, dtype=np.float32)
     scores = detector.scores_of_clips(VALID.features)
     np.testing.assert_allclose(detector.scores_of_clips(VALID.features + colour), scores, atol=1e-4)
@@ -231,7 +231,7 @@ def test_one_batch_can_be_learnt_by_heart(tmp_path, precision):
 def test_an_easy_event_is_found_and_the_thresholds_are_those_of_validation(tmp_path):
     config = small_config(epochs=25, learning_rate=0.01, dropout=0.0)
     fit(tmp_path, config)
-    final, detector = load(tmp_path / "final.pt"), load_detector(tmp_path)
+    final, detector = load(tmp_path / "final.pt"), load_network(tmp_path)
     scores = detector.scores_of_clips(VALID.features)
     expected = tune(scores, VALID.onset_s)
     assert expected.f_measure > 0.6

@@ -11,7 +11,7 @@ import torch
 
 from pysed.audio import read_audio
 from pysed.cli import main
-from pysed.detect.recordings import load_models, score_recording
+from pysed.detect.detector import analyse_file, load_detectors
 from pysed.detector import checkpoint
 from pysed.detector.config import config_from_dict
 from pysed.errors import DataError
@@ -118,14 +118,15 @@ def test_detection_is_the_recipes(tmp_path, root, capsys):
     engine.train(engine.Task(config, "cry", 1, asr, frontend.as_dict()), data, tmp_path / "model")
     (data / "prefinal.scp").unlink()  # the model's own weights are not those any more
 
-    (model,) = load_models([str(tmp_path / "model")])
+    (model,) = load_detectors([str(tmp_path / "model")])
     expected, _ = score_clips(data, model.detector)
     content = checkpoint.load(tmp_path / "model/final.pt")
     content |= {"t_base": float(np.median(np.concatenate(list(expected.values())))), "beta": 0.0}  # half of all frames
     for name in names:
-        ((scores, _),) = score_recording(data / f"{name}.wav", [model])
+        ((scores,),) = [each.scores for each in analyse_file(data / f"{name}.wav", [model])]
         np.testing.assert_allclose(scores, expected[name], atol=1e-5)
-    ((scores, _),) = score_recording(data / "c0.wav", [dataclasses.replace(model, asr=recogniser)])
+    other = dataclasses.replace(model, asr=recogniser)
+    ((scores,),) = [each.scores for each in analyse_file(data / "c0.wav", [other])]
     assert np.abs(scores - expected["c0"]).max() > 1e-4, "the trained layers are those that count"
 
     checkpoint.save(tmp_path / "model/final.pt", content)

@@ -9,7 +9,7 @@ import torch
 from small_clips import fit, make_clips, small_config, with_scenes, write_data_dir
 
 from pysed.datadir.tables import read_split
-from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_network
 from pysed.errors import DataError
 from pysed.networks import build_model
 from pysed.train.data import load_clips
@@ -45,7 +45,7 @@ def test_scenes_are_learnt_and_reported(tmp_path):
     content = load(tmp_path / "final.pt")
     assert content["scenes"] == ["home", "tram"]
     # The kept epoch's accuracy, from the checkpoint alone
-    detector = load_detector(tmp_path)
+    detector = load_network(tmp_path)
     statistic = detector.normalisation["features"]
     with torch.no_grad():
         x = torch.from_numpy((VALID.features - statistic["shift"]) * statistic["scale"])

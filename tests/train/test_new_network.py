@@ -9,7 +9,7 @@ import pytest
 from small_clips import make_clips, write_data_dir
 
 from pysed.cli import main
-from pysed.detector.checkpoint import load, load_detector, save
+from pysed.detector.checkpoint import load, load_network, save
 from pysed.errors import DataError
 from pysed.networks import model_names
 from pysed.score.results_files import in_order
@@ -113,7 +113,7 @@ def test_a_checkpoint_imports_nothing(place, tmp_path):
         save(tmp_path / "final.pt", {**content, "config": {**content["config"], "model": model}})
         with pytest.MonkeyPatch.context() as patch, pytest.raises(DataError, match="model "):
             patch.chdir(tmp_path)
-            load_detector(tmp_path / "final.pt")
+            load_network(tmp_path / "final.pt")
 
 
 def test_modules_that_are_no_networks_are_no_models(capsys):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_network
 from pysed.detector.config import config_of_checkpoint
 from pysed.errors import DataError
 from pysed.features.normalise import apply_normalisation
@@ -25,7 +25,7 @@ def test_those_at_hand(name):
     path = CASES / name / "final.pt"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    detector, content = load_detector(path), load(path)
+    detector, content = load_network(path), load(path)
     assert {**content["config"], **detector.config.as_dict()} == content["config"]
     assert set(content["config"]) - set(detector.config.as_dict()) == {"dense_hidden", "dense_layers"}
     features = np.random.default_rng(0).normal(8, 2, (1, 40, 40)).astype(np.float32)

@@ -9,12 +9,11 @@ import soundfile
 import torch
 from small_clips import ASR_DIM, NUM_LABELS, fit, make_clips, with_scenes, write_data_dir
 
+from pysed import Detector
 from pysed.cli import main
 from pysed.datadir.tables import read_split
 from pysed.decision.postprocess import detect_event
-from pysed.detect import recordings
-from pysed.detect.recordings import all_events, load_models, score_recording
-from pysed.detector.checkpoint import Detector, load_detector
+from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd, frames_per_label, load_frontend
@@ -61,7 +60,7 @@ def test_one_tiny_epoch(root, tmp_path, name):
     train, valid = clips_for(config, frontend, 4, 1), clips_for(config, frontend, 4, 2)
     asr = {"model": "m", "layer": "l"} if config.asr else None
     fit(config, train, valid, "cry", tmp_path, 1, asr, frontend.as_dict())
-    detector = load_detector(tmp_path)
+    detector = load_network(tmp_path)
     assert detector.config == config and detector.frames_per_label == frontend.frames_per_label
     scores = detector.scores_of_clips(valid.features, valid.asr)
     assert scores.shape == (4, NUM_LABELS) and np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1
@@ -127,9 +126,9 @@ def test_long_and_odd_recordings(root, tmp_path, monkeypatch):
     config, frontend = shipped(root, "mlp")
     clips = clips_for(config, frontend, 4, 1)
     fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
-    models = load_models([str(tmp_path / "m")])
+    detector = Detector.load(tmp_path / "m")
     monkeypatch.setattr(
-        Detector,
+        TrainedNetwork,
         "scores",
         lambda self, features, asr=None: (
             np.pad(features.mean(axis=1), (0, -len(features) % self.frames_per_label), mode="edge")
@@ -141,12 +140,12 @@ def test_long_and_odd_recordings(root, tmp_path, monkeypatch):
     for seconds, count in ((0.3, 3), (1.234, 13), (12.35, 124), (65.07, 651)):
         samples = rng.normal(0, 0.01, round(seconds * 16000))
         soundfile.write(tmp_path / "x.wav", samples, 16000)
-        ((scores, mean),) = score_recording(tmp_path / "x.wav", models)
-        assert len(scores) == len(mean) == count
-    assert models[0].window_s == 3.0, "the clips' length"
-    one_pass = dataclasses.replace(models[0], detector=dataclasses.replace(models[0].detector, window_s=100.0))
-    ((whole, _),) = score_recording(tmp_path / "x.wav", [one_pass])
-    np.testing.assert_allclose(scores[:-1], whole[:-1], atol=0.05)
+        scores = detector.scores(soundfile.read(tmp_path / "x.wav")[0], 16000)
+        assert len(scores) == count
+    assert detector.window_s == 3.0, "the clips' length"
+    one_pass = dataclasses.replace(detector, network=dataclasses.replace(detector.network, window_s=100.0))
+    whole = one_pass.scores(soundfile.read(tmp_path / "x.wav")[0], 16000)
+    np.testing.assert_allclose(scores, whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("shift,average", [(10, 3), (30, 1), (200, 1), (100, 3), (15, 1)])
@@ -179,8 +178,6 @@ def test_median_length(root):
     scores = np.zeros(30)
     scores[10:12] = 0.9
     assert detect_event(scores, median_frames=3) == (1.0, 1.2) and detect_event(scores, median_frames=5) is None
-    assert all_events(scores, np.full(30, 0.5), 0.0, median_frames=3) == [(1.0, 1.2)]
-    assert all_events(scores, np.full(30, 0.5), 0.0, median_frames=5) == []
 
 
 def test_the_median_of_the_configuration_is_used(root, tmp_path, monkeypatch):
@@ -203,17 +200,16 @@ def test_the_median_of_the_configuration_is_used(root, tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, watched)
     fit(config, clips, clips, "cry", tmp_path / "m", 1, None, frontend.as_dict())
     assert seen == [5, 5, 5, 5]
-    models = load_models([str(tmp_path / "m")])
+    detector = Detector.load(tmp_path / "m")
     scores = np.zeros(30, np.float32)
     scores[10:12] = 0.999
-    monkeypatch.setattr(Detector, "scores", lambda self, features, asr=None: scores)
+    monkeypatch.setattr(TrainedNetwork, "scores", lambda self, features, asr=None: scores)
     soundfile.write(tmp_path / "x.wav", np.zeros(48000), 16000)
-    assert recordings.detect_recording(tmp_path / "x.wav", models) == [[]]
+    assert detector.detect_file(tmp_path / "x.wav") == []
     narrow = dataclasses.replace(
-        models[0].detector, t_base=0.5, beta=0.0, config=dataclasses.replace(config, median_frames=3)
+        detector.network, t_base=0.5, beta=0.0, config=dataclasses.replace(config, median_frames=3)
     )
-    models = [dataclasses.replace(models[0], detector=narrow)]
-    ((event,),) = recordings.detect_recording(tmp_path / "x.wav", models)
+    (event,) = dataclasses.replace(detector, network=narrow).detect_file(tmp_path / "x.wav")
     assert (event.onset_s, event.offset_s) == (1.0, 1.2)
 
 
@@ -224,14 +220,14 @@ def test_checkpoints_from_before_these_keys_load(root, tmp_path):
     config, frontend = shipped(root, "gradual")
     clips = clips_for(config, frontend, 4, 1)
     fit(config, clips, clips, "cry", tmp_path, 1, {"model": "m", "layer": "l"}, frontend.as_dict())
-    before = load_detector(tmp_path).scores_of_clips(clips.features, clips.asr)
+    before = load_network(tmp_path).scores_of_clips(clips.features, clips.asr)
     content = load(tmp_path / "final.pt")
     for key in ("bidirectional", "median_frames"):
         del content["config"][key]
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     save(tmp_path / "final.pt", content)
-    detector = load_detector(tmp_path)
+    detector = load_network(tmp_path)
     assert detector.config == config and content["asr"]["dim"] == ASR_DIM
     np.testing.assert_array_equal(detector.scores_of_clips(clips.features, clips.asr), before)
     assert torch.is_tensor(content["state"]["gru.weight_ih_l0_reverse"])

@@ -7,7 +7,7 @@ import yaml
 from small_clips import make_clips, small_config, write_data_dir
 
 from pysed.cli import main
-from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_network
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_run(folder, capsys):
     content = load(folder / "out/final.pt")
     assert (content["seed"], content["config"]["epochs"], content["config"]["batch_size"]) == (4, 2, 3)
     assert content["frontend"]["num_mel_bins"] == 40
-    assert load_detector(folder / "out").event == "cry"
+    assert load_network(folder / "out").event == "cry"
     lines = (folder / "out/metrics.csv").read_text().splitlines()
     assert len(lines) == 3 and lines[0].startswith("epoch,steps,loss,valid_loss,average_f,f_measure,error_rate")
     assert "epoch 2" in capsys.readouterr().out

@@ -66,11 +66,17 @@ class NnetComputer:
         """Rows of output for so many frames."""
         return -(-num_frames // self.options.frame_subsampling_factor)
 
-    def blocks(self, feats: np.ndarray, ivectors: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """The same values, consecutive rows (N, D) at a time: what an hour needs beyond its features is small."""
+    def blocks(
+        self, feats: np.ndarray, ivectors: np.ndarray | None = None, rows: tuple[int, int] | None = None
+    ) -> Iterator[np.ndarray]:
+        """The same values, consecutive rows (N, D) at a time: what an hour needs beyond its features is small.
+
+        ``rows``: the first, which is a chunk's first, and the end of those wanted; None for all.
+        """
         feats, ivectors = self._check(feats, ivectors)
         source = torch.from_numpy(feats)
-        for shape, firsts in self._batches(self.num_outputs(len(feats))):
+        first, end = (0, self.num_outputs(len(feats))) if rows is None else rows
+        for shape, firsts in self._batches(end, first):
             with torch.inference_mode():
                 values = self._run(shape, firsts, source, ivectors)
                 # (frames, chunks, D) → (chunks · frames, D)
@@ -100,14 +106,14 @@ class NnetComputer:
             raise DataError(f"i-vectors of shape {ivectors.shape}; expected (rows, {self.ivector_dim})")
         return feats, ivectors
 
-    def _batches(self, num_outputs: int) -> Iterator[tuple[_Chunk, list[int]]]:
+    def _batches(self, num_outputs: int, start: int = 0) -> Iterator[tuple[_Chunk, list[int]]]:
         """Chunks of one shape together, few enough for their frames to stay in the caches."""
         per_chunk = self.frames_per_chunk // self.options.frame_subsampling_factor
         widest = max(op.dim for op in self.graph.ops.values())
         most = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // widest) // (per_chunk + 8))
         o = self.options
         shape, firsts = _Chunk(0, 0, 0), list[int]()
-        for first in range(0, num_outputs, per_chunk):
+        for first in range(start, num_outputs, per_chunk):
             count = min(per_chunk, num_outputs - first)
             left, right = o.extra_left_context, o.extra_right_context
             if first == 0 and o.extra_left_context_initial >= 0:
@@ -146,9 +152,8 @@ class NnetComputer:
             values["input"] = feats[rows]
         if ivectors is not None and "ivector" in plan.frames:
             span = (shape.num_outputs - 1) * step
-            values["ivector"] = torch.from_numpy(np.stack([self._ivector(ivectors, f * step, span) for f in firsts]))[
-                None
-            ]
+            chosen = [self._ivector(ivectors, first * step, span) for first in firsts]
+            values["ivector"] = torch.from_numpy(np.stack(chosen))[None]
         return plan.run(values)
 
     def _ivector(self, ivectors: np.ndarray, first: int, span: int) -> np.ndarray:

@@ -153,11 +153,11 @@ def _decide(
     """The parts of every recording's detection, several as one, and the most that any attribution misses, in logits."""
     import torch
 
-    from pysed.detector.checkpoint import load_detector
+    from pysed.detector.checkpoint import load_network
     from pysed.phones.patterns.attribution import attribute
     from pysed.score.evaluate import clips_of
 
-    detector = load_detector(folder)
+    detector = load_network(folder)
     if not detector.config.asr:
         raise DataError(f"{folder / 'final.pt'}: a network without recogniser features; expected {SYSTEM}'s")
     by_name = {each.name: each for each in recordings}

@@ -1,0 +1,302 @@
+"""Detection in many files: by several processes, one result after the other, in an order that does not depend on them.
+
+A journal beside the output holds a line for every file that is done. A run that was killed goes on from it: no file is
+analysed twice or left out, and the output is that of an undisturbed run, byte for byte. A file that cannot be read
+costs no more than itself.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pysed.detect.decide import Decision, Detection
+from pysed.errors import DataError
+
+_AHEAD = 4  # files to a process that wait for their turn
+_CRASHED = "the program ended while reading it (a crash, or out of memory)"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done with every file; all that decides what is found."""
+
+    models: tuple[str, ...]
+    decision: Decision
+    channels: int | str = "mix"
+    device: str = "cpu"
+    strict: bool = False
+    plot: str | None = None
+
+    def key(self) -> str:
+        """The same for runs that find the same: a journal of another key is of no use."""
+        told = [json.dumps(asdict(self), sort_keys=True)]
+        for model in self.models:
+            path = Path(model) / "final.pt" if Path(model).is_dir() else Path(model)
+            told.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Result:
+    """One file's events by model, or why there are none (``fault``)."""
+
+    name: str
+    state: str  # of the file when it was read: its path, size and time of change
+    duration_s: float = 0.0
+    events: tuple[tuple[Detection, ...], ...] = ()
+    fault: str = ""
+
+    def line(self) -> str:
+        """For the journal."""
+        return json.dumps(asdict(self), ensure_ascii=True)
+
+    @classmethod
+    def of_line(cls, line: str) -> "Result":
+        """From the journal. Raises ValueError, TypeError or KeyError for a line that is none."""
+        values = json.loads(line)
+        events = tuple(tuple(Detection(**each) for each in events) for events in values.pop("events"))
+        return cls(events=events, **values)
+
+
+class Analyser:
+    """The models, loaded once in a process, and what they find in one file after the other."""
+
+    def __init__(self, work: Work):
+        from pysed.audio import refuse_damage
+        from pysed.detect.detector import load_detectors
+
+        refuse_damage(work.strict)
+        self.work = work
+        self.detectors = load_detectors(work.models, work.device)
+        if work.plot:
+            from pysed.drawing.detections import phone_tracks
+
+            self.tracks = phone_tracks(self.detectors)
+
+    def analyse(self, name: str, path: Path) -> Result:
+        """What is found in a file; a fault is noted, not raised."""
+        from pysed.detect.detector import analyse_file
+
+        state = file_state(path)
+        try:
+            analysed = analyse_file(path, self.detectors, self.work.decision, self.work.channels, bool(self.work.plot))
+            if self.work.plot:
+                self._plot(name, analysed)
+        except DataError as error:
+            return Result(name, state, fault=_one_line(error))
+        except OSError as error:
+            return Result(name, state, fault=_one_line(f"{path}: {error.strerror or error}"))
+        except MemoryError:
+            return Result(name, state, fault=f"{path}: out of memory")
+        except Exception as error:  # whatever a file can do to the libraries that read it must not stop the others
+            return Result(name, state, fault=_one_line(f"{path}: internal failure ({type(error).__name__}: {error})"))
+        events = [
+            sorted((event for each in analysed for event in each.events[place]), key=lambda event: event.onset_s)
+            for place in range(len(self.detectors))
+        ]
+        return Result(name, state, analysed[0].duration_s, tuple(map(tuple, events)))
+
+    def _plot(self, name: str, analysed: list) -> None:
+        from pysed.drawing.detections import plot_recording
+
+        for number, each in enumerate(analysed, 1):
+            title = f"{name}_channel{number}" if len(analysed) > 1 else name
+            plot_recording(Path(self.work.plot or ""), title, self.detectors, each, self.tracks)
+
+
+def file_state(path: Path) -> str:
+    """Which file it is and whether it has changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path}"
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
+
+
+def _one_line(text: Any) -> str:
+    return " ".join(str(text).split())
+
+
+_analyser: Analyser | None = None
+
+
+def _start(work: Work) -> None:
+    global _analyser
+    import torch
+
+    torch.set_num_threads(1)
+    _analyser = Analyser(work)
+
+
+def _analyse(name: str, path: Path) -> Result:
+    assert _analyser is not None
+    return _analyser.analyse(name, path)
+
+
+def results(
+    recordings: Mapping[str, Path], work: Work, jobs: int = 1, analyser: Analyser | None = None
+) -> Iterator[Result]:
+    """Each file's result, in the order of ``recordings``; ``jobs`` processes. Raises DataError for faulty models."""
+    if jobs <= 1:
+        analyser = Analyser(work) if analyser is None else analyser
+        for name, path in recordings.items():
+            yield analyser.analyse(name, path)
+        return
+    waiting: deque[tuple[str, Path]] = deque(recordings.items())
+    flying: deque[tuple[str, Path, Future]] = deque()
+    with _pool(work, jobs) as pool:
+        while waiting or flying:
+            while waiting and len(flying) < _AHEAD * jobs:
+                name, path = waiting.popleft()
+                flying.append((name, path, pool.submit(_analyse, name, path)))
+            name, path, future = flying.popleft()
+            wait([future])
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                break
+    if waiting or flying or isinstance(future.exception(), BrokenProcessPool):
+        rest = [(name, path), *((each[0], each[1]) for each in flying)]
+        for one_name, one_path in rest:  # one of these ended its process: each by itself
+            yield _alone(one_name, one_path, work)
+        yield from results(dict(waiting), work, jobs)
+
+
+def _alone(name: str, path: Path, work: Work) -> Result:
+    with _pool(work, 1) as pool:
+        try:
+            return pool.submit(_analyse, name, path).result()
+        except BrokenProcessPool:
+            return Result(name, file_state(path), fault=f"{path}: {_CRASHED}")
+
+
+@contextmanager
+def _pool(work: Work, jobs: int) -> Iterator[ProcessPoolExecutor]:
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, (work,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Journal:
+    """The results so far, in a file that is read again after an interruption; use it as a context."""
+
+    def __init__(self, path: Path, key: str):
+        self.path, self._key = path, key
+        self.done: dict[str, Result] = {}
+        self._stream: IO[str] | None = None
+
+    def __enter__(self) -> "Journal":
+        good = 0
+        if self.path.is_file():
+            with open(self.path, "rb") as stream:
+                good = self._read(stream)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = open(self.path, "r+" if good else "w", encoding="ascii")
+        self._stream.seek(good)
+        self._stream.truncate()
+        if not good:
+            self._write(json.dumps({"key": self._key}))
+        return self
+
+    def _read(self, stream: IO[bytes]) -> int:
+        """Take over the whole lines of a journal of this key; returns where they end."""
+        good = 0
+        for number, line in enumerate(stream):
+            try:
+                if not line.endswith(b"\n") or (not number and json.loads(line) != {"key": self._key}):
+                    break
+                if number:
+                    result = Result.of_line(line.decode("ascii"))
+                    self.done[result.name] = result
+            except (ValueError, TypeError, KeyError, AttributeError):
+                break
+            good += len(line)
+        return good
+
+    def _write(self, line: str) -> None:
+        assert self._stream is not None
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def add(self, result: Result) -> None:
+        """Note a result."""
+        self._write(result.line())
+
+    def take(self, name: str, path: Path) -> Result | None:
+        """The result of a file that was done before and has not changed since."""
+        result = self.done.pop(name, None)
+        return result if result is not None and result.state == file_state(path) else None
+
+    def __exit__(self, kind: type | None, value: object, trace: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def remove(self) -> None:
+        """All is done and written."""
+        self.path.unlink(missing_ok=True)
+
+
+def all_results(
+    recordings: Mapping[str, Path], work: Work, jobs: int, journal: Journal | None, analyser: Analyser | None = None
+) -> Iterator[Result]:
+    """results(), those in a journal not repeated, and each noted there before it is given out."""
+    taken = (
+        {}
+        if journal is None
+        else {name: found for name, path in recordings.items() if (found := journal.take(name, path))}
+    )
+    left = {name: path for name, path in recordings.items() if name not in taken}
+    fresh = results(left, work, jobs, analyser) if left else iter(())
+    for name in recordings:
+        if name in taken:
+            yield taken.pop(name)
+            continue
+        result = next(fresh)
+        if journal is not None:
+            journal.add(result)
+        yield result
+
+
+class Progress:
+    """How far it is, how fast, and how long it will take, on one line of a terminal."""
+
+    def __init__(self, total: int, say: Callable[[str], None] | None):
+        self._total, self._say = total, say
+        self._count, self.audio_s = 0, 0.0
+        self._started = self._said = time.monotonic()
+
+    def add(self, result: Result) -> None:
+        """Count a file."""
+        self._count += 1
+        self.audio_s += result.duration_s
+        now = time.monotonic()
+        if self._say and (now - self._said >= 0.2 or self._count == self._total):
+            self._said = now
+            left_s = (now - self._started) / self._count * (self._total - self._count)
+            self._say(f"{self._count}/{self._total} files, {self.rate()}, {left_s / 60:.0f} min left")
+
+    def rate(self) -> str:
+        """Hours of sound so far and in a minute."""
+        minutes = max(time.monotonic() - self._started, 1e-9) / 60
+        hours = self.audio_s / 3600
+        return f"{hours:.1f} h of sound, {hours / minutes:.2f} h a minute"
