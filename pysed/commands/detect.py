@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -78,9 +78,12 @@ def _recordings(inputs: list[str], listed: list[str]) -> dict[str, Path]:
     missing = [given for given in inputs if not Path(given).exists()] if len(inputs) + len(listed) > 1 else []
     recordings = find_recordings([given for given in inputs if given not in missing])
     for given in listed:
+        inside: dict[str, Path] = {}
         if Path(given).is_dir():
-            recordings |= {f"{printable(given)}/{name}": path for name, path in find_recordings([given]).items()}
-        else:
+            with suppress(DataError):  # a folder without audio is reported as a file that is none
+                inside = find_recordings([given])
+        recordings |= {f"{printable(given)}/{name}": path for name, path in inside.items()}
+        if not inside:
             recordings[printable(given)] = Path(given)
     return recordings | {printable(given): Path(given) for given in missing}
 
@@ -191,27 +194,28 @@ class _Run:
                 raise DataError(f"{twice[0]}: would hold the events of {places[twice[0]]} files; give --out")
             yield lambda found: _write(self._inside(found.name), self.format.whole([found], self.columns), "--out-dir")
             return
-        with _refusals(self.values.out), self._table() as stream:
-            stream.write(self.format.head(self.columns))
+        partial = Path(f"{self.values.out}.partial")
+        with _refusals(self.values.out), ExitStack() as stack:
+            stream: IO[str] = sys.stdout
+            if self.values.out:
+                partial.parent.mkdir(parents=True, exist_ok=True)
+                stack.callback(partial.unlink, missing_ok=True)
+                stream = stack.enter_context(open(partial, "w", encoding="utf-8", newline="\n"))
             count = 0
 
             def write(found: Any) -> None:
                 nonlocal count
-                stream.write(self.format.between * bool(count) + self.format.text(found, self.columns))
+                before = self.format.between if count else self.format.head(self.columns)
+                stream.write(before + self.format.text(found, self.columns))
                 stream.flush()
                 count += 1
 
             yield write
             if count:
                 stream.write(self.format.tail)
-        if self.values.out:
-            os.replace(f"{self.values.out}.partial", self.values.out)
-
-    def _table(self) -> Any:
-        if not self.values.out:
-            return nullcontext(sys.stdout)
-        Path(self.values.out).parent.mkdir(parents=True, exist_ok=True)
-        return open(f"{self.values.out}.partial", "w", encoding="utf-8", newline="\n")
+                stream.flush()
+            if self.values.out:
+                os.replace(partial, self.values.out)
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -153,32 +153,38 @@ def results(
         for name, path in recordings.items():
             yield analyser.analyse(name, path)
         return
-    waiting: deque[tuple[str, Path]] = deque(recordings.items())
-    flying: deque[tuple[str, Path, Future]] = deque()
-    with _pool(work, jobs) as pool:
-        while waiting or flying:
-            while waiting and len(flying) < _AHEAD * jobs:
-                name, path = waiting.popleft()
-                flying.append((name, path, pool.submit(_analyse, name, path)))
-            name, path, future = flying.popleft()
-            wait([future])
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                break
-    if waiting or flying or isinstance(future.exception(), BrokenProcessPool):
-        rest = [(name, path), *((each[0], each[1]) for each in flying)]
-        for one_name, one_path in rest:  # one of these ended its process: each by itself
-            yield _alone(one_name, one_path, work)
-        yield from results(dict(waiting), work, jobs)
+    Analyser(work)  # what is wrong with the models is said here, once
+    waiting = deque(recordings.items())
+    while waiting:
+        suspects: list[tuple[str, Path]] = []
+        with _pool(work, jobs) as pool:
+            flying: deque[tuple[str, Path, Future]] = deque()
+            while (waiting or flying) and not suspects:
+                try:
+                    while waiting and len(flying) < _AHEAD * jobs:
+                        flying.append((*waiting[0], pool.submit(_analyse, *waiting[0])))
+                        waiting.popleft()
+                    found = flying[0][2].result()
+                except BrokenProcessPool:
+                    suspects = [(name, path) for name, path, _ in flying] or [waiting.popleft()]
+                else:
+                    flying.popleft()
+                    yield found
+        yield from _one_by_one(deque(suspects), work)
 
 
-def _alone(name: str, path: Path, work: Work) -> Result:
-    with _pool(work, 1) as pool:
-        try:
-            return pool.submit(_analyse, name, path).result()
-        except BrokenProcessPool:
-            return Result(name, file_state(path), fault=f"{path}: {_CRASHED}")
+def _one_by_one(waiting: deque[tuple[str, Path]], work: Work) -> Iterator[Result]:
+    """Files of which one ended its process: the one at hand when it happens again is at fault."""
+    while waiting:
+        with _pool(work, 1) as pool, suppress(BrokenProcessPool):
+            while waiting:
+                name, path = waiting[0]
+                found = pool.submit(_analyse, name, path).result()
+                waiting.popleft()
+                yield found
+        if waiting:
+            name, path = waiting.popleft()
+            yield Result(name, file_state(path), fault=f"{path}: {_CRASHED}")
 
 
 @contextmanager
