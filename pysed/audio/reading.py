@@ -96,8 +96,6 @@ class AudioBlocks:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise DataError(f"{path}: a folder; expected an audio file")
     if not path.is_file():
         raise DataError(f"{path}: no such audio file; check the list that names it")
     if not _reading(path, path.stat).st_size:
