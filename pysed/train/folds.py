@@ -110,7 +110,7 @@ def out_of_fold(folders: list[Path], valid: list[Clips]) -> np.ndarray:
     """Scores (N, T100) of all folds' validation clips, one fold after another, each by its own fold's network."""
     scores = []
     for folder, clips in zip(folders, valid, strict=True):
-        scores.append(checkpoint.load_detector(folder).scores_of_clips(clips.features, clips.asr))
+        scores.append(checkpoint.load_network(folder).scores_of_clips(clips.features, clips.asr))
     return np.concatenate(scores)
 
 

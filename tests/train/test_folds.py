@@ -10,7 +10,7 @@ from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
 
 from pysed.decision.calibration import calibrated
 from pysed.decision.tuning import tune
-from pysed.detector.checkpoint import load, load_detector
+from pysed.detector.checkpoint import load, load_network
 from pysed.detector.config import config_from_dict
 from pysed.errors import DataError
 from pysed.networks import build_model
@@ -97,9 +97,9 @@ def test_the_checkpoint_detects_what_the_mean_of_its_parts_says(data, tmp_path, 
     out = tmp_path / "out"
     engine.train(engine.Task(config, "cry", asr={"model": "m", "layer": "l"} if asr else None), data, out)
     assert [folder.name for folder in kept] == ["fold1", "fold2", "fold3"]
-    content, detector = load(out / "final.pt"), load_detector(out)
+    content, detector = load(out / "final.pt"), load_network(out)
     assert detector.config.folds == NUM_FOLDS  # as many as the data has
-    parts = [load_detector(folder) for folder in kept]
+    parts = [load_network(folder) for folder in kept]
     clips = load_clips(data, VALID.names, "cry", config)
     slope, offset = (content["state"][f"parts.0.{name}"].item() for name in ("slope", "offset"))
     each = []
@@ -128,12 +128,12 @@ def test_out_of_fold_scores_are_of_the_fold_that_never_heard_the_clip(data, tmp_
     folders = [tmp_path / f"out/fold{number}" for number in (1, 2, 3)]
     valid = [subset(ALONE, split["valid"]) for split in read_folds(data, NUM_FOLDS)]
     scores = out_of_fold(folders, valid)
-    own = np.concatenate([load_detector(f).scores_of_clips(c.features) for f, c in zip(folders, valid, strict=True)])
+    own = np.concatenate([load_network(f).scores_of_clips(c.features) for f, c in zip(folders, valid, strict=True)])
     other = np.concatenate(
-        [load_detector(f).scores_of_clips(c.features) for f, c in zip(folders[1:], valid[:2], strict=True)]
+        [load_network(f).scores_of_clips(c.features) for f, c in zip(folders[1:], valid[:2], strict=True)]
     )
     np.testing.assert_array_equal(scores, own)
-    other = load_detector(folders[1]).scores_of_clips(valid[0].features)
+    other = load_network(folders[1]).scores_of_clips(valid[0].features)
     assert not np.allclose(scores[: len(other)], other)
 
 
