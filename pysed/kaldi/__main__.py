@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
             f"ERROR (pysed.kaldi): unknown command {name!r}; the commands are {' '.join(command_names())}",
             file=sys.stderr,
         )
-        return 1
+        return 2
     set_program(name)
     if name in _ONE_THREAD:
         for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
