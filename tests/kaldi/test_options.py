@@ -114,7 +114,7 @@ def test_dispatcher_lists_commands_and_refuses_others():
     assert listed.stdout.split() == command_names()
     assert {"compute-mfcc-feats", "copy-feats"} <= set(command_names())
     unknown = run("no-such-command")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert unknown.stderr.count("\n") == 1
 
 
