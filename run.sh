@@ -13,6 +13,7 @@ layer=prefinal-l
 exp=exp
 num_mixtures=
 epochs=
+set=()
 nj=2
 seeds=1
 remake=false
@@ -24,7 +25,9 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --stage N, --stop-stage N   first and last stage, inclusive (0, 8)
   --event NAME|all            event class (all)
   --system NAME[,NAME...]|all systems of conf/systems/ (cbrnn,gradual)
-                              (or ablation: the variants in conf/ablation/)
+                              (or ablation, paper: those in conf/ablation/, conf/paper/)
+  --set KEY=VALUE             one value of the systems' configuration; may be repeated; the results go to a folder
+                              of their own, such as gradual.epochs-3
   --corpus NAME|DIR           demo, tut2017, or a folder in the TUT layout, holding source_data/ (demo)
   --asr NAME|DIR              demo, librispeech, or a folder with a Kaldi chain or Vosk model (demo)
   --layer NODE                nnet3 node of the ASR features (prefinal-l)

@@ -12,6 +12,7 @@ COMMANDS = {
     "fetch": ("pysed.commands.fetch", "a corpus or a recogniser's model from the network or a folder"),
     "feats": ("pysed.commands.feats", "front ends and feature archives"),
     "train": ("pysed.commands.train", "train a detector on a data directory"),
+    "variants": ("pysed.commands.variants", "systems with values of their configuration changed"),
     "evaluate": ("pysed.commands.evaluate", "scores and events of a data directory"),
     "detect": ("pysed.commands.detect", "events in any audio file or folder"),
     "score": ("pysed.commands.score", "the task's metric for any system's output"),

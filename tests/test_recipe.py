@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tiny_recipe import run_in
 
 
@@ -42,6 +43,27 @@ def test_whole_run_leaves_the_contracts_files(finished):
         assert len(files) == 4 and all(name.endswith(".wav") for name in files)
     assert "gradual" in (recipe / "exp/tiny/RESULTS.md").read_text()
     assert "gradual" in done.stdout.rsplit("stage 6", 1)[1], "the table is printed last"
+
+
+def test_a_changed_value_has_its_own_folder_and_row(finished, tiny_corpus):
+    recipe, _ = finished
+    options = ("--corpus", tiny_corpus, "--event", "babycry", "--stage", 5, "--stop-stage", 6, "--exp", "exp")
+    sets = ("--set", "epochs=2", "--set=crop_s=5", "--set", "learning_rate=1e-4")
+    before = (recipe / "exp/tiny/babycry/cbrnn/final.pt").read_bytes()
+    done = run_in(recipe, "./run.sh", *options, "--system", "cbrnn", *sets, check=True)
+    name = "cbrnn.crop_s-5.epochs-2.learning_rate-0.0001"
+    folder = recipe / "exp/tiny/babycry" / name
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (config["system"], config["epochs"], config["crop_s"], config["learning_rate"]) == (name, 2, 5, 1e-4)
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 3
+    assert json.loads((folder / "score_devtest.json").read_text())["system"] == name
+    assert f"| {name} " in done.stdout and f"| {name} " in (recipe / "exp/tiny/RESULTS.md").read_text()
+    assert (recipe / "exp/tiny/babycry/cbrnn/final.pt").read_bytes() == before
+    again = run_in(recipe, "./run.sh", *options, "--system", "cbrnn", *sets[2:], *sets[:2], check=True)
+    assert "stage 5: train:" not in again.stdout  # the same changes in another order are the same system
+    wrong = run_in(recipe, "./run.sh", *options, "--system", "cbrnn", "--set", "crop=5")
+    assert wrong.returncode == 2 and "unknown key 'crop'; did you mean 'crop_s'?" in wrong.stderr
+    assert wrong.stderr.count("\n") == 1 and "stage" not in wrong.stdout
 
 
 def test_phones_have_names_and_times(finished):

@@ -5,7 +5,8 @@
 #   help_message="... --stage <n> ..."     # an option exists when it stands here
 #   . utils/parse_options.sh               # --stage 3, --stage=3; positionals are left in "$@"
 #
-# A variable whose default is true or false is a flag: `--flag`, `--flag true`, `--flag false`.
+# A variable whose default is true or false is a flag: `--flag`, `--flag true`, `--flag false`. One that is an array takes
+# an option that may be repeated.
 while (($#)); do
   case $1 in
     -h | --help)
@@ -19,14 +20,16 @@ while (($#)); do
   option=${1%%=*}
   name=${option#--}
   name=${name//-/_}
-  if ! [[ $name =~ ^[a-z][a-z0-9_]*$ && -n ${!name+set} &&
-    $help_message =~ (^|[^a-z0-9-])"$option"($|[^a-z0-9-]) ]]; then
+  if ! [[ $name =~ ^[a-z][a-z0-9_]*$ && $help_message =~ (^|[^a-z0-9-])"$option"($|[^a-z0-9-]) ]] ||
+    ! kind=$(declare -p "$name" 2>/dev/null); then
     die "$0: $option: unknown option; see $0 --help"
   fi
+  flag=false
+  [[ $kind == 'declare -a'* || ${!name} != @(true|false) ]] || flag=true
   if [[ $1 == *=* ]]; then
     value=${1#*=}
     shift
-  elif [[ ${!name} == true || ${!name} == false ]]; then
+  elif [[ $flag == true ]]; then
     value=true
     shift
     if [[ ${1-} == true || ${1-} == false ]]; then
@@ -38,10 +41,16 @@ while (($#)); do
     value=$2
     shift 2
   fi
-  if [[ ${!name} == true || ${!name} == false ]] && [[ $value != true && $value != false ]]; then
+  if [[ $flag == true && $value != @(true|false) ]]; then
     die "$0: $option $value: expected true or false"
   fi
-  printf -v "$name" %s "$value"
+  if [[ $kind == 'declare -a'* ]]; then
+    declare -n repeated=$name
+    repeated+=("$value")
+    unset -n repeated
+  else
+    printf -v "$name" %s "$value"
+  fi
 done
 for option; do
   [[ $option != --* ]] || die "$0: $option: options stand before the other arguments; see $0 --help"

@@ -65,13 +65,15 @@ else
     die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech or a Kaldi chain or Vosk model's folder"
 fi
 
-# system_names DIR: the systems of conf/systems or a folder in it.
+system_folders=(conf/systems conf/ablation conf/paper)
+
+# system_names DIR: the systems of a folder.
 system_names() { basename -s .yaml "$1"/*.yaml | paste -sd' '; }
 
-# system_yaml NAME: the file of a system, or of a variant of one, which --system all leaves out.
+# system_yaml NAME: the file of a system, of those too that --system all leaves out.
 system_yaml() {
   local folder
-  for folder in conf/systems conf/ablation; do
+  for folder in "${system_folders[@]}"; do
     [[ ! -f $folder/$1.yaml ]] || { echo "$folder/$1.yaml" && return; }
   done
   return 1
@@ -81,12 +83,15 @@ system_yaml() {
 [[ $system =~ ^[a-z0-9_]+(,[a-z0-9_]+)*$ ]] || die "$0: --system $system: expected names joined by commas"
 systems=${system//,/ }
 [[ $system != all ]] || systems=$(system_names conf/systems)
-[[ $system != ablation ]] || systems=$(system_names conf/ablation)
-frontends=
+[[ $system != @(ablation|paper) ]] || systems=$(system_names "conf/$system")
+system_yamls=()
 for name in $systems; do
   yaml=$(system_yaml "$name") || die "$0: --system $name: unknown; one of $(system_names conf/systems)"
-  frontend=$(yaml_value "$yaml" frontend)
-  [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
+  system_yamls+=("$yaml")
+done
+for change in "${set[@]}"; do
+  [[ $change =~ ^[a-z][a-z0-9_]*=.+$ ]] || die "$0: --set $change: expected KEY=VALUE, such as --set dropout=0.5"
+  [[ $change != epochs=* || -z $epochs ]] || die "$0: --set $change: --epochs $epochs sets it too"
 done
 seed_list=${seeds//,/ }
 [[ $seeds =~ ^(0|[1-9][0-9]{0,8})(,(0|[1-9][0-9]{0,8}))*$ ]] ||
@@ -95,6 +100,16 @@ seed_list=${seeds//,/ }
 
 . ./path.sh
 . ./cmd.sh
+
+if ((${#set[@]})); then # systems of their own: files below exp/, which say all that their names do not
+  system_folders=("$exp/$corpus_name/.systems")
+  systems=$(pysed variants --into "${system_folders[0]}" "${set[@]/#/--set=}" -- "${system_yamls[@]}") || exit
+fi
+frontends=
+for name in $systems; do
+  frontend=$(yaml_value "$(system_yaml "$name")" frontend)
+  [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
+done
 
 # resolve_events: sets `events`, the classes to work on, once the corpus is there.
 resolve_events() {

@@ -33,9 +33,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--print-config", action="store_true", help="only print the resolved configuration")
     options = parser.parse_args(argv)
 
-    from pysed.detector.config import load_config, parse_change
+    from pysed.detector.config import load_config, parse_changes
 
-    changes = dict(parse_change(text) for text in options.set)
+    changes = parse_changes(options.set)
     if options.epochs is not None:
         changes.update(epochs=options.epochs)
     config = load_config(options.system, changes)
@@ -74,7 +74,8 @@ def note_recogniser(model: str | None, layer: str) -> dict:
 
 
 def load_frontend_values(name: str, system_yaml: Path) -> dict:
-    """``conf/frontends/<name>.yaml`` beside the systems' folder, as plain values."""
+    """``conf/frontends/<name>.yaml`` beside the systems' folder, or of the recipe, as plain values."""
     from pysed.features.frontend import load_frontend
 
-    return load_frontend(system_yaml.resolve().parent.parent / "frontends" / f"{name}.yaml").as_dict()
+    beside = system_yaml.resolve().parent.parent / "frontends"
+    return load_frontend((beside if beside.is_dir() else Path("conf/frontends")) / f"{name}.yaml").as_dict()

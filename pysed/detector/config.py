@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,17 @@ def load_config(path: str | os.PathLike, changes: Mapping[str, Any] | None = Non
     Raises DataError for a missing or malformed file, an unknown key, a value of the wrong type or out of range.
     """
     return config_from_dict({**read_mapping(path, "a system's YAML"), **(changes or {})}, str(path))
+
+
+def parse_changes(texts: Iterable[str]) -> dict[str, Any]:
+    """Several ``key=value`` of the command line; DataError for a key that stands twice."""
+    changes: dict[str, Any] = {}
+    for text in texts:
+        key, value = parse_change(text)
+        if key in changes:
+            raise DataError(f"--set {text}: {key} stands twice; expected one value")
+        changes[key] = value
+    return changes
 
 
 def parse_change(text: str) -> tuple[str, Any]:

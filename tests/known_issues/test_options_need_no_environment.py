@@ -13,6 +13,8 @@ MISTAKES = [
     ["--corpus", "corpus;x"], ["--asr", "nowhere"], ["--asr", ""], ["--layer", "a;b"], ["--layer", "-x"],
     ["--exp", ""], ["--exp", "a\nb"], ["--exp", "a,b"], ["--download-dir", "a\tb"], ["--event", "../../PWNED"],
     ["--event", "$(touch PWNED)"], ["--event", "*"], ["--event", ""], ["--event"], ["more"],
+    ["--set", "dropout"], ["--set", "=3"], ["--set", "x; touch PWNED=1"], ["--set"],
+    ["--epochs", "3", "--set", "epochs=4"],
 ]  # fmt: skip
 
 
