@@ -12,7 +12,16 @@ from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import native
 from pysed.networks.attention import SpectralAttention, TemporalAttention
-from pysed.networks.layers import FIRST_POOL, Dropout, FirstConvolution, Gru, NormReluDropout, pool_sum, stack_context
+from pysed.networks.layers import (
+    FIRST_POOL,
+    Dropout,
+    FirstConvolution,
+    Gru,
+    NormReluDropout,
+    dense_layers,
+    pool_sum,
+    stack_context,
+)
 from pysed.networks.network import DetectionNetwork, Inputs
 
 _SECOND_POOL = 4
@@ -79,15 +88,9 @@ class Cbrnn(DetectionNetwork):
         )
         self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
         self.hidden_dim += asr_dim if self.asr_entry == "classifier" else 0
+        self.classifier: nn.Module = nn.Linear(self.hidden_dim, 1)
         if config.classifier_hidden:
-            self.classifier: nn.Module = nn.Sequential(
-                nn.Linear(self.hidden_dim, config.classifier_hidden),
-                nn.ReLU(),
-                Dropout(config.dropout),
-                nn.Linear(config.classifier_hidden, 1),
-            )
-        else:
-            self.classifier = nn.Linear(self.hidden_dim, 1)
+            self.classifier = dense_layers(self.hidden_dim, config.classifier_hidden, 1, config.dropout)
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
 

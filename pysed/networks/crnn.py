@@ -16,7 +16,7 @@ from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import native
 from pysed.networks.attention import SpectralAttention, TemporalAttention
-from pysed.networks.layers import Dropout, Gru, NormReluDropout, dropout, stack_context
+from pysed.networks.layers import Dropout, Gru, NormReluDropout, dense_layers, dropout, stack_context
 from pysed.networks.network import DetectionNetwork, Inputs
 
 _KERNEL = 5
@@ -39,6 +39,7 @@ class CrnnConfig:
     dropout: float = setting(0.25, at_least=0, below=1)
     asr_dropout: float = setting(0.3, at_least=0, below=1)
     asr_entry: str = setting("classifier", choices=("classifier", "gru"))
+    classifier_hidden: int = setting(0, at_least=0)  # 0: the classifier is one dense layer
 
 
 class Crnn(DetectionNetwork):
@@ -85,7 +86,9 @@ class Crnn(DetectionNetwork):
         self.asr_dropout = Dropout(config.asr_dropout)
         self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
         self.hidden_dim += inputs.asr_dim if self.asr_entry == "classifier" else 0
-        self.classifier = nn.Linear(self.hidden_dim, 1)
+        self.classifier: nn.Module = nn.Linear(self.hidden_dim, 1)
+        if config.classifier_hidden:
+            self.classifier = dense_layers(self.hidden_dim, config.classifier_hidden, 1, config.dropout)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: (B, T100, A) or None -> (B, T100)."""
