@@ -1,15 +1,11 @@
 """Rare sound event detection with speech-recogniser features."""
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pysed.detect.decide import Decision, Detection
-    from pysed.detect.detector import Detector
+from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Decision", "Detection", "Detector"]
 
 _HOMES = {"Decision": "decide", "Detection": "decide", "Detector": "detector"}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument(
         "--backgrounds", type=Path, required=True, help="recordings without the events; folders name scenes"
     )
-    own.add_argument("--labels", type=Path, help="rows of filename, onset, offset, label between tabs (else by level)")
+    own.add_argument("--labels", type=Path, help="event list, or label tracks, tables, TextGrids (else by level)")
     own.add_argument(
         "--recording",
         default=OwnSettings.recording,

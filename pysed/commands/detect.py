@@ -134,19 +134,20 @@ class _Run:
 
     def run(self) -> int:
         """Analyse every file and write what was found; returns the exit code."""
-        from pysed.detect.archive import Analyser, Journal, Progress, all_results
+        from pysed.detect.archive import Progress, all_results
         from pysed.detect.clock import hourly_counts
         from pysed.detect.formats import Found
+        from pysed.detect.journal import Journal
 
         many = len(self.recordings) > 1
-        analyser = Analyser(self.work) if self.values.jobs == 1 else None
+        analyser = self._analyser()
         progress = Progress(len(self.recordings), _say if many and sys.stderr.isatty() else None)
         faults: list[tuple[str, str]] = []
         place = self._journal_place()
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(place, self._key())) if place and many else None
             write = stack.enter_context(self._writer())
-            for result in all_results(self.recordings, self.work, self.values.jobs, journal, analyser):
+            for result in all_results(self.recordings, analyser, self.values.jobs, journal):
                 progress.add(result)
                 if result.fault:
                     faults.append((result.name, result.fault))
@@ -171,6 +172,15 @@ class _Run:
             journal.remove()
         _tell_faults(faults, len(self.recordings))
         return 3 if faults else 0
+
+    def _analyser(self) -> Any:
+        if self.work.plot:
+            from pysed.drawing.detections import DrawingAnalyser
+
+            return DrawingAnalyser(self.work)
+        from pysed.detect.archive import Analyser
+
+        return Analyser(self.work)
 
     def _key(self) -> str:
         return f"{self.work.key()} {self.values.format}"

@@ -14,11 +14,12 @@ import yaml
 from pysed.atomic import atomic_open
 from pysed.audio import AudioFile, duration_of, read_audio, write_wav
 from pysed.audio.folders import find_recordings, listed_path
+from pysed.corpus.label_files import read_labels
 from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
 from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
 from pysed.errors import DataError
-from pysed.events import Event, read_events
+from pysed.events import Event
 from pysed.names import check_class_name, inside
 
 SUBSETS = ("devtrain", "devtest")
@@ -94,7 +95,7 @@ def _clips_by_level(folder: Path, settings: OwnSettings) -> dict[str, list[_Clip
 def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
     """Class → the labelled files of ``folder`` in which it occurs."""
     events_of: dict[str, list[Event]] = defaultdict(list)
-    for given, events in read_events(labels).items():
+    for given, events in read_labels(labels, folder).items():
         inside(folder, given, labels)
         name = os.path.normpath(given)  # a file may be named in several ways: x.wav, ./x.wav
         events_of[name] += [event for event in events if event not in events_of[name]]

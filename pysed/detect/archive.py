@@ -17,9 +17,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from pysed.detect.decide import Decision, Detection
+import torch
+
+from pysed.audio import refuse_damage
+from pysed.detect.decide import Decision
+from pysed.detect.detector import Analysis, analyse_file, load_detectors
+from pysed.detect.journal import Journal, Result, file_state
 from pysed.errors import DataError
 
 _AHEAD = 4  # files to a process that wait for their turn
@@ -47,52 +52,20 @@ class Work:
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class Result:
-    """One file's events by model, or why there are none (``fault``)."""
-
-    name: str
-    state: str  # of the file when it was read: its path, size and time of change
-    duration_s: float = 0.0
-    events: tuple[tuple[Detection, ...], ...] = ()
-    fault: str = ""
-
-    def line(self) -> str:
-        """For the journal."""
-        return json.dumps(asdict(self), ensure_ascii=True)
-
-    @classmethod
-    def of_line(cls, line: str) -> "Result":
-        """From the journal. Raises ValueError, TypeError or KeyError for a line that is none."""
-        values = json.loads(line)
-        events = tuple(tuple(Detection(**each) for each in events) for events in values.pop("events"))
-        return cls(events=events, **values)
-
-
 class Analyser:
     """The models, loaded once in a process, and what they find in one file after the other."""
 
     def __init__(self, work: Work):
-        from pysed.audio import refuse_damage
-        from pysed.detect.detector import load_detectors
-
         refuse_damage(work.strict)
         self.work = work
         self.detectors = load_detectors(work.models, work.device)
-        if work.plot:
-            from pysed.drawing.detections import phone_tracks
-
-            self.tracks = phone_tracks(self.detectors)
 
     def analyse(self, name: str, path: Path) -> Result:
         """What is found in a file; a fault is noted, not raised."""
-        from pysed.detect.detector import analyse_file
-
         state = file_state(path)
         try:
             analysed = analyse_file(path, self.detectors, self.work.decision, self.work.channels, bool(self.work.plot))
-            if self.work.plot:
-                self._plot(name, analysed)
+            self.show(name, analysed)
         except DataError as error:
             return Result(name, state, fault=_one_line(error))
         except OSError as error:
@@ -107,21 +80,8 @@ class Analyser:
         ]
         return Result(name, state, analysed[0].duration_s, tuple(map(tuple, events)))
 
-    def _plot(self, name: str, analysed: list) -> None:
-        from pysed.drawing.detections import plot_recording
-
-        for number, each in enumerate(analysed, 1):
-            title = f"{name}_channel{number}" if len(analysed) > 1 else name
-            plot_recording(Path(self.work.plot or ""), title, self.detectors, each, self.tracks)
-
-
-def file_state(path: Path) -> str:
-    """Which file it is and whether it has changed."""
-    try:
-        status = path.stat()
-    except OSError:
-        return f"{path}"
-    return f"{path} {status.st_size} {status.st_mtime_ns}"
+    def show(self, name: str, analysed: list[Analysis]) -> None:
+        """What else is to be done with what was found; features are there if the work says plot."""
 
 
 def _one_line(text: Any) -> str:
@@ -131,12 +91,10 @@ def _one_line(text: Any) -> str:
 _analyser: Analyser | None = None
 
 
-def _start(work: Work) -> None:
+def _start(kind: type[Analyser], work: Work) -> None:
     global _analyser
-    import torch
-
     torch.set_num_threads(1)
-    _analyser = Analyser(work)
+    _analyser = kind(work)
 
 
 def _analyse(name: str, path: Path) -> Result:
@@ -144,20 +102,16 @@ def _analyse(name: str, path: Path) -> Result:
     return _analyser.analyse(name, path)
 
 
-def results(
-    recordings: Mapping[str, Path], work: Work, jobs: int = 1, analyser: Analyser | None = None
-) -> Iterator[Result]:
-    """Each file's result, in the order of ``recordings``; ``jobs`` processes. Raises DataError for faulty models."""
+def results(recordings: Mapping[str, Path], analyser: Analyser, jobs: int = 1) -> Iterator[Result]:
+    """Each file's result, in the order of ``recordings``, by ``jobs`` processes, which load the models themselves."""
     if jobs <= 1:
-        analyser = Analyser(work) if analyser is None else analyser
         for name, path in recordings.items():
             yield analyser.analyse(name, path)
         return
-    Analyser(work)  # what is wrong with the models is said here, once
     waiting = deque(recordings.items())
     while waiting:
         suspects: list[tuple[str, Path]] = []
-        with _pool(work, jobs) as pool:
+        with _pool(analyser, jobs) as pool:
             flying: deque[tuple[str, Path, Future]] = deque()
             while (waiting or flying) and not suspects:
                 try:
@@ -170,13 +124,13 @@ def results(
                 else:
                     flying.popleft()
                     yield found
-        yield from _one_by_one(deque(suspects), work)
+        yield from _one_by_one(deque(suspects), analyser)
 
 
-def _one_by_one(waiting: deque[tuple[str, Path]], work: Work) -> Iterator[Result]:
+def _one_by_one(waiting: deque[tuple[str, Path]], analyser: Analyser) -> Iterator[Result]:
     """Files of which one ended its process: the one at hand when it happens again is at fault."""
     while waiting:
-        with _pool(work, 1) as pool, suppress(BrokenProcessPool):
+        with _pool(analyser, 1) as pool, suppress(BrokenProcessPool):
             while waiting:
                 name, path = waiting[0]
                 found = pool.submit(_analyse, name, path).result()
@@ -188,10 +142,10 @@ def _one_by_one(waiting: deque[tuple[str, Path]], work: Work) -> Iterator[Result
 
 
 @contextmanager
-def _pool(work: Work, jobs: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(analyser: Analyser, jobs: int) -> Iterator[ProcessPoolExecutor]:
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, (work,))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, (type(analyser), analyser.work))
     try:
         yield pool
     finally:
@@ -203,67 +157,8 @@ def _pool(work: Work, jobs: int) -> Iterator[ProcessPoolExecutor]:
                 os.environ[name] = value
 
 
-class Journal:
-    """The results so far, in a file that is read again after an interruption; use it as a context."""
-
-    def __init__(self, path: Path, key: str):
-        self.path, self._key = path, key
-        self.done: dict[str, Result] = {}
-        self._stream: IO[str] | None = None
-
-    def __enter__(self) -> "Journal":
-        good = 0
-        if self.path.is_file():
-            with open(self.path, "rb") as stream:
-                good = self._read(stream)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = open(self.path, "r+" if good else "w", encoding="ascii")
-        self._stream.seek(good)
-        self._stream.truncate()
-        if not good:
-            self._write(json.dumps({"key": self._key}))
-        return self
-
-    def _read(self, stream: IO[bytes]) -> int:
-        """Take over the whole lines of a journal of this key; returns where they end."""
-        good = 0
-        for number, line in enumerate(stream):
-            try:
-                if not line.endswith(b"\n") or (not number and json.loads(line) != {"key": self._key}):
-                    break
-                if number:
-                    result = Result.of_line(line.decode("ascii"))
-                    self.done[result.name] = result
-            except (ValueError, TypeError, KeyError, AttributeError):
-                break
-            good += len(line)
-        return good
-
-    def _write(self, line: str) -> None:
-        assert self._stream is not None
-        self._stream.write(line + "\n")
-        self._stream.flush()
-
-    def add(self, result: Result) -> None:
-        """Note a result."""
-        self._write(result.line())
-
-    def take(self, name: str, path: Path) -> Result | None:
-        """The result of a file that was done before and has not changed since."""
-        result = self.done.pop(name, None)
-        return result if result is not None and result.state == file_state(path) else None
-
-    def __exit__(self, kind: type | None, value: object, trace: object) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-    def remove(self) -> None:
-        """All is done and written."""
-        self.path.unlink(missing_ok=True)
-
-
 def all_results(
-    recordings: Mapping[str, Path], work: Work, jobs: int, journal: Journal | None, analyser: Analyser | None = None
+    recordings: Mapping[str, Path], analyser: Analyser, jobs: int, journal: Journal | None
 ) -> Iterator[Result]:
     """results(), those in a journal not repeated, and each noted there before it is given out."""
     taken = (
@@ -272,7 +167,7 @@ def all_results(
         else {name: found for name, path in recordings.items() if (found := journal.take(name, path))}
     )
     left = {name: path for name, path in recordings.items() if name not in taken}
-    fresh = results(left, work, jobs, analyser) if left else iter(())
+    fresh = results(left, analyser, jobs) if left else iter(())
     for name in recordings:
         if name in taken:
             yield taken.pop(name)

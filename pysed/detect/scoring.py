@@ -7,23 +7,41 @@ window's scores as they are. A window is scored when all its sound is there: mem
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from pysed.audio import Resampler
+from pysed.detector.checkpoint import TrainedNetwork
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.grid import HOP_S
 from pysed.features.pieces import RecogniserFrames, front_end_frames
-from pysed.features.streams import RATE_HZ, as_int16_values
-
-if TYPE_CHECKING:
-    from pysed.detect.detector import Detector
+from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
 
 CONTEXT_S = 2.0
 SHORTEST_S = 1.0
 _AHEAD_S = 0.1  # of samples, for the last frames of a block
+
+
+class Model(Protocol):
+    """A detector, as far as scores take it."""
+
+    @property
+    def network(self) -> TrainedNetwork:
+        """What scores."""
+
+    @property
+    def frontend(self) -> FrontEnd:
+        """What the network sees."""
+
+    @property
+    def asr(self) -> AsrFeatures | None:
+        """What it hears the sound through, if anything."""
+
+    @property
+    def window_s(self) -> float:
+        """Seconds of a window."""
 
 
 class Scores(NamedTuple):
@@ -67,7 +85,7 @@ class _Rows:
 class _Windows:
     """One detector's windows: frame numbers, and the scores that are settled."""
 
-    def __init__(self, detector: "Detector", feats: _Rows, grid: _Rows | None, step_s: float | None):
+    def __init__(self, detector: Model, feats: _Rows, grid: _Rows | None, step_s: float | None):
         self.detector, self.feats, self.grid = detector, feats, grid
         self.width = max(1, round(detector.window_s / HOP_S))
         self.context = min(round(CONTEXT_S / HOP_S), (self.width - 1) // 3)
@@ -128,7 +146,7 @@ class ScoreStream:
     whether features are kept for ``features()``. The scores are the same however the sound is cut.
     """
 
-    def __init__(self, detectors: Sequence["Detector"], rate_hz: int, step_s: float | None = None, keeps: bool = False):
+    def __init__(self, detectors: Sequence[Model], rate_hz: int, step_s: float | None = None, keeps: bool = False):
         self.rate_hz = rate_hz
         self._resampler = Resampler(rate_hz, RATE_HZ)
         widest_s = max(each.window_s for each in detectors)
@@ -191,7 +209,7 @@ class ScoreStream:
             found.append(Scores(*(each[: len(each) + num_frames - heard] for each in join_scores(parts))))
         return found
 
-    def features(self, detector: "Detector") -> tuple[np.ndarray, np.ndarray | None]:
+    def features(self, detector: Model) -> tuple[np.ndarray, np.ndarray | None]:
         """All the front end's features so far (T, F), and the MFCC of the recogniser if there is one."""
         assert self._kept is not None
         heard = self._heard.get((id(detector.asr), detector.window_s))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.atomic import atomic_path
+from pysed.detect.archive import Analyser, Work
 from pysed.detect.detector import Analysis, Detector
 from pysed.detect.phone_track import PhoneTrack, has_graph
 from pysed.drawing.spectrogram import frequency_ticks, grey_levels, line_colour, phone_label
@@ -44,6 +45,20 @@ def phone_tracks(detectors: Iterable[Detector]) -> dict[str, tuple[int, PhoneTra
         folder.name if count[folder.name] == 1 else str(folder): (place, PhoneTrack(asr))
         for folder, (place, asr) in reversed(recognisers.items())
     }
+
+
+class DrawingAnalyser(Analyser):
+    """Analyses files, and draws them into the folder that the work names."""
+
+    def __init__(self, work: Work):
+        super().__init__(work)
+        self.tracks = phone_tracks(self.detectors)
+
+    def show(self, name: str, analysed: list[Analysis]) -> None:
+        """Draw what was found in a file, each channel by itself."""
+        for number, each in enumerate(analysed, 1):
+            title = f"{name}_channel{number}" if len(analysed) > 1 else name
+            plot_recording(Path(self.work.plot or ""), title, self.detectors, each, self.tracks)
 
 
 def plot_recording(

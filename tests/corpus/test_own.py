@@ -132,6 +132,8 @@ def test_from_clips_to_training_and_detection(clips, tmp_path, recipe):
         done = run_in(recipe, *line, "--exp", tmp_path / "exp", "--stage", first, "--stop-stage", last, check=True)
     assert "whistle" in done.stdout
     model = tmp_path / "exp/mysounds/whistle/cbrnn"
-    done = run_in(recipe, "pysed", "detect", "--model", model, events / "whistle/b_1.flac", check=True)
+    done = run_in(
+        recipe, "pysed", "detect", "--format", "list", "--model", model, events / "whistle/b_1.flac", check=True
+    )
     rows = [row.split("\t") for row in done.stdout.splitlines()]
     assert all(row[0] == "b_1.flac" and row[3:] in (["whistle"], []) for row in rows) and rows

@@ -15,8 +15,9 @@ import soundfile
 from small_detector import make_model
 
 from pysed.cli import main
-from pysed.detect.archive import Analyser, Journal, Result, Work, results
+from pysed.detect.archive import Analyser, Work, results
 from pysed.detect.decide import Decision, Detection
+from pysed.detect.journal import Journal, Result
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,8 +116,8 @@ def test_a_file_that_ends_its_process_is_one_failure(tmp_path, model, monkeypatc
         "archive.Analyser.analyse = deadly\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
-    work = Work((model,), Decision())
-    found = list(results({name: Path(name) for name in names}, work, jobs=2))
+    analyser = Analyser(Work((model,), Decision()))
+    found = list(results({name: Path(name) for name in names}, analyser, jobs=2))
     assert [each.name for each in found] == names
     assert [each.name for each in found if each.fault] == [names[7]] and "crash" in found[7].fault
 

@@ -1,0 +1,171 @@
+"""Labels that other tools keep: Audacity label tracks, Raven selection tables, Praat TextGrids; and event lists.
+
+A label track, a TextGrid and most selection tables belong to one recording: they are found in a folder by the
+recording's name, ``a.wav`` with ``a.wav.txt``, ``a.txt``, ``a.Table.1.selections.txt`` or ``a.TextGrid``.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pysed.audio.folders import find_recordings
+from pysed.errors import DataError
+from pysed.events import LONGEST_S, Event, EventLists, read_events
+from pysed.text_files import MOST_BYTES, read_lines, read_text
+
+_SUFFIXES = (".txt", ".tsv", ".textgrid")
+_RAVEN_TABLE = re.compile(r"(\.Table\.\d+)?\.selections\Z", re.IGNORECASE)
+_TOKEN = re.compile(r'"(?:[^"]|"")*"|![^\n]*|\S+')
+
+
+def read_labels(path: Path, audio: Path) -> EventLists:
+    """File (its path inside ``audio``) → events, of a label file, or of a folder of them, one for each recording.
+
+    Raises DataError, with file and line, for what cannot be read or belongs to no recording.
+    """
+    if not path.is_dir():
+        kind = _kind(path)
+        return read_events(path) if kind == "list" else _read(path, kind, find_recordings([str(audio)]), audio)
+    names = find_recordings([str(audio)])
+    lists: EventLists = {}
+    for found in sorted(each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES and each.is_file()):
+        kind = _kind(found)
+        if kind == "list":
+            raise DataError(f"{found}: no label track, selection table or TextGrid; give an event list by itself")
+        for name, events in _read(found, kind, names, audio).items():
+            lists[name] = sorted({*lists.get(name, []), *events})
+    if not lists:
+        raise DataError(f"{path}: no label files in this folder; expected .txt or .TextGrid, named after recordings")
+    return lists
+
+
+def _recording(path: Path, stem: str, names: dict[str, Path], audio: Path) -> str:
+    """The recording that a label file is named after, or whose name stands in it."""
+    for wanted in (lambda name: Path(name).name == stem, lambda name: Path(name).stem == stem):
+        found = [name for name in names if wanted(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise DataError(f"{path}: belongs to {found[0]} or {found[1]}; name it after one of them")
+    raise DataError(f"{path}: no recording {stem} in {audio}; name it after one, such as a.txt for a.wav")
+
+
+def _kind(path: Path) -> str:
+    if path.suffix.lower() == ".textgrid":
+        return "textgrid"
+    lines = [line for line in read_lines(path, "labels") if line.strip()]
+    if lines and lines[0].split("\t")[0].strip() == "Selection":
+        return "raven"
+    if lines and all(re.match(r"\s*[-+0-9.]+\t\s*[-+0-9.]+(\t[^\t]*)?\Z|\\\t", line) for line in lines):
+        return "audacity"
+    return "list"
+
+
+def _read(path: Path, kind: str, names: dict[str, Path], audio: Path) -> EventLists:
+    """Recording → its events in order of time; a selection table may say of each row which it belongs to."""
+    rows: Iterable[tuple[str, Event]]
+    if kind == "raven":
+        rows = _raven(path)
+    else:
+        rows = (("", event) for event in (_textgrid(path) if kind == "textgrid" else _audacity(path)))
+    by_stem: dict[str, list[Event]] = {}
+    for stem, event in rows:
+        by_stem.setdefault(stem or _RAVEN_TABLE.sub("", path.stem), []).append(event)
+    return {_recording(path, stem, names, audio): sorted(set(events)) for stem, events in by_stem.items()}
+
+
+def _event(start: str, end: str, label: str, place: str) -> Event:
+    times = []
+    for name, text in (("start", start), ("end", end)):
+        try:
+            time = float(text)
+        except ValueError:
+            raise DataError(f"{place}: {name} {text[:20]!r}; expected seconds") from None
+        if not 0 <= time <= LONGEST_S:
+            raise DataError(f"{place}: {name} {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
+        times.append(time)
+    if times[1] <= times[0]:
+        raise DataError(f"{place}: ends at {end[:20]}, begins at {start[:20]}; an event needs positive length")
+    if not label:
+        raise DataError(f"{place}: no label; expected an event class")
+    return Event(times[0], times[1], label)
+
+
+def _audacity(path: Path) -> Iterator[Event]:
+    r"""Start, end and label between tabs; lines that begin with ``\`` hold frequencies."""
+    for number, line in enumerate(read_lines(path, "a label track"), 1):
+        if line.strip() and not line.startswith("\\"):
+            fields = [*line.split("\t"), ""]
+            yield _event(fields[0], fields[1], fields[2].strip(), f"{path}:{number}")
+
+
+def _raven(path: Path) -> Iterator[tuple[str, Event]]:
+    """(file name if the table says it, event) of a table with heads; the label is in the column Annotation, or what
+    stands in its place."""
+    lines = read_lines(path, "a selection table")
+    heads = [head.strip() for head in lines[0].split("\t")]
+    by_name = {head.lower(): place for place, head in enumerate(heads)}
+    labels = [by_name[name] for name in ("annotation", "species", "label", "common name", "tag") if name in by_name]
+    columns = [by_name.get("begin time (s)"), by_name.get("end time (s)"), *labels[:1]]
+    if None in columns or not labels:
+        raise DataError(f"{path}:1: no columns Begin Time (s), End Time (s) and Annotation; add one with the class")
+    offset, file = by_name.get("file offset (s)"), by_name.get("begin file")
+    seen: set[str] = set()
+    for number, line in enumerate(lines[1:], 2):
+        fields = [*line.split("\t"), *[""] * len(heads)]
+        if not line.strip() or fields[0] in seen:  # a selection has a line for each view
+            continue
+        seen.add(fields[0])
+        start, end, label = (fields[column or 0].strip() for column in columns)
+        event = _event(start, end, label, f"{path}:{number}")
+        begin = fields[offset].strip() if offset is not None else ""
+        if begin and begin != start:  # times of a sequence of files; the offset is that in the file
+            length_s = event.offset_s - event.onset_s
+            begun = _event(begin, str(LONGEST_S), label, f"{path}:{number}")
+            event = Event(begun.onset_s, round(begun.onset_s + length_s, 6), label)
+        yield "" if file is None else fields[file].strip(), event
+
+
+def _textgrid(path: Path) -> Iterator[Event]:
+    """Intervals with a text, of every tier; in Praat's long or short form, UTF-8 or UTF-16."""
+    tokens = iter(_tokens(path))
+
+    def take(kind: type, what: str):
+        token = next(tokens, None)
+        if not isinstance(token, kind):
+            raise DataError(f"{path}: ends, or goes wrong, before {what}; expected a TextGrid as Praat saves it")
+        return token
+
+    if [next(tokens, None), next(tokens, None)] != ["ooTextFile", "TextGrid"]:
+        raise DataError(f"{path}: no TextGrid; expected one that Praat has saved as a text file")
+    take(float, "its start"), take(float, "its end")
+    for _ in range(int(take(float, "the number of tiers"))):
+        kind, tier = take(str, "a tier's class"), take(str, "a tier's name")
+        take(float, "a tier's start"), take(float, "a tier's end")
+        for number in range(1, int(take(float, "a tier's size")) + 1):
+            if kind != "IntervalTier":
+                take(float, "a point's time"), take(str, "a point's text")
+                continue
+            start, end = take(float, "an interval's start"), take(float, "an interval's end")
+            if text := take(str, "an interval's text").strip():
+                yield _event(repr(start), repr(end), text, f"{path}: tier {tier[:40]}: interval {number}")
+
+
+def _tokens(path: Path) -> Iterator[str | float]:
+    """The texts in quotes and the numbers that stand by themselves, as Praat reads them."""
+    with open(path, "rb") as stream:
+        mark = stream.read(2)
+        if mark in (b"\xff\xfe", b"\xfe\xff") and os.path.getsize(path) <= MOST_BYTES:
+            try:
+                text = (mark + stream.read()).decode("utf-16")
+            except UnicodeDecodeError:
+                raise DataError(f"{path}: not UTF-16, though it begins so; save it anew from Praat") from None
+        else:
+            text = read_text(path, "a TextGrid")
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if len(token) > 1 and token[0] == token[-1] == '"':
+            yield token[1:-1].replace('""', '"')
+        elif re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", token):
+            yield float(token)
