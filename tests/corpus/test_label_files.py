@@ -1,4 +1,4 @@
-"""Labels of Audacity, Raven and Praat as these tools write them, by hand; what is wrong in them is named with its line."""
+"""Labels of Audacity, Raven and Praat as these tools write them, by hand; faults in them are named with their line."""
 
 import numpy as np
 import pytest
