@@ -51,8 +51,8 @@ def test_two_processes_give_what_one_gives(folder, root, system, native):
     assert one["state"].keys() == two["state"].keys()
     for name, value in one["state"].items():
         off = (two["state"][name] - value).float().norm() / (value.float().norm() + 1e-3)
-        # Spectral attention starts as the identity, its first layer without a gradient: Adam makes much of rounding.
-        rounding = 1e-2 if name.startswith("spectral.squeeze") else 1e-3
+        # Spectral attention starts as the identity, with tiny gradients: Adam makes much of their rounding.
+        rounding = 5e-3 if name.startswith("spectral.") else 1e-3
         assert off < (0.05 if system == "compiled" else rounding), name
     rows = []
     for processes in (1, 2):
