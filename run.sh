@@ -29,7 +29,8 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --set KEY=VALUE             one value of the systems' configuration; may be repeated; the results go to a folder
                               of their own, such as gradual.epochs-3
   --corpus NAME|DIR           demo, tut2017, or a folder in the TUT layout, holding source_data/ (demo)
-  --asr NAME|DIR              demo, librispeech, or a folder with a Kaldi chain or Vosk model (demo)
+  --asr NAME|DIR              demo, librispeech, vosk-ko, vosk-small-en, or a folder with a Kaldi chain or
+                              Vosk model (demo)
   --layer NODE                nnet3 node of the ASR features (prefinal-l)
   --exp DIR                   where results go (exp)
   --num-mixtures N            training mixtures per class (the corpus's configuration)

@@ -14,7 +14,7 @@ Example: $0 --manifest conf/downloads/librispeech.yaml models/librispeech
   --download-dir DIR   where archives are kept, or are already ($download_dir)
 Reads:  the archives that the manifest lists, from the addresses in PYSED_MIRROR first
 Writes: ASR_DIR/{final.mdl,tree,phones.txt,conf,extractor,graph}; the graph by Kaldi's mkgraph.sh with KALDI_ROOT,
-        otherwise by the project"
+        otherwise by the project, as always where a Vosk model's look-ahead graph is composed"
 . ./path.sh
 . utils/resume.sh
 . utils/parse_options.sh

@@ -51,10 +51,10 @@ need_folder asr
 asr_dir=$asr
 model_options=("${fetch_options[@]}")
 [[ $asr == */* ]] || asr_dir=models/$asr
-if [[ $asr == librispeech ]]; then
+if [[ $asr =~ ^(librispeech|vosk-ko|vosk-small-en)$ ]]; then
   # shellcheck disable=SC2034 # of run.sh
-  model_options+=(--manifest conf/downloads/librispeech.yaml)
-  [[ -s $asr_dir/final.mdl ]] || active 0 || die "$0: --asr librispeech: no final.mdl in $asr_dir; run stage 0"
+  model_options+=(--manifest "conf/downloads/$asr.yaml")
+  [[ -s $asr_dir/final.mdl ]] || active 0 || die "$0: --asr $asr: no final.mdl in $asr_dir; run stage 0"
 elif [[ ! -e $asr_dir/final.mdl && -s $asr_dir/am/final.mdl ]]; then
   vosk=$asr_dir asr_dir=models/vosk/$(basename -- "$(realpath -- "$asr_dir")")
   model_options+=(--vosk "$vosk")
@@ -62,7 +62,8 @@ elif [[ ! -e $asr_dir/final.mdl && -s $asr_dir/am/final.mdl ]]; then
     die "$0: --asr $asr: a Vosk model that $asr_dir does not stand for yet; run stage 0"
 else
   [[ -s $asr_dir/final.mdl ]] ||
-    die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech or a Kaldi chain or Vosk model's folder"
+    die "$0: --asr $asr: no final.mdl in $asr_dir; expected demo, librispeech, vosk-ko, vosk-small-en or the folder of" \
+      "a Kaldi chain or Vosk model"
 fi
 
 system_folders=(conf/systems conf/ablation conf/paper)

@@ -16,7 +16,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     corpus = commands.add_parser("corpus", help="fetch, check and unpack a corpus in the TUT layout")
-    model = commands.add_parser("model", help="fetch a Kaldi chain model and arrange its folder")
+    model = commands.add_parser("model", help="fetch a Kaldi chain or Vosk model and arrange its folder")
     for command in (corpus, model):
         command.add_argument("--manifest", type=Path, required=True, help="conf/downloads/<name>.yaml")
         command.add_argument("--download-dir", type=Path, default=Path("downloads"))
@@ -24,6 +24,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--remove-archives", action="store_true", help="delete each archive once it is unpacked")
         command.add_argument("out", type=Path)
     vosk = commands.add_parser("vosk", help="make a model folder of links to a Vosk model's files")
+    vosk.add_argument(
+        "--whole-grammar",
+        action="store_true",
+        help="a graph of all of Gr.fst (gigabytes; without: of words, each by its own cost)",
+    )
     vosk.add_argument("source", type=Path, help="the Vosk model's folder, with am/, conf/, ivector/, graph/")
     vosk.add_argument("out", type=Path)
     graph = commands.add_parser("graph", help="make a model folder's missing graph")
@@ -48,10 +53,7 @@ def main(argv: list[str]) -> int:
         print(f"{options.model}: a graph of {build_graph(options.model, lang)}")
         return 0
     if options.command == "vosk":
-        from pysed.fetch.vosk import arrange_vosk
-
-        if reason := arrange_vosk(options.source, options.out):
-            print(f"{options.out}: features only, no phones: {reason}")
+        _arrange_vosk(options.source, options.out, options.whole_grammar)
         return 0
     manifest = load_manifest(options.manifest)
     mirrors = mirrors_from(os.environ)
@@ -62,10 +64,21 @@ def main(argv: list[str]) -> int:
         collect(manifest, options.download_dir, options.out, tut.place_member, mirrors, options.remove_archives)
         tut.verify_corpus(options.out)
     else:
-        from pysed.fetch import chain_model
+        from pysed.fetch import chain_model, vosk
 
         source = options.out.with_name(f".{options.out.name}.unpacked")
         accept_licence(manifest, source / ".licence", options.accept_licence)
-        collect(manifest, options.download_dir, source, chain_model.place_member, mirrors, options.remove_archives)
-        chain_model.arrange_model(source, options.out)
+        place = vosk.place_member if manifest.layout == "vosk" else chain_model.place_member
+        collect(manifest, options.download_dir, source, place, mirrors, options.remove_archives)
+        if manifest.layout == "vosk":
+            _arrange_vosk(source, options.out)
+        else:
+            chain_model.arrange_model(source, options.out)
     return 0
+
+
+def _arrange_vosk(source: Path, out: Path, whole: bool = False) -> None:
+    from pysed.fetch.vosk import arrange_vosk
+
+    if reason := arrange_vosk(source, out, whole):
+        print(f"{out}: features only, no phones: {reason}")

@@ -52,7 +52,7 @@ def _mark(out: Path, remote: RemoteFile) -> Path:
 
 
 def _identity(remote: RemoteFile) -> str:
-    return f"{remote.md5} {remote.size}"
+    return f"{remote.sha256 or remote.md5} {remote.size}"
 
 
 def pending(manifest: Manifest, out: Path) -> list[RemoteFile]:
@@ -72,7 +72,7 @@ def collect(
 ) -> int:
     """Fetch what is missing into ``downloads`` and unpack it into ``out``; returns the number of archives unpacked.
 
-    Archives in ``downloads`` are used where size and md5 are right. Each is noted in ``out/.unpacked`` when it is
+    Archives in ``downloads`` are used where size and digest are right. Each is noted in ``out/.unpacked`` when it is
     done and is not needed from then on; ``remove`` deletes it. Raises DataError; what was fetched and unpacked stays.
     """
     todo = pending(manifest, out)

