@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from pysed.detector.config import SystemConfig, load_config
-from pysed.networks import native, network_class
+from pysed.networks import compiled_layers, network_class
 from pysed.networks.cbrnn import Cbrnn, stack_context
 from pysed.networks.layers import FIRST_POOL
 from pysed.networks.network import Inputs
@@ -135,7 +135,7 @@ def measure(
     float32, bfloat16 = (max(rate[i] for rate in rates) for i in range(2))
     return {
         "seconds": seconds, "float32": float32, "bfloat16": bfloat16, "threads": torch.get_num_threads(),
-        "compiled": native.library() is not None,
+        "compiled": compiled_layers.library() is not None,
     }  # fmt: skip
 
 

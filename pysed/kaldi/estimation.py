@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
-from pysed.kaldi import native
 from pysed.kaldi.extractor import ExtractorModel
+from pysed.native import libraries
+from pysed.native.libraries import Library
 
 _CG_ITERATIONS = 15
 
@@ -96,7 +97,8 @@ def follow(
     ``wanted``: (P,) bool; ``ivector``: (S,), the last i-vector, brought up to date.
     """
     rows = np.empty((np.count_nonzero(wanted), len(ivector)))
-    if native.library() is None:
+    native = libraries.ivector()
+    if native is None:
         periods = zip(occupancy.sum(axis=1), terms, occupancy @ model.precisions, wanted, strict=True)
         targets = iter(rows)
         for count, linear, precision, due in periods:
@@ -106,7 +108,9 @@ def follow(
         return rows
     start = row = 0
     while start < len(wanted):
-        done = _follow_compiled(stats, model, occupancy[start:], terms[start:], wanted[start:], ivector, rows[row:])
+        done = _follow_compiled(
+            native, stats, model, occupancy[start:], terms[start:], wanted[start:], ivector, rows[row:]
+        )
         start += abs(done)
         row = int(np.count_nonzero(wanted[:start]))
         if done < 0:
@@ -115,6 +119,7 @@ def follow(
 
 
 def _follow_compiled(
+    native: Library,
     stats: IvectorStats,
     model: ExtractorModel,
     occupancy: np.ndarray,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pysed.errors import DataError
-from pysed.kaldi import native
 from pysed.kaldi.stream import KaldiReader
+from pysed.native import libraries
 
 _UNLIKELY = "features: no Gaussian has a finite likelihood; expected numbers of the extractor's training"
 
@@ -82,7 +82,8 @@ def prune_posteriors(
     num_frames, num_gauss = scores.shape
     size = min(num_gselect, num_gauss)
     share = np.broadcast_to(np.asarray(min_post, np.float32), (num_frames,))
-    if native.library() is not None:
+    native = libraries.ivector()
+    if native is not None:
         chosen, posteriors = np.zeros((num_frames, size), np.int64), np.zeros((num_frames, size), np.float32)
         values = np.empty(num_frames, np.float32)
         results = chosen, posteriors, values

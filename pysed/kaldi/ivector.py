@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pysed.errors import DataError
-from pysed.kaldi import native
 from pysed.kaldi.cmvn import OnlineCmvn, OnlineCmvnOptions, add_stats, check_stats
 from pysed.kaldi.estimation import IvectorStats, follow
 from pysed.kaldi.extractor import ExtractorModel, read_extractor
@@ -19,6 +18,7 @@ from pysed.kaldi.gmm import DiagGmm, prune_posteriors, read_diag_gmm
 from pysed.kaldi.options import read_struct
 from pysed.kaldi.splice import SpliceOptions, Transform, splice_frames
 from pysed.kaldi.tables import read_object
+from pysed.native import libraries
 
 _BLOCK_FRAMES = 2048
 _BLOCK_BYTES = 1 << 25
@@ -258,7 +258,8 @@ class IvectorExtractor:
         model = self.model
         occupancy = np.zeros((num_groups, model.num_gauss))
         linear = np.zeros((num_groups, model.ivector_dim))
-        if native.library() is not None:
+        native = libraries.ivector()
+        if native is not None:
             sizes = *chosen.shape, *occupancy.shape, model.feature_dim, model.ivector_dim
             scratch = np.zeros(occupancy.shape, np.int64), np.empty((chosen.size, model.feature_dim))
             inputs = features, chosen, posteriors, groups, model.projections

@@ -1,6 +1,6 @@
 """Detection networks, one module each: a new network is one file here, or in a folder that ``PYSED_NETWORKS`` names.
 
-Uses ``native`` for compiled layers; ``train``, ``detect`` and ``bench`` build networks with ``build_model``. A model's
+Compiled layers come from ``native``; ``train``, ``detect``, ``bench`` build networks with ``build_model``. A model's
 name is a module's name, looked up among the files of these folders: nothing that a checkpoint says is imported.
 """
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from pysed.config import setting
 from pysed.errors import DataError
-from pysed.networks import native
+from pysed.networks import compiled_layers
 from pysed.networks.attention import SpectralAttention, TemporalAttention
 from pysed.networks.layers import (
     FIRST_POOL,
@@ -117,7 +117,7 @@ class Cbrnn(DetectionNetwork):
             x = self.spectral(x)
         x = x.transpose(1, 2)  # (B, T, values) -> (B, values, T)
         maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
-        fast = native.usable(x, maps) and native.first_fits(self.conv1.out_channels)
+        fast = compiled_layers.usable(x, maps) and compiled_layers.first_fits(self.conv1.out_channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
             first = self.norm1(self.conv1(x, fast, maps), fast)  # (B, C, 25, T/2)

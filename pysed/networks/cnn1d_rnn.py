@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from pysed.config import setting
 from pysed.errors import DataError
-from pysed.networks import native
+from pysed.networks import compiled_layers
+from pysed.networks.compiled_layers import FILTER_BINS
 from pysed.networks.layers import NormReluDropout, dropout, stack_context, to_score_frames
-from pysed.networks.native import FILTER_BINS
 from pysed.networks.network import DetectionNetwork, Inputs
 
 
@@ -65,8 +65,8 @@ class Cnn1dRnn(DetectionNetwork):
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
         """Each filter's maximum over frequency. features: (B, T, F) -> (B, T, C)."""
         x = stack_context(features, self.context)
-        if native.usable(x) and native.filters_fit(x, self.conv.out_channels):
-            x = self.norm(native.FilterMaximum.apply(x, self.conv.weight), compiled=True)  # (B, C, 1, T)
+        if compiled_layers.usable(x) and compiled_layers.filters_fit(x, self.conv.out_channels):
+            x = self.norm(compiled_layers.FilterMaximum.apply(x, self.conv.weight), compiled=True)  # (B, C, 1, T)
             return x.squeeze(2).transpose(1, 2)  # -> (B, T, C)
         x = x.transpose(1, 2).unsqueeze(1)  # (B, T, F) -> (B, 1, F, T)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pysed.config import setting
 from pysed.errors import DataError
-from pysed.networks import native
+from pysed.networks import compiled_layers
 from pysed.networks.attention import SpectralAttention, TemporalAttention
 from pysed.networks.layers import Dropout, Gru, NormReluDropout, dense_layers, dropout, stack_context
 from pysed.networks.network import DetectionNetwork, Inputs
@@ -117,7 +117,7 @@ class Crnn(DetectionNetwork):
             x = self.spectral(x)
         x = x.transpose(1, 2).unsqueeze(1)  # (B, T, values) -> (B, 1, values, T)
         maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
-        fast = native.usable(x, maps) and native.first_fits(self.channels)
+        fast = compiled_layers.usable(x, maps) and compiled_layers.first_fits(self.channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             for conv, norm, pool in zip(self.convolutions, self.norms, _POOLS, strict=True):
                 # Pooling before norm, ReLU and dropout, as in cbrnn.py: they pass over a map a fraction the size.

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from pysed import parallel
-from pysed.networks import native
+from pysed.networks import compiled_layers
 
 FIRST_POOL = (4, 2)
 
@@ -68,7 +68,7 @@ class FirstConvolution(nn.Conv2d):
     def forward(self, x: torch.Tensor, compiled: bool = False, maps: torch.dtype = torch.float32) -> torch.Tensor:
         """x: (B, F, T) -> (B, C, ceil(F / 2) // 4, T // 2), of type ``maps`` where it is compiled."""
         if compiled:
-            return native.FirstConvolution.apply(functional.pad(x.float(), (3, 3, 3, 3)), self.weight, maps)
+            return compiled_layers.FirstConvolution.apply(functional.pad(x.float(), (3, 3, 3, 3)), self.weight, maps)
         return functional.max_pool2d(super().forward(x.unsqueeze(1)), FIRST_POOL)
 
 
@@ -87,12 +87,12 @@ class NormReluDropout(nn.BatchNorm2d):
     def forward(self, x: torch.Tensor, compiled: bool = False) -> torch.Tensor:
         """x: (B, C, H, W) -> the same."""
         if compiled and self.training:
-            x, mean, variance = native.NormReluDropout.apply(x, self.weight, self.bias, self.eps, self.rate)
+            x, mean, variance = compiled_layers.NormReluDropout.apply(x, self.weight, self.bias, self.eps, self.rate)
             self._keep_statistics(mean, variance, parallel.size() * x.numel() // x.shape[1])
             return x
         if compiled and not torch.is_grad_enabled():
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-            return native.norm_relu(x, scale, self.bias - self.running_mean * scale)
+            return compiled_layers.norm_relu(x, scale, self.bias - self.running_mean * scale)
         x = self._by_whole_batch(x) if self.training and parallel.size() > 1 else super().forward(x)
         return dropout(functional.relu(x), self.rate, self.training)
 
@@ -119,7 +119,7 @@ class NormReluDropout(nn.BatchNorm2d):
 def pool_sum(x: torch.Tensor, residual: torch.Tensor, pool: int, compiled: bool = False) -> torch.Tensor:
     """Max over ``pool`` rows of x + residual. x, residual: (B, C, H, W) -> (B, C, H // pool, W)."""
     if compiled:
-        return native.PoolSum.apply(x, residual, pool)
+        return compiled_layers.PoolSum.apply(x, residual, pool)
     return functional.max_pool2d(x + residual, (pool, 1))
 
 
@@ -128,7 +128,7 @@ class Gru(nn.GRU):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """x: (B, T, N) -> (B, T, H · directions)."""
-        if not (native.usable(x) and native.gru_fits(self)):
+        if not (compiled_layers.usable(x) and compiled_layers.gru_fits(self)):
             return super().forward(x)[0].contiguous()  # torch's lies frame by frame: dropout() needs clip by clip
         ends = ["", "_reverse"] if self.bidirectional else [""]
         for layer in range(self.num_layers):
@@ -141,5 +141,5 @@ class Gru(nn.GRU):
             gates = functional.linear(x, both("weight_ih").flatten(0, 1), both("bias_ih").flatten())
             gates = gates.unflatten(-1, (len(ends), -1))  # (B, T, D, 3H)
             # float: under autocast the product is of another type
-            x = native.GruRecurrence.apply(gates.float(), both("weight_hh"), both("bias_hh")).flatten(2)
+            x = compiled_layers.GruRecurrence.apply(gates.float(), both("weight_hh"), both("bias_hh")).flatten(2)
         return x

@@ -45,7 +45,7 @@ def test_comments_docstrings_and_layout_do_not_count(package):
         text = path.read_text()
         if text.startswith('"""'):
             path.write_text(text.replace('"""', '"""Changed. ', 1) + "\n# a comment\n\n")
-    native = folder / "networks/native.c"
+    native = folder / "native/layers.c"
     native.write_text("/* a comment // of two kinds */\n" + native.read_text().replace("\n", "\n\n", 3))
     assert code(*TRAINING) == before
 
@@ -83,10 +83,10 @@ def test_only_what_can_be_reached_counts(package):
 def test_c_sources_and_what_runs_at_import_count(package):
     folder, code = package
     before = code(*TRAINING)
-    edit(folder / "networks/native.c", "for (", "for  /**/ (")
+    edit(folder / "native/layers.c", "for (", "for  /**/ (")
     assert code(*TRAINING) == before
-    edit(folder / "networks/native.c", "for (", "if (1) for (")
-    assert changed(before, code(*TRAINING)) == {"pysed/networks/native.c"}
+    edit(folder / "native/layers.c", "for (", "if (1) for (")
+    assert changed(before, code(*TRAINING)) == {"pysed/native/layers.c"}
     before = code(*TRAINING)
     with (folder / "train/clips.py").open("a") as stream:
         stream.write("\nprint(1)\n")

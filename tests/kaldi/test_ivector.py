@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from pysed.errors import DataError
-from pysed.kaldi import native
 from pysed.kaldi.commands import ivector_extract_online2
 from pysed.kaldi.estimation import IvectorStats, follow
 from pysed.kaldi.extractor import ExtractorModel
@@ -17,6 +16,7 @@ from pysed.kaldi.ivector import IvectorExtractor, IvectorOptions
 from pysed.kaldi.model_folder import read_model_folder
 from pysed.kaldi.random_extractor import random_features, write_random_extractor
 from pysed.kaldi.tables import TableWriter, matrices, read_object
+from pysed.native import libraries
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/demo"
@@ -27,8 +27,8 @@ MODEL = ROOT / "models/demo"
 def form(request, monkeypatch):
     """Compiled loops (where there is a compiler) and the plain ones."""
     if request.param == "plain":
-        monkeypatch.setattr(native, "library", lambda: None)
-    elif native.library() is None:
+        monkeypatch.setattr(libraries, "ivector", lambda: None)
+    elif libraries.ivector() is None:
         pytest.skip("no compiler here")
 
 

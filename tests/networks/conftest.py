@@ -6,17 +6,17 @@ import shutil
 import pytest
 import torch
 
-from pysed import compiled as compiled_sources
-from pysed.networks import native
+from pysed.native import building, libraries
+from pysed.networks import compiled_layers
 
 #: One target with the processor's own instructions, one that every processor of the last ten years has: the vectors of
-#: native.c are wider than the latter's registers, so the compiler splits them, and the results have to be the same.
+#: layers.c are wider than the latter's registers, so the compiler splits them, and the results have to be the same.
 TARGETS = {"native": None, "baseline": {"x86_64": "-march=x86-64"}.get(platform.machine(), "-march=armv8-a")}
 
 
 @pytest.fixture(scope="session", params=list(TARGETS))
 def compiled_library(request, tmp_path_factory):
-    """As native.library(), native.c compiled for a target, kept out of the user's cache."""
+    """As compiled_layers.library(), layers.c compiled for a target, kept out of the user's cache."""
     if shutil.which("gcc") is None or platform.system() != "Linux":
         pytest.skip("no gcc: only the plain path exists here")
     target = TARGETS[request.param]
@@ -24,25 +24,25 @@ def compiled_library(request, tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("PYSED_NATIVE", raising=False)
         if target:
-            flags = tuple(target if flag == "-march=native" else flag for flag in compiled_sources._FLAGS)
-            assert flags != compiled_sources._FLAGS
-            patch.setattr(compiled_sources, "_FLAGS", flags)
-        libraries = {maps: native.library.__wrapped__(maps) for maps in (torch.bfloat16, torch.float32)}
-    assert all(libraries.values()), "gcc is here, but native.c did not compile or load"
-    return libraries.get
+            flags = tuple(target if flag == "-march=native" else flag for flag in building.FLAGS)
+            assert flags != building.FLAGS
+            patch.setattr(building, "FLAGS", flags)
+        found = {getattr(torch, maps): libraries.layers.__wrapped__(maps) for maps in ("bfloat16", "float32")}
+    assert all(found.values()), "gcc is here, but layers.c did not compile or load"
+    return found.get
 
 
 @pytest.fixture
 def compiled(compiled_library, monkeypatch):
     """The test runs on the compiled code."""
-    monkeypatch.setattr(native, "library", compiled_library)
+    monkeypatch.setattr(compiled_layers, "library", compiled_library)
     return compiled_library
 
 
 @pytest.fixture
 def plain(monkeypatch):
     """The test runs on plain torch, as without a compiler."""
-    monkeypatch.setattr(native, "library", lambda maps: None)
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
 
 
 @pytest.fixture(autouse=True)

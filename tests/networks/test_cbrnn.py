@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from pysed.detector.config import SystemConfig, config_from_dict
 from pysed.errors import DataError
-from pysed.networks import build_model, native
+from pysed.networks import build_model, compiled_layers
 from pysed.networks.cbrnn import stack_context
 
 ASR_DIM = 6
@@ -209,13 +209,14 @@ def test_compiled_and_plain_path_agree(compiled_library, monkeypatch, training, 
         torch.nn.init.normal_(norm.running_mean, std=0.1)
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
     x = torch.randn(3, 40, num_features)
-    monkeypatch.setattr(native, "library", lambda maps: None)
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
     exact = run(copy.deepcopy(model).double(), x.double(), training)
     model.bfloat16_maps = bfloat16
     plain = run(model, x, training)
-    monkeypatch.setattr(native, "library", compiled_library)
-    calls, call = [], native._call
-    monkeypatch.setattr(native, "_call", lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest)))
+    monkeypatch.setattr(compiled_layers, "library", compiled_library)
+    calls, call = [], compiled_layers._call
+    noting = lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest))  # noqa: E731
+    monkeypatch.setattr(compiled_layers, "_call", noting)
     compiled = run(model, x, training)
     assert {"first_forward", "pool_forward", "norm_forward", "gru_forward"} <= set(calls)
     assert compiled.keys() == plain.keys() == exact.keys()
@@ -230,7 +231,7 @@ def test_float32_paths_agree_closely(compiled, monkeypatch):
     model = network(asr_dim=0)
     x = torch.randn(2, 20, 40)
     mine = run(model, x, True)
-    monkeypatch.setattr(native, "library", lambda maps: None)
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
     for name, its in run(model, x, True).items():
         torch.testing.assert_close(mine[name], its, rtol=1e-3, atol=1e-5)
 
@@ -243,7 +244,7 @@ def test_weights_move_between_the_paths(compiled, monkeypatch):
     with torch.no_grad():
         first = model.eval()(x)
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    monkeypatch.setattr(native, "library", lambda maps: None)
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
     other = network()
     assert not torch.equal(other.conv1.weight, model.conv1.weight)
     other.load_state_dict(state)

@@ -9,7 +9,7 @@ import torch
 from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
-from pysed.networks import build_model, model_names, native
+from pysed.networks import build_model, compiled_layers, model_names
 from pysed.networks.layers import dense_layers, to_score_frames
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -119,12 +119,13 @@ def test_an_impulse_moves_the_scores_around_it(name):
 
 @pytest.mark.parametrize("name,function", [("crnn_ta_fa", "norm_forward"), ("cnn1d_rnn", "filter_forward")])
 def test_compiled_float32_layers_agree_with_plain_ones(name, function, monkeypatch):
-    if native.library(torch.float32) is None:
+    if compiled_layers.library(torch.float32) is None:
         pytest.skip("no gcc: only the plain path exists here")
     model, bins, frames, _ = network(name, channels=32, dropout=0.0)
     features, _ = inputs(bins, frames, 0)
-    calls, call = [], native._call
-    monkeypatch.setattr(native, "_call", lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest)))
+    calls, call = [], compiled_layers._call
+    noting = lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest))  # noqa: E731
+    monkeypatch.setattr(compiled_layers, "_call", noting)
     results = []
     for one in (copy.deepcopy(model).double(), model):
         logits = one.train()(features.to(next(one.parameters()).dtype))
@@ -138,11 +139,11 @@ def test_compiled_float32_layers_agree_with_plain_ones(name, function, monkeypat
 
 
 def test_other_types_take_no_compiled_code(monkeypatch):
-    monkeypatch.setattr(native, "library", lambda maps: object())
-    assert native.usable(torch.empty(1)) and native.usable(torch.empty(1), torch.bfloat16)
-    assert not native.usable(torch.empty(1).double()) and not native.usable(torch.empty(1).bfloat16())
-    monkeypatch.setattr(native, "library", lambda maps: None if maps == torch.bfloat16 else object())
-    assert native.usable(torch.empty(1)) and not native.usable(torch.empty(1), torch.bfloat16)
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: object())
+    assert compiled_layers.usable(torch.empty(1)) and compiled_layers.usable(torch.empty(1), torch.bfloat16)
+    assert not compiled_layers.usable(torch.empty(1).double()) and not compiled_layers.usable(torch.empty(1).bfloat16())
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None if maps == torch.bfloat16 else object())
+    assert compiled_layers.usable(torch.empty(1)) and not compiled_layers.usable(torch.empty(1), torch.bfloat16)
 
 
 @pytest.mark.parametrize("name", ["crnn_ta_fa", "cnn1d_rnn"])
@@ -153,7 +154,7 @@ def test_bfloat16_and_compiled_layers_agree_with_float32(name, monkeypatch):
     results = []
     for bfloat16, library in ((False, False), (True, False), (True, True)):
         if not library:
-            monkeypatch.setattr(native, "library", lambda maps: None)
+            monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
         else:
             monkeypatch.undo()
         one = copy.deepcopy(model)

@@ -3,7 +3,7 @@
 import pytest
 
 from pysed.bench import systems
-from pysed.networks import native
+from pysed.networks import compiled_layers
 
 
 def test_operations_by_hand(tmp_path, monkeypatch):
@@ -12,7 +12,7 @@ def test_operations_by_hand(tmp_path, monkeypatch):
     by_hand = 2 * 500 * (2 * sum(layers) + sum(layers[1:]))
     assert systems.operations("mlp", tmp_path)["step"] == by_hand
     # cnn1d_rnn: 128 filters of 32 at 97 places, gradients at one; an LSTM of 128 on 128
-    monkeypatch.setattr(native, "library", lambda maps: None)  # what is compiled is not counted
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)  # what is compiled is not counted
     convolution, lstm = 128 * 32 * 97, 4 * 128 * (128 + 128)
     by_hand = 2 * 500 * (convolution + 128 * 32 + 3 * (lstm + 128))
     assert systems.operations("cnn1d_rnn", tmp_path)["step"] == pytest.approx(by_hand, rel=0.001)

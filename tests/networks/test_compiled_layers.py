@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pysed.networks import layers, native
+from pysed.networks import compiled_layers, layers
 
 FLOAT = 2.0**-24
 #: Type of the maps -> the most by which storing a value changes it, as a share of it.
@@ -65,8 +65,8 @@ def test_first_convolution(channels, num_values, num_frames, maps):
 @pytest.mark.parametrize("channels,num_values,num_frames", [(128, 128, 9), (32, 39, 1), (64, 45, 3), (32, 287, 2)])
 def test_filter_maximum(channels, num_values, num_frames):
     x, own = torch.randn(3, num_frames, num_values), torch.randn(channels, 1, 32, 1).requires_grad_()
-    assert native.filters_fit(x, channels)
-    out = native.FilterMaximum.apply(x, own)
+    assert compiled_layers.filters_fit(x, channels)
+    out = compiled_layers.FilterMaximum.apply(x, own)
     weight = own.detach().double().requires_grad_()
     places = functional.conv2d(x.double().transpose(1, 2).unsqueeze(1), weight)  # (B, C, places, T)
     expected = functional.max_pool2d(places, (places.shape[2], 1))
@@ -78,15 +78,19 @@ def test_filter_maximum(channels, num_values, num_frames):
     bound = 3 * num_frames * FLOAT * x.abs().max().double() * grad.abs().sum(dim=(0, 2, 3)).view(-1, 1, 1, 1)
     assert_within(own.grad, weight.grad, bound)
     x[1, 0, num_values // 2] = float("nan")
-    out, plain = native.FilterMaximum.apply(x, own), functional.conv2d(x.transpose(1, 2).unsqueeze(1), own)
+    out, plain = compiled_layers.FilterMaximum.apply(x, own), functional.conv2d(x.transpose(1, 2).unsqueeze(1), own)
     assert torch.equal(out.isnan(), plain.isnan().any(dim=2, keepdim=True))
 
 
 def test_filters_leave_what_they_do_not_fit():
-    assert native.filters_fit(torch.empty(1, 1, 39), 32) and not native.filters_fit(torch.empty(1, 1, 38), 32)
-    assert native.filters_fit(torch.empty(1, 1, 287), 32) and not native.filters_fit(torch.empty(1, 1, 288), 32)
-    assert not native.filters_fit(torch.empty(1, 1, 40), 48)
-    assert not native.filters_fit(torch.empty(1, 1, 40, requires_grad=True), 32)
+    assert compiled_layers.filters_fit(torch.empty(1, 1, 39), 32) and not compiled_layers.filters_fit(
+        torch.empty(1, 1, 38), 32
+    )
+    assert compiled_layers.filters_fit(torch.empty(1, 1, 287), 32) and not compiled_layers.filters_fit(
+        torch.empty(1, 1, 288), 32
+    )
+    assert not compiled_layers.filters_fit(torch.empty(1, 1, 40), 48)
+    assert not compiled_layers.filters_fit(torch.empty(1, 1, 40, requires_grad=True), 32)
 
 
 @pytest.mark.parametrize("height,pool", [(25, 4), (6, 6), (9, 9), (4, 1)])
@@ -219,7 +223,7 @@ def test_gru(hidden, num_layers, both, steps, batch):
     x = torch.randn(batch, steps, 11)
     x_reference = x.double().requires_grad_()
     x.requires_grad_()
-    assert native.usable(x) and native.gru_fits(gru)
+    assert compiled_layers.usable(x) and compiled_layers.gru_fits(gru)
     out, expected = gru(x), reference(x_reference)[0]
     assert_within(out, expected.detach(), 1e-6)  # a few float32 roundings of values within [-1, 1]
     grad = torch.randn(out.shape)
@@ -272,14 +276,14 @@ def test_gru_under_autocast():
         torch.testing.assert_close(gru(x), exact, rtol=0.05, atol=0.05)
     wrong = torch.zeros(1, 2, 1, 3, dtype=torch.float64)
     with pytest.raises(AssertionError, match="gru_forward"):
-        native.GruRecurrence.apply(wrong, torch.zeros(1, 3, 1), torch.zeros(1, 3))
+        compiled_layers.GruRecurrence.apply(wrong, torch.zeros(1, 3, 1), torch.zeros(1, 3))
 
 
 def test_gru_leaves_what_it_does_not_fit():
-    assert not native.gru_fits(torch.nn.GRU(3, 513, batch_first=True))
-    assert not native.gru_fits(torch.nn.GRU(3, 4, batch_first=True, bias=False))
-    assert not native.gru_fits(torch.nn.GRU(3, 4))
-    assert not native.first_fits(48) and native.first_fits(64)
+    assert not compiled_layers.gru_fits(torch.nn.GRU(3, 513, batch_first=True))
+    assert not compiled_layers.gru_fits(torch.nn.GRU(3, 4, batch_first=True, bias=False))
+    assert not compiled_layers.gru_fits(torch.nn.GRU(3, 4))
+    assert not compiled_layers.first_fits(48) and compiled_layers.first_fits(64)
 
 
 @of_both_types
@@ -302,7 +306,7 @@ def test_the_number_of_threads_changes_nothing(maps):
             filters.grad = None
             one = norm(first(x, compiled=True, maps=maps), compiled=True)
             pooled = layers.pool_sum(one, one, one.shape[2], compiled=True)
-            (pooled.float().square().sum() + native.FilterMaximum.apply(x, filters).square().sum()).backward()
+            (pooled.float().square().sum() + compiled_layers.FilterMaximum.apply(x, filters).square().sum()).backward()
             exact = [pooled.detach(), first.weight.grad.clone(), norm.weight.grad.clone(), filters.grad]
             # The GRU's products with its inputs are torch's, whose sums depend on the threads on some processors.
             results.append((exact, gru(pooled.detach().squeeze(2).float().transpose(1, 2)).detach()))

@@ -1,29 +1,27 @@
-"""Compiled parts of the network (native.c), called by ctypes.
+"""Parts of the networks that are compiled (pysed/native/layers.c), as functions with gradients.
 
 Without a compiler, on another device, or with ``PYSED_NATIVE=0`` everything runs on plain torch, slower, with the same
 results up to rounding: callers ask ``usable()`` and have the plain form beside the compiled one.
 """
 
-import ctypes
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.autograd import Function
 from torch.nn import functional
 
-from pysed import compiled, parallel
+from pysed import parallel
+from pysed.native import libraries
+from pysed.native.libraries import Library
 
-_CHUNKS = 64  # as in native.c
+_CHUNKS = 64  # as in layers.c
 _FIRST_LANES = 32
 _TAPS = 49
 _MOST_HIDDEN = 512
 FILTER_BINS = 32
 _LEAST_PLACES, _MOST_PLACES = 8, 256
 _GRU_COLUMNS = 32
-#: Type of the maps -> the macro that has native.c compiled for it.
-_DEFINES = {torch.bfloat16: None, torch.float32: "FLOAT32_MAPS"}
+_NAMES = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 
 
 def usable(x: torch.Tensor, maps: torch.dtype = torch.float32) -> bool:
@@ -32,24 +30,18 @@ def usable(x: torch.Tensor, maps: torch.dtype = torch.float32) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.float32 and all(library(kind) is not None for kind in both)
 
 
-@cache
-def library(maps: torch.dtype = torch.float32) -> ctypes.CDLL | None:
+def library(maps: torch.dtype = torch.float32) -> Library | None:
     """The compiled library for maps of a type, or None where it cannot be had."""
-    return compiled.library(Path(__file__).with_name("native.c"), threads=True, define=_DEFINES[maps])
+    return libraries.layers(_NAMES[maps])
 
 
 def _call(maps: torch.dtype, function: str, *arguments: Any) -> None:
-    """Call what is compiled for such maps: tensors as pointers (all contiguous), None as NULL, int as long, float."""
-
-    def converted(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            assert value.is_contiguous() and value.dtype in (torch.float32, maps, torch.uint8), function
-            return ctypes.c_void_p(value.data_ptr())
-        if isinstance(value, float):
-            return ctypes.c_float(value)
-        return None if value is None else value if not isinstance(value, int) else ctypes.c_long(value)
-
-    getattr(library(maps), function)(*map(converted, arguments))
+    """Call what is compiled for such maps, with tensors, None for NULL, whole and real numbers."""
+    types = (torch.float32, maps, torch.uint8)
+    assert all(value.dtype in types for value in arguments if isinstance(value, torch.Tensor)), function
+    native = library(maps)
+    assert native is not None, "called without asking usable()"
+    native.call(function, *arguments)
 
 
 def _channels_last(x: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""How native.c is compiled: once, whole, in the user's own folder; without a compiler everything still runs."""
+"""How the C sources are compiled: once, whole, in the user's own folder; without a compiler everything still runs."""
 
 import os
 import shutil
@@ -9,21 +9,22 @@ import tempfile
 import pytest
 import torch
 
-from pysed.networks import native
+from pysed.native import libraries
+from pysed.networks import compiled_layers
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc: nothing is compiled here")
 
 PROBE = """
 import torch
 from pysed.networks import build_model
-from pysed.networks import native
+from pysed.networks.compiled_layers import library
 from pysed.detector.config import config_from_dict
 torch.manual_seed(0)
 keys = dict(system="s", channels=32, temporal_hidden=8, gru_hidden=4, dropout=0.0)
 model = build_model(config_from_dict(keys, "test"), 40)
 model.bfloat16_maps = True
 model(torch.randn(1, 8, 40)).sum().backward()
-print(native.library() is not None, float(model.conv1.weight.grad.abs().sum()) > 0)
+print(library() is not None, float(model.conv1.weight.grad.abs().sum()) > 0)
 """
 
 
@@ -66,7 +67,7 @@ def test_a_broken_compiler(tmp_path):
 
 def test_switched_off(monkeypatch):
     monkeypatch.setenv("PYSED_NATIVE", "0")
-    assert native.library.__wrapped__() is None
+    assert libraries.layers.__wrapped__() is None
 
 
 @needs_gcc
@@ -75,12 +76,12 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.delenv("PYSED_NATIVE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # no folder can be made under a file
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert native.library.__wrapped__() is not None
+    assert libraries.layers.__wrapped__() is not None
     built = list(tmp_path.rglob("*.so"))
     assert [path.parent for path in built] == [tmp_path / f"pysed-{os.getuid()}"]
     # What lies there is taken, not compiled anew.
     before = built[0].stat().st_mtime_ns
-    assert native.library.__wrapped__() is not None
+    assert libraries.layers.__wrapped__() is not None
     assert built[0].stat().st_mtime_ns == before
 
 
@@ -92,7 +93,7 @@ def test_nothing_is_loaded_from_a_folder_others_may_write_to(tmp_path, monkeypat
     for folder in (tmp_path / "cache/pysed", tmp_path / f"pysed-{os.getuid()}"):
         folder.mkdir(parents=True)
         folder.chmod(0o777)
-    assert native.library.__wrapped__() is None
+    assert libraries.layers.__wrapped__() is None
     assert not list(tmp_path.rglob("*.so"))
 
 
@@ -108,6 +109,6 @@ def test_a_damaged_library_is_passed_over(tmp_path):
 
 
 def test_other_devices_take_the_plain_path(monkeypatch):
-    monkeypatch.setattr(native, "library", lambda maps: object())
-    assert not native.usable(torch.empty(1, device="meta"))
-    assert native.usable(torch.empty(1))
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: object())
+    assert not compiled_layers.usable(torch.empty(1, device="meta"))
+    assert compiled_layers.usable(torch.empty(1))

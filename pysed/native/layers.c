@@ -1,10 +1,10 @@
 /* The parts of the network for which a general tensor library is many times slower than the processor: the first
  * convolution with its pooling (one input channel), filters over a frame of which the maximum is kept, pooling with a
  * residual, batch normalisation with activation and dropout in one pass, and the recurrence of a GRU. Compiled and
- * called by native.py; checked against torch in tests.
+ * called by pysed/networks/compiled_layers.py; checked against torch in tests.
  *
  * Maps are (B, H, W, C) with the channels last; C is a multiple of 16. Their values are bfloat16, or float32 where
- * FLOAT32_MAPS is defined: native.py compiles both. Parallel loops divide the work by clip or in
+ * FLOAT32_MAPS is defined: both are compiled. Parallel loops divide the work by clip or in
  * equal chunks whose number does not depend on the threads, and partial sums are added in order: the result does not
  * depend on the number of threads.
  */

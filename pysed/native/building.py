@@ -1,4 +1,4 @@
-"""C sources that lie beside their modules: built with gcc on first use, kept in the user's cache, called by ctypes."""
+"""Compilation of a C source with gcc on first use; the library is kept in the user's cache."""
 
 import contextlib
 import ctypes
@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 
 # -fno-finite-math-only: what is not a number stays so and is noticed by whoever looks at the result.
-_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fPIC", "-Wall")
+FLAGS = ("-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fPIC", "-Wall")
 
 
-def library(source: Path, *, threads: bool, define: str | None = None) -> ctypes.CDLL | None:
+def load(source: Path, *, threads: bool, define: str | None = None) -> ctypes.CDLL | None:
     """The compiled ``source``; None without a compiler, or where ``PYSED_NATIVE`` is 0: the caller has a plain form.
 
     ``threads``: built with OpenMP where torch brings its library. ``define``: a macro that the source looks at.
@@ -22,7 +22,7 @@ def library(source: Path, *, threads: bool, define: str | None = None) -> ctypes
     if os.environ.get("PYSED_NATIVE") == "0" or platform.system() != "Linux" or shutil.which("gcc") is None:
         return None
     try:
-        flags = [*_FLAGS, *(["-fopenmp"] if threads and _torch_openmp() else []), *([f"-D{define}"] if define else [])]
+        flags = [*FLAGS, *(["-fopenmp"] if threads and _torch_openmp() else []), *([f"-D{define}"] if define else [])]
         name = hashlib.sha256(source.read_bytes() + repr(flags).encode() + _processor().encode()).hexdigest()[:16]
     except OSError:
         return None
