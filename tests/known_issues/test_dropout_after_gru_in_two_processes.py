@@ -6,11 +6,11 @@ one frame and of the next in the same place: dropout of several processes was no
 
 import torch
 
-from pysed.networks import layers, native
+from pysed.networks import compiled_layers, layers
 
 
 def test_a_grus_output_lies_clip_by_clip(monkeypatch):
-    monkeypatch.setattr(native, "library", lambda maps: None)  # plain torch
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)  # plain torch
     gru = layers.Gru(3, 4, batch_first=True)
     x = torch.randn(6, 5, 3)
     whole = gru(x).detach()
