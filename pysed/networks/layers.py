@@ -129,7 +129,7 @@ class Gru(nn.GRU):
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """x: (B, T, N) -> (B, T, H · directions)."""
         if not (compiled_layers.usable(x) and compiled_layers.gru_fits(self)):
-            return super().forward(x)[0].contiguous()  # torch's lies frame by frame: dropout() needs clip by clip
+            return super().forward(x)[0].contiguous()  # as the compiled one's: dropout draws in the order of memory
         ends = ["", "_reverse"] if self.bidirectional else [""]
         for layer in range(self.num_layers):
             if layer:

@@ -239,6 +239,18 @@ def test_cbrnn_of_one_direction():
     assert model.classifier.in_features == 4 and model(torch.randn(1, 20, 40)).shape == (1, 10)
 
 
+def test_a_plain_grus_output_lies_as_the_compiled_ones(monkeypatch):
+    """Dropout draws in the order of memory: what follows a GRU is to drop the same values with either."""
+    model, bins, frames, _ = network("crnn")
+    x = torch.randn(3, 4 * frames, bins)
+    laid = {}
+    for path in ("compiled", "plain"):
+        model.gru.register_forward_hook(lambda _, inputs, output, path=path: laid.update({path: output.stride()}))
+        model(x)
+        monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
+    assert laid["plain"] == laid["compiled"] == (4 * frames * 96, 96, 1)
+
+
 @pytest.mark.parametrize("name", ["gradual", "crnn_ta_asr"])
 def test_recogniser_features_may_enter_a_gru_of_finer_frames(name):
     model, bins, frames, asr_dim = network(name, asr_entry="gru")
