@@ -29,7 +29,9 @@ SUBSAMPLING = 3
 
 def as_int16_values(samples: np.ndarray) -> np.ndarray:
     """Samples (T,) in [-1, 1] rounded to the values of 16-bit integers: float32, what Kaldi reads from a wav."""
-    return np.clip(np.rint(np.asarray(samples, np.float64) * 32768), -32768, 32767).astype(np.float32)
+    values = np.asarray(samples)
+    values = np.multiply(values, 32768, dtype=values.dtype if values.dtype == np.float32 else np.float64)  # both exact
+    return np.clip(np.rint(values, out=values), -32768, 32767, out=values).astype(np.float32, copy=False)
 
 
 def sed_features(samples: np.ndarray, frontend: FrontEnd) -> np.ndarray:
