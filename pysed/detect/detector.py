@@ -10,6 +10,7 @@ import numpy as np
 
 from pysed.audio import AudioBlocks
 from pysed.detect.decide import Decision, Detection, find_events
+from pysed.detect.live import EventStream
 from pysed.detect.scoring import Scores, ScoreStream, join_scores
 from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.errors import DataError
@@ -81,6 +82,13 @@ class Detector:
             each.scores[0] for each in analyse([self], _pieces(samples, rate_hz, channels), rate_hz, None, channels)
         ]
         return np.stack(found) if channels == EACH else found[0]
+
+    def stream(self, rate_hz: int, decision: Decision | None = None, step_s: float | None = None) -> EventStream:
+        """Takes samples (T,) in pieces, gives events when they are certain: those of detect(), however it is cut.
+
+        ``step_s``: seconds between windows, for events that are to be known soon; they are then not quite detect()'s.
+        """
+        return EventStream(self, rate_hz, decision, step_s)
 
 
 def load_detectors(folders: Sequence[str | os.PathLike], device: str = "cpu", kind: type[Detector] = Detector) -> list:

@@ -19,7 +19,7 @@ from pysed.features.grid import HOP_S
 from pysed.features.pieces import RecogniserFrames, front_end_frames
 from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
 
-CONTEXT_S = 2.0
+CONTEXT_S = 1.5
 SHORTEST_S = 1.0
 _AHEAD_S = 0.1  # of samples, for the last frames of a block
 
@@ -175,18 +175,21 @@ class ScoreStream:
 
         Raises DataError for a sample that is not finite.
         """
+        found = list(self.steps(samples))
+        return [join_scores(parts) for parts in zip(*found, strict=True)] or [join_scores([]) for _ in self._windows]
+
+    def steps(self, samples: np.ndarray) -> Iterator[list[Scores]]:
+        """push() block by block, as long as ``step_s`` each, which do not depend on how the sound is cut."""
         if not np.isfinite(samples).all():
             place_s = (self._num_given + int(np.argmin(np.isfinite(samples)))) / self.rate_hz
             raise DataError(f"a sample that is not a finite number at {place_s:.3f} s; expected numbers from -1 to 1")
         if len(samples):
             self._last = samples[-1:]
         self._num_given += len(samples)
-        found = []
         for block in self._blocks(self._resampler.push(samples)):
             self._hear(block, None)
-            found.append([windows.advance() for windows in self._windows])
+            yield [windows.advance() for windows in self._windows]
             self._forget()
-        return [join_scores(parts) for parts in zip(*found, strict=True)] or [join_scores([]) for _ in self._windows]
 
     def finish(self) -> list[Scores]:
         """The scores that are left, at the end of the sound; a frame that is filled in part counts.

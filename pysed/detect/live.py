@@ -1,0 +1,130 @@
+"""Events of sound that never ends: known as soon as they are certain, the same however the sound is cut into pieces."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pysed.decision.postprocess import gap_frames
+from pysed.detect.decide import LONG_GAP_S, Decision, Detection, find_runs
+from pysed.detect.scoring import CONTEXT_S, Model, Scores, ScoreStream, join_scores
+from pysed.errors import DataError
+from pysed.features.grid import HOP_S
+
+STEP_S = 1.0  # between windows of live sound
+
+
+@dataclass(frozen=True)
+class Change:
+    """An event begins or ends; one that begins has no offset yet: it is as far as the sound is known."""
+
+    kind: str
+    event: Detection
+
+
+class EventStream:
+    """Takes samples in pieces and gives events when they are certain.
+
+    ``step_s``: how far apart windows are; None for as far as in ``Detector.detect``, whose events these are then. A
+    small one, such as a second, gives events soon, each window of a network's length for every step.
+    """
+
+    def __init__(self, detector: Model, rate_hz: int, decision: Decision | None = None, step_s: float | None = None):
+        self.decision = Decision() if decision is None else decision
+        if self.decision.one_event or self.decision.top is not None:
+            raise DataError("one_event and top need the whole sound; a stream has no end: leave them out")
+        if step_s is not None and not HOP_S <= step_s <= detector.window_s:
+            raise DataError(f"step_s {step_s}; expected {HOP_S} to {detector.window_s:g} seconds")
+        self._detector, self._scores = detector, ScoreStream([detector], rate_hz, step_s)
+        self._step_s, self._rate_hz = step_s, rate_hz
+        network = detector.network
+        gap_s = network.max_gap_s if self.decision.max_gap_s is None else self.decision.max_gap_s
+        self._gap = gap_frames(LONG_GAP_S if gap_s is None else gap_s) or 0
+        self._median = network.config.median_frames
+        self._kept = join_scores([])
+        self._from = 0  # the frame at which what is kept begins
+        self._begun: int | None = None  # the first frame of the event that has been told of
+        self._ended = 0  # the frame at which the last event ended
+        self._num_samples = 0
+
+    @property
+    def look_ahead_s(self) -> float:
+        """Seconds of sound at most that are needed after a frame before its score is settled."""
+        width = self._detector.window_s
+        step = width if self._step_s is None else self._step_s
+        asr = self._detector.asr
+        frames = 0 if asr is None else asr.network.frames_per_chunk + asr.network.right_context + 10
+        utterance = width if self._step_s is None and asr is not None else frames / 100
+        return CONTEXT_S + 2 * step + utterance + 0.2
+
+    def push(self, samples: np.ndarray) -> list[Detection]:
+        """The events that are known to have ended, with these samples (T,)."""
+        return [each.event for each in self.follow(samples) if each.kind == "end"]
+
+    def finish(self) -> list[Detection]:
+        """The events that are left at the end of the sound."""
+        return [each.event for each in self.follow_to_the_end() if each.kind == "end"]
+
+    def follow(self, samples: np.ndarray) -> list[Change]:
+        """What begins and ends, as far as it is certain, in order of time."""
+        self._num_samples += len(samples)
+        steps = self._scores.steps(np.asarray(samples, np.float32))
+        return [change for (found,) in steps for change in self._changes(found, False)]
+
+    def follow_to_the_end(self) -> list[Change]:
+        """The same at the end of the sound."""
+        return self._changes(self._scores.finish()[0], True) if self._num_samples else []
+
+    def _changes(self, found: Scores, is_last: bool) -> list[Change]:
+        if not len(found.scores) and not is_last:
+            return []
+        self._kept = join_scores([self._kept, found])
+        total = len(self._kept.scores)
+        certain = total if is_last else max(0, total - self._median // 2)
+        runs = find_runs(self._kept, self._detector.network, self.decision)
+        changes, keep = [], certain
+        for start, end in zip(runs.start.tolist(), runs.end.tolist(), strict=True):
+            if self._from + end <= self._ended:
+                continue
+            if is_last or end + self._gap < certain:
+                self._ended = self._from + end
+                if (event := self._event(start, end)) is not None:
+                    changes += [Change("begin", event)] * (self._begun != self._from + start) + [Change("end", event)]
+                continue
+            until = min(end, certain)
+            is_strong = len(self._confirmed(start, until)) > 0
+            if is_strong and self._begun != self._from + start and (event := self._event(start, until)) is not None:
+                self._begun = self._from + start
+                changes.append(Change("begin", event))
+            keep = min(keep, start)
+        keep = max(0, min(keep, self._first_open(certain)) - self._median)
+        self._kept = Scores(*(each[keep:] for each in self._kept))
+        self._from += keep
+        return changes
+
+    def _confirmed(self, start: int, end: int) -> np.ndarray:
+        """The runs that are events by the frames of a part alone."""
+        part = Scores(*(each[max(0, start - self._median) : end] for each in self._kept))
+        return find_runs(part, self._detector.network, self.decision).start
+
+    def _first_open(self, certain: int) -> int:
+        """The first frame that may yet belong to an event: where frames above the low threshold are not far from the
+        end of what is certain."""
+        network = self._detector.network
+        threshold = network.t_base + network.beta * self._kept.means
+        if self.decision.threshold is not None:
+            threshold = np.full(len(self._kept.scores), self.decision.threshold)
+        active = np.flatnonzero(self._kept.scores > network.low_ratio * threshold)
+        breaks = np.flatnonzero(np.diff(active) > self._gap + self._median)
+        if not len(active) or active[-1] + self._gap + self._median < certain:
+            return certain
+        return int(active[breaks[-1] + 1] if len(breaks) else active[0])
+
+    def _event(self, start: int, end: int) -> Detection | None:
+        """The event of a run of what is kept, None where it is too short."""
+        part = Scores(*(each[start:end] for each in self._kept))
+        score = round(float(part.scores.max()), 4)
+        onset_s, offset_s = (round((self._from + frame) * HOP_S, 6) for frame in (start, end))
+        offset_s = min(offset_s, round(self._num_samples / self._rate_hz, 6))
+        if offset_s - onset_s < self.decision.min_duration_s - HOP_S * 1e-6:
+            return None
+        return Detection(onset_s, offset_s, self._detector.network.event, score)

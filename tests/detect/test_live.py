@@ -1,0 +1,92 @@
+"""Events of a stream: those of the whole sound, however it is cut; begun and ended in order; soon enough."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small_detector import make_model
+from test_detector import noise
+
+from pysed import Decision, Detector
+from pysed.detect.live import EventStream
+from pysed.errors import DataError
+
+ASR = {"model": "models/demo", "layer": "prefinal-l", "dim": 128}
+
+
+def follow(detector, samples, rate_hz, seed, decision, step_s=None, pieces=40):
+    """(kind, event) of a stream cut at random."""
+    stream = detector.stream(rate_hz, decision, step_s)
+    cuts = np.sort(np.random.default_rng(seed).integers(0, len(samples), pieces))
+    changes = [each for piece in np.split(samples, cuts) for each in stream.follow(piece)]
+    return [(each.kind, each.event) for each in changes + stream.follow_to_the_end()]
+
+
+@pytest.fixture
+def detector(tmp_path):
+    return Detector.load(make_model(tmp_path / "model", window_s=10.0, max_gap_s=0.3, low_ratio=0.99))
+
+
+def decisions(detector, samples):
+    scores = detector.scores(samples, 16000)
+    low, middle, high = (float(np.quantile(scores, share)) for share in (0.2, 0.5, 0.9))
+    return [
+        Decision(threshold=low),
+        Decision(threshold=middle, max_gap_s=0.0),
+        Decision(threshold=middle, max_gap_s=2.0, min_duration_s=0.4),
+        Decision(threshold=high, max_gap_s=0.5),
+    ]
+
+
+def test_a_streams_events_are_those_of_the_whole(detector):
+    samples = noise(95.37)
+    for decision in decisions(detector, samples):
+        whole = detector.detect(samples, 16000, decision)
+        assert whole
+        for seed in (1, 2):
+            changes = follow(detector, samples, 16000, seed, decision)
+            assert [event for kind, event in changes if kind == "end"] == whole
+            begun = [event.onset_s for kind, event in changes if kind == "begin"]
+            assert begun == [event.onset_s for event in whole]
+
+
+def test_begin_and_end_take_turns(detector):
+    samples = noise(60)
+    changes = follow(detector, samples, 16000, 1, decisions(detector, samples)[2], 1.0)
+    assert [kind for kind, _ in changes] == ["begin", "end"] * (len(changes) // 2) and changes
+    for (_, begun), (_, ended) in zip(changes[::2], changes[1::2], strict=True):
+        assert begun.onset_s == ended.onset_s and begun.offset_s <= ended.offset_s
+
+
+@pytest.mark.parametrize("asr", [None, ASR], ids=["cbrnn", "gradual"])
+def test_live_events_do_not_depend_on_the_cuts_and_come_in_time(tmp_path, asr):
+    detector = Detector.load(make_model(tmp_path / "model", asr, window_s=10.0, max_gap_s=0.3))
+    samples = noise(40)
+    decision = decisions(detector, samples)[1]
+    changes = follow(detector, samples, 16000, 1, decision, 1.0)
+    assert changes and changes == follow(detector, samples, 16000, 2, decision, 1.0, pieces=400)
+    stream = EventStream(detector, 16000, decision, 1.0)
+    assert stream.look_ahead_s < 7
+    for number in range(0, len(samples), 800):
+        known_s = (number + 800) / 16000
+        for each in stream.follow(samples[number : number + 800]):
+            if each.kind == "end":
+                assert known_s - each.event.offset_s <= stream.look_ahead_s + 0.5
+
+
+def test_memory_is_flat(detector):
+    stream = detector.stream(16000, Decision(threshold=0.999), 1.0)
+    sizes = []
+    for number in range(60):
+        stream.push(noise(2, seed=number))
+        sizes.append(len(stream._kept.scores))
+    assert max(sizes[10:]) <= max(sizes[:10]) < 50
+
+
+def test_wishes_that_need_the_end(detector):
+    for wishes in ({"top": 1}, {"one_event": True}):
+        with pytest.raises(DataError, match="no end"):
+            detector.stream(16000, Decision(**wishes))
+    with pytest.raises(DataError, match="step_s"):
+        detector.stream(16000, step_s=0.0)
+    assert dataclasses.is_dataclass(Decision) and detector.stream(16000).finish() == []
