@@ -34,6 +34,8 @@ BETAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 MAX_GAPS_S = (0.2, 0.5, 1.0, 2.0, None)
 LOW_RATIOS = (1.0, 0.8)
 PRIOR = (0.5, 0.0, 1.0, 0.8)
+#: What is tuned: all of it; or T_base and beta alone, as the paper prints it: every gap closed, no hysteresis.
+GRIDS: dict[str, dict[str, tuple]] = {"all": {}, "threshold": {"max_gaps_s": (None,), "low_ratios": (1.0,)}}
 _ROWS_AT_ONCE = 20000
 
 
@@ -189,17 +191,18 @@ def tune(
     reference_onset_s = np.asarray(reference_onset_s, dtype=np.float64)
     if np.asarray(scores).shape[:1] != reference_onset_s.shape:
         raise ValueError(f"scores of {len(scores)} clips, references of {len(reference_onset_s)}; expected as many")
+    prior = PRIOR[0], PRIOR[1], _among(PRIOR[2], max_gaps_s), _among(PRIOR[3], low_ratios)
     if not len(reference_onset_s) or np.isnan(reference_onset_s).all():
-        return Tuning(*PRIOR, None, None, 0, 0, 0)
+        return Tuning(*prior, None, None, 0, 0, 0)
     if np.isnan(scores).any():
         raise ValueError("scores hold NaN; expected numbers in [0, 1]")
     counts = sweep(scores, reference_onset_s, t_bases, betas, max_gaps_s, low_ratios, **settings)
     f_measure, error_rate = rates(counts)
     if not f_measure.max() > 0:
         # Not one hit anywhere says nothing about thresholds: the prior, with what it does.
-        counts = sweep(scores, reference_onset_s, *((value,) for value in PRIOR), **settings)[0, 0, 0, 0]
+        counts = sweep(scores, reference_onset_s, *((value,) for value in prior), **settings)[0, 0, 0, 0]
         prior_f, prior_error_rate = (float(rate) for rate in rates(counts))
-        return Tuning(*PRIOR, prior_f, prior_error_rate, *(int(count) for count in counts))
+        return Tuning(*prior, prior_f, prior_error_rate, *(int(count) for count in counts))
     best = f_measure.max()
     num_events = (~np.isnan(reference_onset_s)).sum()
     margin = np.sqrt(best * (1 - best) / num_events)  # of a proportion among the events
@@ -214,3 +217,8 @@ def tune(
         t_bases[cell[0]], betas[cell[1]], max_gaps_s[cell[2]], low_ratios[cell[3]],
         float(f_measure[cell]), float(error_rate[cell]), hits, insertions, deletions,
     )  # fmt: skip
+
+
+def _among(value: float, values: tuple) -> float:
+    """The value, or the first of those that there are if it is none of them."""
+    return value if value in values else values[0]

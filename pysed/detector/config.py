@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pysed.config import checked, from_elsewhere, keys, read_mapping, refuse_unknown, setting
+from pysed.decision.tuning import GRIDS
 from pysed.errors import DataError
 from pysed.features.normalise import KINDS
 from pysed.networks import model_names, network_class
@@ -31,9 +32,12 @@ class SystemConfig:
 
     # Decisions
     median_frames: int = setting(3, at_least=1, odd=True)  # of 100 ms
+    tuned: str = setting("all", choices=tuple(GRIDS))  # what of the decision is chosen on validation
 
     # Of recordings: each is judged by a network that never heard it, and detection is by the mean of all networks
     folds: int = setting(1, at_least=1, at_most=20)
+    #: Share of the mixtures, drawn by the seed, that validates; 0: those that the corpus holds back, by recording
+    validation_mixtures: float = setting(0.0, at_least=0, below=1)
 
     # Optimisation
     epochs: int = setting(25, at_least=1)
@@ -42,6 +46,7 @@ class SystemConfig:
     learning_rate: float = setting(1e-3, above=0, at_most=1e30)
     schedule: str = setting("cosine", choices=("cosine", "decay", "constant"))
     decay: float = setting(0.01, at_least=0, below=1)
+    decay_every: str = setting("epoch", choices=("epoch", "update"))
     warmup_steps: int = setting(50, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
     gradient_clip: float = setting(1.0, at_least=0)
@@ -77,6 +82,8 @@ class SystemConfig:
             raise DataError(f"{place}: asr_layers {self.asr_layers}; expected asr: true and scene_weight: 0 with it")
         if self.asr_layers and self.folds > 1:
             raise DataError(f"{place}: folds {self.folds}; expected 1 with asr_layers")
+        if self.validation_mixtures and self.folds > 1:
+            raise DataError(f"{place}: folds {self.folds}; expected 1 with validation_mixtures")
 
 
 def config_from_dict(values: Mapping[str, Any], place: str) -> SystemConfig:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-KINDS = ("standard", "minmax", "clip")
+KINDS = ("standard", "minmax", "clip", "none")
 
 
 def statistics(clips: Iterable[np.ndarray], kind: str = "standard") -> dict[str, np.ndarray | str]:
@@ -12,7 +12,7 @@ def statistics(clips: Iterable[np.ndarray], kind: str = "standard") -> dict[str,
 
     Returns {"kind", "shift": (F,), "scale": (F,)} in float32; the normalised value is (x - shift) * scale: mean 0 and
     standard deviation 1 ("standard"), the range [0, 1] ("minmax", paper 2.2), or, of a clip's difference from its own
-    mean over time, mean 0 and standard deviation 1 ("clip"). A constant dimension becomes 0.
+    mean over time, mean 0 and standard deviation 1 ("clip"). A constant dimension becomes 0. "none": x as it is.
 
     Raises ValueError for an unknown kind, no frames, or values that are not finite.
     """
@@ -30,7 +30,9 @@ def statistics(clips: Iterable[np.ndarray], kind: str = "standard") -> dict[str,
         low, high = np.minimum(low, wide.min(axis=0)), np.maximum(high, wide.max(axis=0))
     if not count:
         raise ValueError("no frames to take statistics of; expected at least one clip")
-    if kind != "minmax":
+    if kind == "none":
+        shift, spread = np.zeros_like(total), np.ones_like(total)
+    elif kind != "minmax":
         shift = total / count
         spread = np.sqrt(np.maximum(squares / count - shift**2, 0))
     else:

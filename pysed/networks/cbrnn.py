@@ -1,17 +1,19 @@
 """The convolutional bidirectional recurrent network with two attentions, and its gradual variant (paper 2.3).
 
-Where the paper is silent or contradicts itself, docs/models.md has the choice and the reason.
+Where the paper is silent or contradicts itself, docs/models.md has the choice and the reason. The keys at the end of
+its configuration turn these choices into what is printed, one by one: docs/paper.md, conf/paper.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import compiled_layers
-from pysed.networks.attention import SpectralAttention, TemporalAttention
+from pysed.networks.attention import PooledSpectralAttention, SpectralAttention, TemporalAttention
 from pysed.networks.layers import (
     FIRST_POOL,
     Dropout,
@@ -22,7 +24,7 @@ from pysed.networks.layers import (
     pool_sum,
     stack_context,
 )
-from pysed.networks.network import DetectionNetwork, Inputs
+from pysed.networks.network import DetectionNetwork, Inputs, check_frames
 
 _SECOND_POOL = 4
 
@@ -44,6 +46,14 @@ class CbrnnConfig:
     asr_dropout: float = setting(0.3, at_least=0, below=1)
     asr_entry: str = setting("classifier", choices=("classifier", "gru"))
     classifier_hidden: int = setting(0, at_least=0)  # 0: the classifier is one dense layer
+    # As printed
+    average_frames: int = setting(1, at_least=1, at_most=100)  # frames to one of the network's, by their mean
+    spectral_pool: str = setting("none", choices=("none", "time", "units"))  # see PooledSpectralAttention
+    attention_scaled: bool = setting(True)  # weights of mean 1; else a softmax's, as they are
+    pool_last: bool = setting(False)  # a convolution's norm, activation and dropout come before its pool
+    activation: str = setting("relu", choices=("relu", "linear"))  # after a convolution's norm
+    last_pool: int = setting(0, at_least=0)  # rows of the last pool; 0: all that are left
+    gru_dropout: bool = setting(True)  # between its layers, as in the convolutions
 
 
 class Cbrnn(DetectionNetwork):
@@ -51,32 +61,40 @@ class Cbrnn(DetectionNetwork):
 
     Config = CbrnnConfig
     takes_asr = True
-    only_frames_per_label = FIRST_POOL[1]  # the first pool makes one of them
 
     def __init__(self, config: CbrnnConfig, inputs: Inputs):
         super().__init__()
         asr_dim = inputs.asr_dim
-        self.context = config.context_frames
+        self.context, self.average_frames, self.pool_last = (
+            config.context_frames, config.average_frames, config.pool_last
+        )  # fmt: skip
+        check_frames(inputs, "cbrnn", FIRST_POOL[1] * config.average_frames)  # the first pool makes one of two
         self.asr_entry = config.asr_entry
         num_values = inputs.num_features * (2 * config.context_frames + 1)
         channels = config.channels
-        self.spectral = SpectralAttention(num_values, config.spectral_hidden) if config.spectral_attention else None
+        self.spectral = spectral_attention(config, num_values) if config.spectral_attention else None
         self.conv1 = FirstConvolution(channels)
         self.conv2 = nn.Conv2d(channels, channels, 5, padding=2, bias=False)
         self.conv3 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.conv4 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm1, self.norm2, self.norm3, self.norm4 = (NormReluDropout(channels, config.dropout) for _ in range(4))
+        self.norm1, self.norm2, self.norm3, self.norm4 = (
+            NormReluDropout(channels, config.dropout, config.activation == "relu") for _ in range(4)
+        )
         # 200 -> 100 (stride) -> 25 -> 6; the last pool spans all that are left: docs/models.md
-        self.last_pool = -(-num_values // 2) // FIRST_POOL[0] // _SECOND_POOL
-        if self.last_pool < 1:
+        rows = -(-num_values // 2) // FIRST_POOL[0] // _SECOND_POOL
+        self.last_pool = config.last_pool or rows
+        if rows < 1:
             raise DataError(
                 f"{inputs.frontend}: {inputs.num_features} bins with context_frames {self.context}: {num_values} "
                 "values a frame; expected 31 or more, which the pools need; choose more bins or more context"
             )
+        if self.last_pool > rows:
+            raise DataError(f"{inputs.system}: last_pool {config.last_pool}; expected {rows} at most, the rows left")
+        stacked = channels * (rows // self.last_pool)
         if config.temporal_attention:
-            self.temporal: nn.Module = TemporalAttention(channels, config.temporal_hidden)
+            self.temporal: nn.Module = TemporalAttention(stacked, config.temporal_hidden, config.attention_scaled)
         else:
-            self.temporal = nn.Linear(channels, config.temporal_hidden)
+            self.temporal = nn.Linear(stacked, config.temporal_hidden)
         self.asr_dropout = Dropout(config.asr_dropout)
         self.gru = Gru(
             config.temporal_hidden + (asr_dim if self.asr_entry == "gru" else 0),
@@ -84,7 +102,7 @@ class Cbrnn(DetectionNetwork):
             config.gru_layers,
             batch_first=True,
             bidirectional=config.bidirectional,
-            dropout=config.dropout if config.gru_layers > 1 else 0.0,
+            dropout=config.dropout if config.gru_dropout and config.gru_layers > 1 else 0.0,
         )
         self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
         self.hidden_dim += asr_dim if self.asr_entry == "classifier" else 0
@@ -111,7 +129,9 @@ class Cbrnn(DetectionNetwork):
         return x
 
     def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
-        """The convolutional part. features: (B, T, F) -> (B, T/2, C)."""
+        """The convolutional part. features: (B, T, F) -> (B, T/2, C · rows), rows 1 unless last_pool leaves more."""
+        if self.average_frames > 1:
+            features = features.unflatten(1, (-1, self.average_frames)).mean(dim=2)  # (B, T·n, F) -> (B, T, n, F)
         x = stack_context(features, self.context)
         if self.spectral is not None:
             x = self.spectral(x)
@@ -119,15 +139,37 @@ class Cbrnn(DetectionNetwork):
         maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
         fast = compiled_layers.usable(x, maps) and compiled_layers.first_fits(self.conv1.out_channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
-            # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
-            first = self.norm1(self.conv1(x, fast, maps), fast)  # (B, C, 25, T/2)
-            x = self.norm2(self.conv2(first), fast)
-            second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
-            x = self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)
-        return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T/2, C)
+            x = self._pooled_last(x) if self.pool_last else self._pooled_first(x, fast, maps)
+        return x.flatten(1, 2).to(features.dtype).transpose(1, 2)  # (B, C·rows, T/2) -> (B, T/2, C·rows)
+
+    def _pooled_first(self, x: torch.Tensor, fast: bool, maps: torch.dtype) -> torch.Tensor:
+        """x: (B, values, T) -> (B, C, rows, T/2)."""
+        # Pooling comes before normalisation, activation and dropout: they pass over a map an eighth the size.
+        first = self.norm1(self.conv1(x, fast, maps), fast)  # (B, C, 25, T/2)
+        x = self.norm2(self.conv2(first), fast)
+        second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
+        return self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)
+
+    def _pooled_last(self, x: torch.Tensor) -> torch.Tensor:
+        """The printed order: norm, activation and dropout on the whole map, then its pool.
+
+        x: (B, values, T) -> (B, C, rows, T/2).
+        """
+        x = functional.conv2d(x.unsqueeze(1), self.conv1.weight, stride=self.conv1.stride, padding=self.conv1.padding)
+        first = functional.max_pool2d(self.norm1(x), FIRST_POOL)
+        x = self.norm3(self.conv3(self.norm2(self.conv2(first))) + first)
+        second = functional.max_pool2d(x, (_SECOND_POOL, 1))
+        return functional.max_pool2d(self.norm4(self.conv4(second) + second), (self.last_pool, 1))
 
     def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
         """The first convolution's gradients in all cells of a pooling window but the one of the maximum."""
         forward = 2 * self.conv1.weight.numel() * (-(-num_bins * (2 * self.context + 1) // 2)) * num_frames
         passes = 1 if self.spectral is None else 2  # of the weights, and of the input if that is computed
         return passes * forward * (1 - 1 / (FIRST_POOL[0] * FIRST_POOL[1]))
+
+
+def spectral_attention(config: CbrnnConfig, num_values: int) -> nn.Module:
+    """The spectral attention that the configuration asks for, on frames of so many values."""
+    if config.spectral_pool == "none":
+        return SpectralAttention(num_values, config.spectral_hidden, config.attention_scaled)
+    return PooledSpectralAttention(num_values, config.spectral_hidden, config.spectral_pool, config.attention_scaled)

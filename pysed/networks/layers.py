@@ -50,13 +50,13 @@ class Dropout(nn.Dropout):
         return dropout(x, self.p, self.training)
 
 
-def dense_layers(num_values: int, hidden: int, num_hidden: int, rate: float) -> nn.Sequential:
-    """``num_hidden`` times dense, ReLU, dropout; then one logit. (..., num_values) -> (..., 1)."""
+def dense_layers(num_values: int, hidden: int, num_hidden: int, rate: float, num_out: int = 1) -> nn.Sequential:
+    """``num_hidden`` times dense, ReLU, dropout; then dense. (..., num_values) -> (..., num_out) logits."""
     layers: list[nn.Module] = []
     for _ in range(num_hidden):
         layers += [nn.Linear(num_values, hidden), nn.ReLU(), Dropout(rate)]
         num_values = hidden
-    return nn.Sequential(*layers, nn.Linear(num_values, 1))
+    return nn.Sequential(*layers, nn.Linear(num_values, num_out))
 
 
 class FirstConvolution(nn.Conv2d):
@@ -73,19 +73,20 @@ class FirstConvolution(nn.Conv2d):
 
 
 class NormReluDropout(nn.BatchNorm2d):
-    """Batch normalisation, ReLU, dropout."""
+    """Batch normalisation, ReLU (or, with ``relu=False``, no activation), dropout."""
 
     running_mean: torch.Tensor
     running_var: torch.Tensor
     num_batches_tracked: torch.Tensor
     momentum: float
 
-    def __init__(self, channels: int, rate: float):
+    def __init__(self, channels: int, rate: float, relu: bool = True):
         super().__init__(channels)
-        self.rate = rate
+        self.rate, self.relu = rate, relu
 
     def forward(self, x: torch.Tensor, compiled: bool = False) -> torch.Tensor:
         """x: (B, C, H, W) -> the same."""
+        compiled = compiled and self.relu
         if compiled and self.training:
             x, mean, variance = compiled_layers.NormReluDropout.apply(x, self.weight, self.bias, self.eps, self.rate)
             self._keep_statistics(mean, variance, parallel.size() * x.numel() // x.shape[1])
@@ -94,7 +95,7 @@ class NormReluDropout(nn.BatchNorm2d):
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             return compiled_layers.norm_relu(x, scale, self.bias - self.running_mean * scale)
         x = self._by_whole_batch(x) if self.training and parallel.size() > 1 else super().forward(x)
-        return dropout(functional.relu(x), self.rate, self.training)
+        return dropout(functional.relu(x) if self.relu else x, self.rate, self.training)
 
     def _by_whole_batch(self, x: torch.Tensor) -> torch.Tensor:
         """Normalisation by the statistics of all processes' rows."""

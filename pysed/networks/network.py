@@ -39,8 +39,6 @@ class DetectionNetwork(nn.Module):
     needs_asr: ClassVar[bool] = False
     #: Whether it names the background's scene too, by ``with_scene``.
     tells_scenes: ClassVar[bool] = False
-    #: Frames to a score, where the network takes no other number.
-    only_frames_per_label: ClassVar[int | None] = None
 
     #: Whether maps are bfloat16; set by whoever runs the network, no part of its state.
     bfloat16_maps: bool = False
@@ -56,11 +54,6 @@ class DetectionNetwork(nn.Module):
             raise DataError(f"{inputs.system}: model {model} tells no scenes apart; set scene_weight: 0")
         if cls.tells_scenes and not inputs.num_scenes:
             raise DataError(f"{inputs.system}: model {model} tells scenes apart; set scene_weight above 0")
-        if cls.only_frames_per_label not in (None, inputs.frames_per_label):
-            raise DataError(
-                f"{inputs.frontend}: {inputs.frames_per_label} frames to a 100 ms score; model {model} expects "
-                f"{cls.only_frames_per_label} of {100 / cls.only_frames_per_label:g} ms; choose another front end"
-            )
 
     def with_scene(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs as forward's -> (logits (B, T100), scene logits (B, num_scenes)), of a network that tells scenes."""
@@ -69,3 +62,12 @@ class DetectionNetwork(nn.Module):
     def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
         """Operations of a clip's training step that torch's layers count and that nobody needs; for benchmarks."""
         return 0.0
+
+
+def check_frames(inputs: Inputs, model: str, expected: int) -> None:
+    """DataError unless the front end gives as many frames to a score as the network, of this model's name, expects."""
+    if inputs.frames_per_label != expected:
+        raise DataError(
+            f"{inputs.frontend}: {inputs.frames_per_label} frames to a 100 ms score; model {model} expects "
+            f"{expected} of {100 / expected:g} ms; choose another front end"
+        )

@@ -174,7 +174,7 @@ def average(system: str, parts: list[dict[str, Any]], draws: Draws | None) -> di
 
 def paper_record(system: str, printed: paper.Figure, consistent: bool | None) -> dict[str, Any]:
     """What the paper prints for a system."""
-    return {"name": paper.TABLE_1[system][0], **printed._asdict(), "consistent": consistent}
+    return {"name": paper.title(system), **printed._asdict(), "consistent": consistent}
 
 
 def figure(values: list[float | None], draws: bootstrap.Draws | None = None) -> dict[str, Any]:

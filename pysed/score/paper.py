@@ -72,6 +72,12 @@ TABLE_1: dict[str, tuple[str, dict[str, Figure]]] = {
 }
 
 
+def title(system: str) -> str:
+    """The paper's name of a system that it has a row for, be it as printed (``gradual_paper``) or not."""
+    return TABLE_1[system.removesuffix("_paper")][0]
+
+
 def figure(system: str, event: str) -> Figure | None:
     """The paper's figure for a system and event (or ``AVERAGE``); None where it has none."""
-    return TABLE_1[system][1].get(event) if system in TABLE_1 else None
+    row = TABLE_1.get(system.removesuffix("_paper"))
+    return row[1].get(event) if row else None

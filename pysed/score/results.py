@@ -63,7 +63,7 @@ def overview(found: list[Record]) -> Table:
         printed = [(event, paper.figure(system, event)) for event in (*events, paper.AVERAGE)]
         if any(figure for _, figure in printed):
             cells = [paper_cell(event, figure) for event, figure in printed]
-            table.append([f"  paper: {paper.TABLE_1[system][0]}", *cells, ""])
+            table.append([f"  paper: {paper.title(system)}", *cells, ""])
     return table
 
 

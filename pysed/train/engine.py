@@ -15,7 +15,7 @@ import yaml
 
 from pysed import __version__, parallel
 from pysed.atomic import atomic_open
-from pysed.decision.tuning import Tuning, tune
+from pysed.decision.tuning import GRIDS, Tuning, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
@@ -27,7 +27,7 @@ from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.data import load_clips, make_batch
 from pysed.train.failures import not_finite, what_is_not_finite
-from pysed.train.folds import check_leaks, join, mean_metrics, read_folds, read_recordings, subset
+from pysed.train.folds import check_leaks, join, mean_metrics, read_folds, read_recordings, split_by_mixture, subset
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss
 from pysed.train.precision import keep_freed_memory, use_bfloat16
@@ -62,8 +62,11 @@ def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_afte
     Raises DataError for bad data, and when the loss stops being a number, naming the cause.
     """
     data, out, event = Path(data), Path(out), task.event
-    folds = read_folds(data, task.config.folds)
-    check_leaks(folds, read_recordings(data))
+    if task.config.validation_mixtures:
+        folds = [split_by_mixture(data, task.config.validation_mixtures, task.seed)]
+    else:
+        folds = read_folds(data, task.config.folds)
+        check_leaks(folds, read_recordings(data))
     config = replace(task.config, folds=len(folds))  # as many as the data has, at most
     task = replace(task, config=config)
     if len(folds) > 1:
@@ -269,7 +272,8 @@ class Run:
         self.average.load_state_dict(self.best["state"])
         self.average.bfloat16_maps = False
         scores = scores_of(self.average, self.valid, self.normalise)
-        tuned = tune(scores, self.valid.onset_s, median_frames=self.config.median_frames)
+        median = self.config.median_frames
+        tuned = tune(scores, self.valid.onset_s, median_frames=median, **GRIDS[self.config.tuned])
         found = ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
         self.records.say(f"best epoch {self.best['epoch']}: {found}")
         path = self.out / "final.pt"
@@ -330,15 +334,15 @@ def descend(
 def learning_rate(config: SystemConfig, step: int, num_steps: int, epoch: int) -> float:
     """Of a step (from 0) out of ``num_steps``: a linear warm-up, then the schedule.
 
-    cosine: half a cosine down to zero; decay: divided by 1 + decay·(epochs done) (the paper's decay of 0.01, read as
-    Keras reads it); constant.
+    cosine: half a cosine down to zero; decay: divided by 1 + decay·(epochs done, or with ``decay_every: update`` steps
+    done) (the paper's decay of 0.01, in the form that Keras gives it); constant.
     """
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     shape = 1.0
     if config.schedule == "cosine":
         shape = 0.5 * (1 + math.cos(math.pi * step / num_steps))
     elif config.schedule == "decay":
-        shape = 1 / (1 + config.decay * (epoch - 1))
+        shape = 1 / (1 + config.decay * (epoch - 1 if config.decay_every == "epoch" else step))
     return config.learning_rate * warm * shape
 
 

@@ -15,7 +15,7 @@ import torch
 from pysed.atomic import atomic_open
 from pysed.datadir.tables import read_split, read_table
 from pysed.decision.calibration import calibrated, expected_calibration_error, fit_logistic
-from pysed.decision.tuning import tune
+from pysed.decision.tuning import GRIDS, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
@@ -61,6 +61,21 @@ def read_folds(folder: Path, most: int) -> list[dict[str, list[str]]]:
         if not each["valid"]:
             raise DataError(f"{path}: fold {fold} has no clip for validation; make more mixtures")
     return folds if most > 1 else folds[:1]
+
+
+def split_by_mixture(folder: Path, share: float, seed: int) -> dict[str, list[str]]:
+    """A ``share`` of the mixtures for validation, at least one, drawn by the seed, as the paper reads: recordings of
+    "train" stand in "valid" too, and F looks better than it is. DataError where none is left to train on."""
+    split = read_split(folder)
+    names = sorted(split["train"] + split["valid"])
+    num_valid = max(1, round(share * len(names)))
+    if num_valid >= len(names):
+        raise DataError(f"{folder}: validation_mixtures {share} of {len(names)} mixtures leaves none to train on")
+    drawn = set(np.random.default_rng(seed).permutation(len(names))[:num_valid].tolist())
+    return {
+        "train": [name for index, name in enumerate(names) if index not in drawn],
+        "valid": [name for index, name in enumerate(names) if index in drawn],
+    }
 
 
 def check_leaks(folds: list[dict[str, list[str]]], recordings: dict[str, set[str]]) -> None:
@@ -125,7 +140,7 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
     slope, offset = (float(np.float32(value)) for value in fit_logistic(raw, labels))  # as the checkpoint keeps them
     scores = calibrated(raw, slope, offset)
     onset_s = np.concatenate([clips.onset_s for clips in valid])
-    tuned = tune(scores, onset_s, median_frames=config.median_frames)
+    tuned = tune(scores, onset_s, median_frames=config.median_frames, **GRIDS[config.tuned])
     state: dict[str, torch.Tensor] = {}
     for index, content in enumerate(contents):
         part = f"parts.{index}."

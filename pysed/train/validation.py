@@ -7,7 +7,7 @@ import torch
 
 from pysed import parallel
 from pysed.decision.postprocess import MEDIAN_FRAMES, detect_batch
-from pysed.decision.tuning import Tuning, average_f, tune
+from pysed.decision.tuning import GRIDS, Tuning, average_f, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
 from pysed.features.normalise import apply_normalisation
@@ -35,7 +35,7 @@ def cross_entropy(scores: np.ndarray, labels: np.ndarray, positive_weight: float
 def measures(scores: np.ndarray, clips: Clips, config: SystemConfig) -> dict[str, Any]:
     """An epoch's columns of metrics.csv that tell how good it is."""
     median = config.median_frames
-    tuning = tune(scores, clips.onset_s, median_frames=median)
+    tuning = tune(scores, clips.onset_s, median_frames=median, **GRIDS[config.tuned])
     return {
         "average_f": average_f(scores, clips.onset_s, median_frames=median),
         "f_measure": tuning.f_measure,

@@ -3,7 +3,7 @@
 import pytest
 
 from pysed.score.consistency import check, f_range
-from pysed.score.paper import AVERAGE, TABLE_1, figure
+from pysed.score.paper import AVERAGE, TABLE_1, figure, title
 
 
 def test_every_possible_evaluation_is_within_and_the_ends_are_reached():
@@ -48,3 +48,9 @@ def test_error_rates_above_one():
     for wrong in (-0.1, float("nan")):
         with pytest.raises(ValueError, match="error rate"):
             f_range(wrong)
+
+
+def test_a_system_as_printed_stands_beside_the_same_figures():
+    assert figure("gradual_paper", "babycry") == figure("gradual", "babycry") == (0.04, 0.98)
+    assert title("finetune_paper") == title("finetune") == "Finetuning Net"
+    assert figure("cbrnn_paper", "babycry") is None and figure("gradual.epochs-3", "babycry") is None

@@ -31,7 +31,7 @@ from pysed.errors import DataError
         ({"positive_weight": 0}, "positive_weight 0.0; expected more than 0"),
         ({"learning_rate": float("nan")}, "learning_rate nan; expected more than 0"),
         ({"schedule": "linear"}, "schedule 'linear'; expected one of cosine, decay, constant"),
-        ({"normalisation": "none"}, "normalisation 'none'; expected one of standard, minmax"),
+        ({"normalisation": "some"}, "normalisation 'some'; expected one of standard, minmax"),
         ({"precision": "float16"}, "precision 'float16'; expected one of auto, float32, bfloat16"),
         ({"asr_entry": "top"}, "asr_entry 'top'; expected one of classifier, gru"),
     ],

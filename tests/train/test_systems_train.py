@@ -36,8 +36,11 @@ VARIANTS = (
 )
 
 
+PAPER = ("cbrnn_paper", "finetune_paper", "gradual_paper")
+
+
 def shipped(root, name: str, **changes):
-    folder = "conf/ablation" if name in VARIANTS else "conf/systems"
+    folder = "conf/ablation" if name in VARIANTS else "conf/paper" if name in PAPER else "conf/systems"
     path = root / f"{folder}/{name}.yaml"
     small = {key: value for key, value in SMALL_NETWORK.items() if key in load_config(path).as_dict()}
     config = load_config(path, {**SMALL, **small, **changes})
@@ -52,9 +55,10 @@ def clips_for(config, frontend, num_clips: int, seed: int):
 def test_all_systems_are_here(root):
     assert set(SYSTEMS) == {path.stem for path in (root / "conf/systems").glob("*.yaml")}
     assert set(VARIANTS) == {path.stem for path in (root / "conf/ablation").glob("*.yaml")}
+    assert set(PAPER) == {path.stem for path in (root / "conf/paper").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("name", [*SYSTEMS, *VARIANTS])
+@pytest.mark.parametrize("name", [*SYSTEMS, *VARIANTS, *PAPER])
 def test_one_tiny_epoch(root, tmp_path, name):
     config, frontend = shipped(root, name)
     train, valid = clips_for(config, frontend, 4, 1), clips_for(config, frontend, 4, 2)
