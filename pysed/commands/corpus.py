@@ -52,7 +52,18 @@ def _parser() -> argparse.ArgumentParser:
     for made in (mix, ready, isolate):
         made.add_argument("--plan", action="store_true", help="only print what it would be made from")
 
-    own = commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds")
+    _add_own(commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds"))
+    validate = commands.add_parser("validate", help="check a Kaldi data directory")
+    validate.add_argument("folder", type=Path)
+    classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")
+    classes.add_argument("source", type=Path)
+    check = commands.add_parser("check-name", help="refuse another corpus under a name that is taken")
+    for option in ("--source", "--data"):
+        check.add_argument(option, type=Path, required=True)
+    return parser
+
+
+def _add_own(own: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--events", type=Path, required=True, help="a folder for each class, or recordings named by --labels"
     )
@@ -77,15 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
     own.add_argument("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
     own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
-
-    validate = commands.add_parser("validate", help="check a Kaldi data directory")
-    validate.add_argument("folder", type=Path)
-    classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")
-    classes.add_argument("source", type=Path)
-    check = commands.add_parser("check-name", help="refuse another corpus under a name that is taken")
-    for option in ("--source", "--data"):
-        check.add_argument(option, type=Path, required=True)
-    return parser
 
 
 def check_name(source: Path, data: Path) -> None:

@@ -48,7 +48,7 @@ def _check_replaceable(out: Path) -> None:
 
 
 @contextmanager
-def _folder(out: Path) -> Iterator[Path]:
+def data_folder(out: Path) -> Iterator[Path]:
     """A folder that replaces ``out`` when the block succeeds and vanishes when it does not.
 
     Raises DataError where ``out`` is anything but a data directory that this made.
@@ -68,7 +68,7 @@ def _folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_all(work, items: list, nj: int, what: str) -> list:
+def write_all(work, items: list, nj: int, what: str) -> list:
     """Map ``work`` over items in order, in ``nj`` processes, with a progress bar."""
     from tqdm import tqdm
 
@@ -108,13 +108,11 @@ def make_mixtures(
         num_mixtures = settings.mixtures[subset]
     recipes = subset_recipes(sources, label, settings, num_mixtures, held_out=subset.endswith("train"))
     rate_hz = corpus_rate(sources, settings)
-    with _folder(Path(out)) as folder:
+    with data_folder(Path(out)) as folder:
         work = partial(_write_mixture, folder=folder / "audio", rate_hz=rate_hz, settings=settings)
         # In the order of their backgrounds, so that each is read once.
         order = sorted(range(len(recipes)), key=lambda i: str(recipes[i].background.path))
-        durations = dict(
-            zip(order, _write_all(work, [recipes[i] for i in order], nj, f"{subset} {label}"), strict=True)
-        )
+        durations = dict(zip(order, write_all(work, [recipes[i] for i in order], nj, f"{subset} {label}"), strict=True))
         utterances = []
         for index, recipe in enumerate(recipes):
             events: tuple[tuple[float, float, str], ...] = ()
@@ -137,7 +135,7 @@ def make_isolated(corpus: Path, label: str, subset: str, out: Path) -> int:
     sources = load_sources(corpus, subset)
     check_events(sources, label)
     utterances = []
-    with _folder(Path(out)) as folder:
+    with data_folder(Path(out)) as folder:
         for index, event in enumerate(sources.events[label]):
             name = f"event_{subset}_{label}_{index:03d}"
             samples = resample(_bare(event), _rate_of(event), RATE_HZ)

@@ -18,7 +18,7 @@ import yaml
 
 from pysed.atomic import atomic_open
 from pysed.audio import duration_of, read_audio, resample, write_wav
-from pysed.corpus.build import RATE_HZ, _folder, _write_all
+from pysed.corpus.build import RATE_HZ, data_folder, write_all
 from pysed.corpus.official import (
     DURATION_S,
     OfficialMixture,
@@ -115,10 +115,10 @@ def make_official(
     if count is None:
         raise DataError(f"{subset}: no number of mixtures in the corpus's configuration; add it to 'mixtures'")
     chosen = _official_set(corpus, sources, label, settings, count)
-    with _folder(Path(out)) as folder:
+    with data_folder(Path(out)) as folder:
         order = sorted(range(len(chosen)), key=lambda i: str(chosen[i][0].background.path))
         work = partial(_write_official, folder=folder / "audio")
-        made = dict(zip(order, _write_all(work, [chosen[i] for i in order], nj, f"{subset} {label}"), strict=True))
+        made = dict(zip(order, write_all(work, [chosen[i] for i in order], nj, f"{subset} {label}"), strict=True))
         utterances, rows, recipes = [], [], []
         for index, (mixture, part) in enumerate(chosen):
             recipe = made[index]
@@ -215,9 +215,9 @@ def make_ready(corpus: Path, label: str, subset: str, out: Path, nj: int = 1) ->
         if other != name:
             raise DataError(f"{path}: {other} and {name}: one name without extension; rename one, here and in {source}")
         duration_of(source / name)
-    with _folder(Path(out)) as folder:
+    with data_folder(Path(out)) as folder:
         work = partial(_write_ready, source=source, folder=folder / "audio")
-        durations = _write_all(work, [name for name, _ in rows], nj, f"{subset} {label}")
+        durations = write_all(work, [name for name, _ in rows], nj, f"{subset} {label}")
         utterances = []
         for (name, event), duration_s in zip(rows, durations, strict=True):
             wav = Path(out) / "audio" / f"{Path(name).stem}.wav"

@@ -67,6 +67,10 @@ def write_random_extractor(
     model += [("packed", v) for v in inverses]
     model += [("token", "<IvectorOffset>"), ("double", prior_offset), ("token", "</IvectorExtractor>")]
     _write(folder / "final.ie", binary, model)
+    return _write_settings(folder, context)
+
+
+def _write_settings(folder: Path, context: int) -> Path:
     lines = {
         "splice.conf": [f"--left-context={context}", f"--right-context={context}"],
         "online_cmvn.conf": ["# settings of apply-cmvn-online: the defaults"],

@@ -135,16 +135,8 @@ def evaluate_detector(
     write_archive(out / f"scores_{subset}", ((name, scores[name][:, None]) for name in names))
     write_events(out / f"events_{subset}.tsv", detected)
     write_counts(out / f"counts_{subset}.tsv", files, recordings_of(data, names, reference))
-    audio_s = round(HOP_S * sum(map(len, scores.values())), 3)
-    cost = {
-        "parameters": sum(parameter.numel() for parameter in detector.model.parameters()),
-        "audio_s": audio_s,
-        "seconds": round(seconds, 6),
-        "times_real_time": audio_s / seconds,
-        "device": next(detector.model.parameters()).device.type,
-        "threads": torch.get_num_threads(),
-    }
-    write_object(out / f"cost_{subset}.json", cost)
+    num_frames = sum(map(len, scores.values()))
+    write_object(out / f"cost_{subset}.json", _cost(detector, num_frames, seconds))
     score = {
         "event": detector.event,
         "system": detector.config.system,
@@ -158,6 +150,21 @@ def evaluate_detector(
     }
     write_object(out / f"score_{subset}.json", score)
     return score
+
+
+def _cost(detector: "TrainedNetwork", num_frames: int, seconds: float) -> dict[str, Any]:
+    """What computing so many score frames took."""
+    import torch
+
+    audio_s = round(HOP_S * num_frames, 3)
+    return {
+        "parameters": sum(parameter.numel() for parameter in detector.model.parameters()),
+        "audio_s": audio_s,
+        "seconds": round(seconds, 6),
+        "times_real_time": audio_s / seconds,
+        "device": next(detector.model.parameters()).device.type,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def recordings_of(data: Path, names: dict[str, str], reference: EventLists) -> dict[str, tuple[str | None, str]]:

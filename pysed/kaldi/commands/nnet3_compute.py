@@ -10,6 +10,7 @@ from pysed.errors import DataError
 from pysed.kaldi.holders import MatrixBlocks
 from pysed.kaldi.messages import log, warn
 from pysed.kaldi.nnet3.chunks import ChunkOptions
+from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.reader import read_model, read_nnet
 from pysed.kaldi.options import OptionParser
 from pysed.kaldi.tables import RandomAccess, TableWriter, matrices, read_object, tokens
@@ -24,15 +25,7 @@ Usage: nnet3-compute [options] <nnet-in> <features-rspecifier> <matrix-wspecifie
 
 def main(argv: list[str]) -> int:
     """Run the command; returns the exit code: 1 where no utterance could be done."""
-    parser = OptionParser("nnet3-compute", USAGE)
-    parser.register_struct(dataclasses.replace(ChunkOptions(), online_ivector_period=0))
-    parser.register("acoustic-scale", 1.0, "Scaling factor for the output")
-    parser.register("ivectors", "", "Rspecifier for iVectors as vectors, per utterance or, with --utt2spk, per speaker")
-    parser.register("utt2spk", "", "Rspecifier for utt2spk option used to get ivectors per speaker")
-    parser.register("online-ivectors", "", "Rspecifier for iVectors estimated online, as matrices")
-    parser.register("apply-exp", False, "If true, apply exp function to output")
-    parser.register("use-gpu", "yes", "yes|no|optional|wait, has no effect here")
-    parser.register("use-priors", False, "If true, subtract the logs of the priors stored with the model (a .mdl file)")
+    parser = _parser()
     options, (model_name, features, target) = parser.parse(argv, 3)
     if options.online_ivectors and options.ivectors:
         raise DataError("command line: --ivectors and --online-ivectors exclude each other")
@@ -42,18 +35,7 @@ def main(argv: list[str]) -> int:
     if not options.online_ivectors:
         chunks = dataclasses.replace(chunks, online_ivector_period=1)
 
-    priors = None
-    if options.use_priors:
-        model = read_model(read_object(model_name))
-        nnet = model.nnet
-        if len(model.priors):
-            if len(model.priors) != nnet.output_dim():
-                raise DataError(f"{model_name}: {len(model.priors)} priors for an output of width {nnet.output_dim()}")
-            with np.errstate(divide="ignore", invalid="ignore"):
-                priors = np.log(model.priors.astype(np.float32))
-    else:
-        nnet = read_nnet(read_object(model_name))
-
+    nnet, priors = _network(model_name, options.use_priors)
     from pysed.kaldi.nnet3.evaluate import NnetComputer
 
     computer = NnetComputer(nnet, "output", chunks)
@@ -94,6 +76,32 @@ def main(argv: list[str]) -> int:
     log(f"Time taken {elapsed:.3g}s: real-time factor assuming 100 frames/sec is {factor:.3g}")
     log(f"Done {done} utterances, failed for {failed}")
     return 0 if done else 1
+
+
+def _parser() -> OptionParser:
+    parser = OptionParser("nnet3-compute", USAGE)
+    parser.register_struct(dataclasses.replace(ChunkOptions(), online_ivector_period=0))
+    parser.register("acoustic-scale", 1.0, "Scaling factor for the output")
+    parser.register("ivectors", "", "Rspecifier for iVectors as vectors, per utterance or, with --utt2spk, per speaker")
+    parser.register("utt2spk", "", "Rspecifier for utt2spk option used to get ivectors per speaker")
+    parser.register("online-ivectors", "", "Rspecifier for iVectors estimated online, as matrices")
+    parser.register("apply-exp", False, "If true, apply exp function to output")
+    parser.register("use-gpu", "yes", "yes|no|optional|wait, has no effect here")
+    parser.register("use-priors", False, "If true, subtract the logs of the priors stored with the model (a .mdl file)")
+    return parser
+
+
+def _network(name: str, use_priors: bool) -> tuple[Nnet, np.ndarray | None]:
+    """The network of a file, and the logs of the priors stored with it where they are wanted."""
+    if not use_priors:
+        return read_nnet(read_object(name)), None
+    model = read_model(read_object(name))
+    if not len(model.priors):
+        return model.nnet, None
+    if len(model.priors) != model.nnet.output_dim():
+        raise DataError(f"{name}: {len(model.priors)} priors for an output of width {model.nnet.output_dim()}")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return model.nnet, np.log(model.priors.astype(np.float32))
 
 
 class IvectorTable:
