@@ -12,7 +12,6 @@ import io
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import soundfile
 import yaml
 
@@ -31,7 +30,7 @@ from pysed.corpus.official import (
     screened_backgrounds,
 )
 from pysed.corpus.official import RATE_HZ as OFFICIAL_HZ
-from pysed.corpus.recipes import CorpusSettings, Recipe, split_recordings
+from pysed.corpus.recipes import CorpusSettings, Recipe, held_out_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
@@ -48,12 +47,7 @@ def _official_set(
         return [(mixture, "dropped" if mixture.index in dropped else "test") for mixture in mixtures]
     if settings.validation_fraction == 0:
         return [(mixture, "dropped" if mixture.index in dropped else "train") for mixture in mixtures]
-    random = np.random.RandomState(settings.seed)
-    fraction = settings.validation_fraction
-    held = {name: split_recordings([e.recording for e in es], fraction, random) for name, es in sources.events.items()}
-    scenes = split_recordings([b.recording for b in sources.backgrounds], fraction, random)
-    if not held[label] or not scenes:
-        raise DataError(f"{label}: one recording only; validation needs two event and two background recordings")
+    held, scenes = held_out_recordings(sources, label, settings)
 
     def part(mixture: OfficialMixture) -> str:
         if mixture.index in dropped:
@@ -71,7 +65,7 @@ def _official_set(
     )
     if not inside.backgrounds:
         raise DataError(f"{label}: all held-out backgrounds are screened out; expected more background recordings")
-    count = max(2, round(num_mixtures * fraction))
+    count = max(2, round(num_mixtures * settings.validation_fraction))
     seeded = CorpusSettings(**{**vars(settings), "seed": settings.seed + 1})
     valid = official_mixtures(inside, label, seeded, count, share_offsets=False)
     valid = [OfficialMixture(**{**vars(mixture), "index": num_mixtures + mixture.index}) for mixture in valid]

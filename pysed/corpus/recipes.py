@@ -184,6 +184,18 @@ def _parts_of_folds(
     return parts
 
 
+def held_out_recordings(sources: Sources, label: str, settings: CorpusSettings) -> tuple[dict[str, set[str]], set[str]]:
+    """The recordings of events, by class, and of backgrounds that are for validation alone. DataError where none is."""
+    random, fraction = np.random.RandomState(settings.seed), settings.validation_fraction
+    events = {
+        name: split_recordings([e.recording for e in es], fraction, random) for name, es in sources.events.items()
+    }
+    backgrounds = split_recordings([b.recording for b in sources.backgrounds], fraction, random)
+    if not events[label] or not backgrounds:
+        raise DataError(f"{label}: one recording only; validation needs two event and two background recordings")
+    return events, backgrounds
+
+
 def subset_recipes(
     sources: Sources, label: str, settings: CorpusSettings, num_mixtures: int, held_out: bool
 ) -> list[Recipe]:
@@ -197,12 +209,7 @@ def subset_recipes(
     if held_out and settings.folds > 1:
         parts = _parts_of_folds(sources, label, settings, num_mixtures)
     elif held_out and settings.validation_fraction > 0:
-        random = np.random.RandomState(settings.seed)
-        fraction = settings.validation_fraction
-        valid = {n: split_recordings([e.recording for e in es], fraction, random) for n, es in sources.events.items()}
-        scenes = split_recordings([b.recording for b in sources.backgrounds], fraction, random)
-        if not valid[label] or not scenes:
-            raise DataError(f"{label}: one recording only; validation needs two event and two background recordings")
+        valid, scenes = held_out_recordings(sources, label, settings)
 
         def part(inside: bool) -> Sources:
             events = {n: [e for e in es if (e.recording in valid[n]) == inside] for n, es in sources.events.items()}

@@ -84,20 +84,6 @@ def rates(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(undefined, np.nan, f_measure), np.where(undefined, np.nan, error_rate)
 
 
-def reference_onsets(events_per_clip: list) -> np.ndarray:
-    """(N,) onsets in seconds, NaN for clips without an event, from a list of each clip's [(onset, offset), …].
-
-    Raises ValueError for a clip with more than one event: the counter is for one at most.
-    """
-    onsets = np.full(len(events_per_clip), np.nan)
-    for index, events in enumerate(events_per_clip):
-        if len(events) > 1:
-            raise ValueError(f"clip {index} has {len(events)} events; tuning expects one at most")
-        if events:
-            onsets[index] = events[0][0]
-    return onsets
-
-
 def sweep(
     scores: np.ndarray,
     reference_onset_s: np.ndarray,

@@ -14,7 +14,6 @@ from pysed.decision.tuning import (
     count_onsets,
     distance_to_prior,
     rates,
-    reference_onsets,
     sweep,
     tune,
 )
@@ -139,9 +138,6 @@ def test_bad_input():
         tune(np.zeros((2, 10)), np.zeros(3))
     with pytest.raises(ValueError, match="NaN"):
         tune(np.full((1, 10), np.nan), np.zeros(1))
-    with pytest.raises(ValueError, match="2 events"):
-        reference_onsets([[(1.0, 2.0), (3.0, 4.0)]])
-    np.testing.assert_array_equal(reference_onsets([[(1.5, 2.0)], []]), [1.5, np.nan])
 
 
 def test_distance_to_prior_by_hand():
