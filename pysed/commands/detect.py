@@ -23,8 +23,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog="pysed detect",
         description="Find every event in audio of any rate, length and format that libsndfile reads.",
-        epilog="Exit codes: 0 done, 2 bad use, 3 some files could not be read (they are named with the reason at the "
-        "end). A run with --out or --out-dir that was killed goes on where it stopped when it is started again.",
+        epilog="Exit codes: 0 done, 2 bad use, 3 some files, or all of a list, could not be read: they are named with "
+        "the reason at the end. A run with --out or --out-dir that was killed goes on where it stopped when it is "
+        "started again.",
     )
     add = parser.add_argument
     add("--model", required=True, action="append", metavar="DIR", help="folder with final.pt; may be repeated")
@@ -157,7 +158,7 @@ class _Run:
                 write(found)
                 if self.values.counts:
                     self.hourly.append(found)
-            if len(faults) == len(self.recordings):
+            if len(faults) == len(self.recordings) and not self.values.files_from:
                 if journal is not None:
                     journal.remove()
                 if many:
@@ -221,9 +222,10 @@ class _Run:
                 count += 1
 
             yield write
-            if count:
-                stream.write(self.format.tail)
-                stream.flush()
+            if not count:  # none of a list's files could be read
+                stream.write(self.format.head(self.columns))
+            stream.write(self.format.tail)
+            stream.flush()
             if self.values.out:
                 os.replace(partial, self.values.out)
 

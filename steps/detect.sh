@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Events in an archive: a list of recordings in shards, each a job of cmd.sh; an interrupted run goes on shard by shard.
+set -euo pipefail
+
+nj=2
+threshold='' min_duration='' max_gap=''
+help_message="Usage: $0 [--nj N] [--threshold X] [--min-duration S] [--max-gap S] MODEL_DIR LIST OUT_DIR
+Example: $0 --nj 100 exp/demo/babycry/gradual recordings.txt exp/archive
+Reads:  MODEL_DIR/final.pt, LIST (an audio file a line)
+Writes: OUT_DIR/events.tsv (a table with a header), OUT_DIR/failures.txt (files that cannot be read, with the reason)"
+. ./path.sh
+. ./cmd.sh
+. utils/resume.sh
+. utils/shards.sh
+. utils/parse_options.sh
+(($# == 3)) || die "$help_message"
+model=$1 list=$2 out=$3
+need_files "$0" "$model/final.pt" "$list"
+wishes=()
+[[ -z $threshold ]] || wishes+=(--threshold "$threshold")
+[[ -z $min_duration ]] || wishes+=(--min-duration "$min_duration")
+[[ -z $max_gap ]] || wishes+=(--max-gap "$max_gap")
+
+detect() {
+  local code=0 part=$work/${work##*/}.$1
+  pysed detect --model "$model" --files-from "$work/list.$1" --out "$part.tsv" "${wishes[@]}" 2>"$part.err" || code=$?
+  cat -- "$part.err" >&2
+  [[ $code -eq 0 || $code -eq 3 ]] || return "$code"
+  grep -Ev '^WARNING: |^[0-9]+ (of [0-9]+ )?files' <"$part.err" >"$part.failures" || true
+}
+
+# join_tables TABLE...: their rows under the widest of their heads; times of the clock, the last columns, may lack.
+join_tables() {
+  local heads
+  heads=$(head -qn 1 -- "$@" | awk -F'\t' 'NF > most { most = NF; widest = $0 } END { print widest }')
+  printf '%s\n' "$heads"
+  HEADS=$heads awk -F'\t' 'BEGIN { most = split(ENVIRON["HEADS"], heads, "\t") }
+    FNR > 1 { row = $0; for (i = NF; i < most; i++) row = row "\t"; print row }' "$@"
+}
+
+lock_folder "$out"
+to_do "$out/.done" "  $out/events.tsv" --inputs "$model/final.pt" "$list" --options "${wishes[*]}" \
+  --code "$0" pysed.commands.detect:main || exit 0
+work=$out/shards
+mkdir -p -- "$out"
+cp -- "$list" "$out/list"
+split_lists "$work" "$nj" "$key" "$out/list"
+run_shards "$work" detect model wishes
+tables=() failures=()
+for ((job = 1; job <= num_jobs; job++)); do
+  tables+=("$work/${work##*/}.$job.tsv") failures+=("$work/${work##*/}.$job.failures")
+done
+join_tables "${tables[@]}" >"$out/tsv.tmp"
+cat -- "${failures[@]}" >"$out/failures.tmp"
+mv -- "$out/failures.tmp" "$out/failures.txt"
+mv -- "$out/tsv.tmp" "$out/events.tsv"
+finish "$out/.done" "$out"/{events.tsv,failures.txt}
+log "  $out/events.tsv: events in $(wc -l <"$list") recordings; $out/failures.txt: those that could not be read"
+rm -rf -- "$work" "$out/list"
