@@ -184,7 +184,7 @@ def _write_lists(folder: Path, made: list[Piece], segments: list[tuple[float, fl
                 entry = {"classname": piece.kind, "filepath": path.as_posix(), "recording_id": piece.recording_id}
                 backgrounds.append(entry)
             else:
-                entry = {"audio_filename": piece.filename, "segment": list(segment), "recording_id": piece.recording_id}
-                events.setdefault(piece.kind, []).append(entry)
+                cut = {"audio_filename": piece.filename, "segment": list(segment), "recording_id": piece.recording_id}
+                events.setdefault(piece.kind, []).append(cut)
         (folder / f"events_{subset}.yaml").write_text(yaml.safe_dump(events, sort_keys=True), encoding="utf-8")
         (folder / f"bgs_{subset}.yaml").write_text(yaml.safe_dump(backgrounds, sort_keys=True), encoding="utf-8")

@@ -3,7 +3,7 @@
 Beds have RMS 1 together; incidents are given in dB of their loudest 50 ms against that, to which INCIDENTS_DB is added.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ Incident = tuple[Callable[[Rng], Sound], float, float]  # what, how many a minut
 INCIDENTS_DB = -13.0
 
 
-def _compose(rng: Rng, bed: Sound, response: Sound, happenings: list[Incident]) -> Sound:
+def _compose(rng: Rng, bed: Sound, response: Sound, happenings: Sequence[Incident]) -> Sound:
     """Bed plus incidents heard in the place; levels vary by -12..0 dB from one to the next."""
     count = len(bed)
     foreground = sum(

@@ -102,7 +102,7 @@ def synthesise(recording: Rng, rng: Rng) -> Sound:
     place = Range.draw(recording)
     manner = rng.choice(["single", "pair", "automatic"], p=[0.6, 0.2, 0.2])
     if manner == "single":
-        starts_s = np.zeros(1)
+        starts_s: np.ndarray = np.zeros(1)
     elif manner == "pair":
         starts_s = np.r_[0.0, np.cumsum(rng.uniform(0.22, 0.6, rng.integers(1, 3)))]
     else:

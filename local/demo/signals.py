@@ -15,6 +15,7 @@ LOUDNESS_WINDOW_S = 0.05
 
 Rng = np.random.Generator
 Sound = np.ndarray
+Curve = Mapping[int, float] | Mapping[float, float]  # frequency in Hz -> level
 
 
 def generator(seed: int, *keys: str | int) -> Rng:
@@ -66,7 +67,7 @@ def unit_loud(sound: Sound) -> Sound:
     return sound / max(float(moving_rms(sound, LOUDNESS_WINDOW_S).max(initial=0.0)), 1e-12)
 
 
-def shaped_noise(rng: Rng, count: int, curve: Mapping[float, float]) -> Sound:
+def shaped_noise(rng: Rng, count: int, curve: Curve) -> Sound:
     """Gaussian noise of RMS 1 whose spectrum follows ``curve``: frequency in Hz -> dB, linear over log frequency."""
     size = fft.next_fast_len(max(count, 64), real=True)
     frequencies = np.maximum(fft.rfftfreq(size, 1 / RATE_HZ), 1.0)
@@ -85,7 +86,7 @@ def wander(rng: Rng, count: int, rate_hz: float, low: float, high: float) -> np.
     return np.interp(np.arange(count), coarse, PchipInterpolator(places, rng.uniform(low, high, knots))(coarse))
 
 
-def curve_through(points: Sequence[tuple[float, float]], count: int) -> np.ndarray:
+def curve_through(points: Sequence[tuple[float, float]] | np.ndarray, count: int) -> np.ndarray:
     """Smooth curve through (fraction of the whole, value) points, (count,)."""
     places, values = zip(*points, strict=True)
     return PchipInterpolator(places, values)(np.linspace(0.0, 1.0, count))
@@ -100,7 +101,7 @@ def modes(frequencies_hz, decays_s, amplitudes, count: int, phases=0.0) -> Sound
     return (a[keep][:, None] * ringing.imag).sum(axis=0)
 
 
-def burst(rng: Rng, duration_s: float, attack_s: float, decay_s: float, curve: Mapping[float, float]) -> Sound:
+def burst(rng: Rng, duration_s: float, attack_s: float, decay_s: float, curve: Curve) -> Sound:
     """Noise with an exponential attack and decay."""
     count = num_samples(duration_s)
     t = seconds(count)
