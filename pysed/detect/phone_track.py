@@ -7,7 +7,7 @@ import numpy as np
 from pysed.features.streams import FRAMES_PER_CHUNK, AsrFeatures
 from pysed.kaldi.decode import DecoderOptions
 from pysed.kaldi.nnet3.chunks import ChunkOptions
-from pysed.kaldi.phones import read_symbols, split_to_phones
+from pysed.kaldi.phones import read_phones, split_to_phones
 from pysed.kaldi.recogniser import Recogniser
 
 _FRAME_S = 0.01
@@ -28,7 +28,7 @@ class PhoneTrack:
         chunks = ChunkOptions(FRAMES_PER_CHUNK, frame_subsampling_factor=factor, online_ivector_period=period)
         self._asr = asr
         self._recogniser = Recogniser(str(folder / "final.mdl"), str(folder / "graph/HCLG.fst"), chunks, _OPTIONS)
-        self._names = read_symbols(str(folder / "phones.txt"))
+        self._names = read_phones(str(folder / "phones.txt"), self._recogniser.transitions)
         self._hop_s = factor * _FRAME_S
 
     def compute(self, samples: np.ndarray) -> list[tuple[float, float, str]]:

@@ -14,9 +14,13 @@ from pysed.errors import DataError
 from pysed.fetch.chain_model import EXTRACTOR
 from pysed.kaldi.graph.build import build_look_ahead
 from pysed.kaldi.options import config_values
-from pysed.kaldi.transitions import read_transition_model
+from pysed.kaldi.phones import read_phones
+from pysed.kaldi.transitions import TransitionModel, read_transition_model
+from pysed.text_files import read_lines
 
 PHONES = ("graph/phones.txt", "graph/phones/phones.txt", "am/phones.txt", "phones.txt")
+BOUNDARIES = "graph/phones/word_boundary.int"
+POSITIONS = {"nonword": "", "begin": "_B", "end": "_E", "internal": "_I", "singleton": "_S"}
 LOOK_AHEAD = ("HCLr.fst", "Gr.fst", "disambig_tid.int")
 FOLDERS = ("am", "conf", "graph", "ivector")
 
@@ -92,12 +96,48 @@ def _fill(source: Path, out: Path) -> None:
     optional = {"am/tree": "tree", "conf/ivector.conf": "conf/ivector.conf"}
     optional["ivector/online_cmvn.conf"] = "extractor/online_cmvn.conf"
     if phones:
-        _link(phones[0], out / "phones.txt")
+        _name_phones(source, phones[0], out)
         optional |= {f"graph/{name}": f"graph/{name}" for name in ("HCLG.fst", "words.txt")}
     for name, target in optional.items():
         if (source / name).is_file():
             (out / target).parent.mkdir(exist_ok=True)
             (out / target).symlink_to(source / name)
+
+
+def _name_phones(source: Path, given: Path, out: Path) -> None:
+    """The model's names of phones, or, where they are another model's, numbers with the word positions it goes by."""
+    transitions = read_transition_model(str(out / "final.mdl"))
+    boundaries = source / BOUNDARIES
+    try:
+        read_phones(str(given), transitions)
+        _link(given, out / "phones.txt")
+    except DataError as error:
+        if not boundaries.is_file():
+            raise
+        names = _numbered(boundaries, transitions)
+        (out / "phones.txt").write_text("".join(f"{name} {number}\n" for number, name in names.items()))
+        print(f"{error}; phones get numbers for names", flush=True)
+
+
+def _numbered(boundaries: Path, transitions: TransitionModel) -> dict[int, str]:
+    """SIL, SPN and, after them, P-3, P-4, …, each as a whole (SIL) or in Kaldi's order of positions, _B _E _I _S."""
+    positions: dict[int, str] = {}
+    expected = ", ".join(POSITIONS)
+    for place, line in enumerate(read_lines(boundaries, "phones and their positions in words"), 1):
+        words = line.split()
+        if words and (len(words) != 2 or not words[0].isdecimal() or words[1] not in POSITIONS):
+            raise DataError(f"{boundaries}:{place}: {line[:40]!r}; expected a phone and one of {expected}")
+        if words:
+            positions[int(words[0])] = words[1]
+    names, base, last = {0: "<eps>"}, 0, ""
+    for phone in range(1, int(transitions.phone.max()) + 1):
+        position = positions.get(phone, "nonword")
+        if position == "nonword" or (position == "begin" and last != "nonword"):
+            base += 1
+        name = {1: "SIL", 2: "SPN"}.get(base, f"P-{base}")
+        names[phone] = name + POSITIONS[position]
+        last = position
+    return names
 
 
 def _why_no_phones(source: Path) -> str:

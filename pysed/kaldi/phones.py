@@ -15,6 +15,7 @@ from pysed.kaldi.tables import open_input, open_output
 from pysed.kaldi.transitions import TransitionModel
 
 _POSITION = re.compile(r"_[BEIS]\Z")
+_NO_PHONE = re.compile(r"<eps>|#[0-9]+")
 _USAGE = "usage: python -m pysed.kaldi.phones [--no-position] INTEGER_CTM PHONES_TXT CTM"
 
 
@@ -100,6 +101,22 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
                 yield number, words
 
 
+def read_phones(path: str, transitions: TransitionModel) -> dict[int, str]:
+    """Names of the model's phones. Raises DataError for a table that has none, or no phone's, for one of them."""
+    symbols = read_symbols(path)
+    for phone in sorted(set(transitions.phone[1:].tolist())):
+        _phone_name(symbols, phone, path)
+    return symbols
+
+
+def _phone_name(symbols: dict[int, str], phone: int, place: str) -> str:
+    name = symbols.get(phone)
+    if name is None or _NO_PHONE.fullmatch(name):
+        said = "is not in the symbol table" if name is None else f"is {name} in the symbol table"
+        raise DataError(f"{place}: phone {phone} {said}; expected the name of a phone: the table is another model's")
+    return name
+
+
 def named_ctm(path: str, symbols: dict[int, str], position: bool = True) -> Iterator[str]:
     """The lines of an integer ctm (``utterance channel start duration phone``) with the phone's name.
 
@@ -108,9 +125,9 @@ def named_ctm(path: str, symbols: dict[int, str], position: bool = True) -> Iter
     for number, words in _lines(path):
         if len(words) not in (5, 6):
             raise DataError(f"{path}:{number}: {len(words)} columns; expected 'utterance channel start duration phone'")
-        if not re.fullmatch("[0-9]{1,10}", words[4]) or int(words[4]) not in symbols:
-            raise DataError(f"{path}:{number}: phone {words[4][:20]!r} is not in the symbol table")
-        name = symbols[int(words[4])]
+        if not re.fullmatch("[0-9]{1,10}", words[4]):
+            raise DataError(f"{path}:{number}: phone {words[4][:20]!r}; expected its number")
+        name = _phone_name(symbols, int(words[4]), f"{path}:{number}")
         words[4] = name if position else without_position(name)
         yield " ".join(words)
 

@@ -151,9 +151,9 @@ def test_word_position(name, position_free):
 @pytest.mark.parametrize(
     ("which", "content", "message"),
     [
-        (0, "a 1 0.00 0.15 3\na 1 0.15 0.03 9\n", ":2: phone '9' is not in the symbol table"),
+        (0, "a 1 0.00 0.15 3\na 1 0.15 0.03 9\n", ":2: phone 9 is not in the symbol table"),
         (0, "a 1 0.00 0.15 3\na 1 0.15\n", ":2: 3 columns"),
-        (0, "a 1 0.00 0.15 AH\n", ":1: phone 'AH'"),
+        (0, "a 1 0.00 0.15 AH\n", ":1: phone 'AH'; expected its number"),
         (1, "SIL 1\nAH\n", ":2: 'AH'; expected 'symbol number'"),
         (1, "SIL 1\nAH 1\n", ":2: number 1 stands for SIL already"),
         (1, "", ": no symbols"),
