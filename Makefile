@@ -1,7 +1,7 @@
 # Each target sets the environment up by itself (path.sh).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup lint test check bench check-all
+.PHONY: setup lint test check bench docs check-all
 
 setup:
 	. ./path.sh
@@ -18,6 +18,12 @@ check: lint test
 
 bench:
 	. ./path.sh; python -m pysed.bench
+
+# The documentation as a site, build/site/index.html; its packages are installed the first time.
+docs:
+	. ./path.sh; python -c 'import material' 2>/dev/null || \
+	python -m pip install -qq -c constraints.txt --no-build-isolation -e '.[docs]'; \
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 
 # Also what needs minutes, root or system packages (Debian: slurm-wlm munge); what cannot run here is named as skipped.
 check-all: check bench

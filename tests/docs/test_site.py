@@ -1,0 +1,53 @@
+"""The documentation's site: every page is in its navigation, generated pages are complete, links stay on the site."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from doc_pages import ROOT
+
+import pysed
+from pysed.cli import COMMANDS
+
+specification = importlib.util.spec_from_file_location("site_pages", ROOT / "docs/site_pages.py")
+assert specification and specification.loader
+site_pages = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(site_pages)
+
+
+def test_every_page_is_in_the_navigation():
+    sections = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    listed = set(re.findall(r"'([\w/-]+\.md)'", str(sections)))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert listed == pages | set(site_pages.ROOT_PAGES.values()) | {"reference/commands.md", "reference/python.md"}
+
+
+def test_help_of_every_command():
+    text = site_pages.commands_page()
+    for name in [*COMMANDS, "corpus own", "fetch graph", "phones patterns"]:
+        assert f" pysed {name}\n\n```text\n" in text, name
+    assert "--stop-stage" in text and "--one-event" in text and "nnet3-compute" in text
+
+
+def test_python_interface():
+    text = site_pages.python_page()
+    assert all(f"\n## {name}\n" in text for name in pysed.__all__)
+    assert "Detector.load(path: str | PathLike, device: str = 'cpu') -> Self" in text
+
+
+def test_links_of_the_roots_pages():
+    text = site_pages.from_root("[a](docs/a.md#b) [c](CONTRIBUTING.md) [`conf/`](conf) [x](https://x.org) [h](#h)")
+    assert text == "[a](a.md#b) [c](contributing.md) `conf/` [x](https://x.org) [h](#h)"
+    text = site_pages.on_page_markdown("[`conf/`](../conf) [s](../SECURITY.md) [p](phones.md)", None, None, None)
+    assert text == "`conf/` [s](security.md) [p](phones.md)"
+
+
+def test_site_builds_without_warnings(tmp_path):
+    pytest.importorskip("material", reason="the extra docs is not installed (make docs)")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Table of contents" in (tmp_path / "index.html").read_text(encoding="utf-8")
