@@ -46,19 +46,38 @@ def build_parser() -> argparse.ArgumentParser:
     add("--counts", metavar="FILE", help="write the number of events in each hour there")
     add("--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute")
     add("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
-    add("inputs", nargs="*", metavar="FILE|DIR", help="audio files, or folders searched for them")
+    add(
+        "inputs",
+        nargs="*",
+        metavar="FILE|DIR",
+        help="audio files, or folders searched for them; - for a wav file on standard input: see pysed listen",
+    )
     return parser
 
 
 def main(argv: list[str]) -> int:
     """Run ``pysed detect``; returns the exit code."""
     values = build_parser().parse_args(argv)
+    if values.inputs == ["-"]:
+        return _listen(values)
     listed = _listed(values.files_from)
     if not values.inputs and not listed:
         raise DataError("no audio given; expected files, folders or --files-from LIST")
     recordings = _recordings(values.inputs, listed)
     _check(values, len(recordings))
     return _Run(values, recordings).run()
+
+
+def _listen(values: argparse.Namespace) -> int:
+    """A wav file on standard input, as ``pysed listen`` hears it."""
+    from pysed.commands import listen
+
+    if len(values.model) > 1:
+        raise DataError("-: standard input goes to one --model; start one pysed listen for each")
+    wishes = {"--threshold": values.threshold, "--min-duration": values.min_duration, "--max-gap": values.max_gap}
+    given = [part for name, value in wishes.items() if value is not None for part in (name, str(value))]
+    given += ["--start", values.start] if values.start else []
+    return listen.main(["--model", values.model[0], *given])
 
 
 def _listed(path: str | None) -> list[str]:
