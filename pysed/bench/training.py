@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,7 @@ from torch.nn import functional
 
 from pysed.detector.config import SystemConfig, load_config
 from pysed.networks import compiled_layers, network_class
-from pysed.networks.cbrnn import Cbrnn, stack_context
-from pysed.networks.layers import FIRST_POOL
+from pysed.networks.cbrnn import Cbrnn, CbrnnConfig
 from pysed.networks.network import Inputs
 
 _SYSTEMS = Path(__file__).parents[2] / "conf/systems"
@@ -41,19 +41,9 @@ def clock() -> float:
     return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
-class AsPrinted(Cbrnn):
+def as_printed(config: CbrnnConfig, inputs: Inputs) -> Cbrnn:
     """The same network with nothing rearranged: normalisation, activation and dropout before each pooling."""
-
-    def frame_vectors(self, features: torch.Tensor) -> torch.Tensor:
-        """features: (B, T, F) -> (B, T/2, C)."""
-        x = stack_context(features, self.context)
-        x = (x if self.spectral is None else self.spectral(x)).transpose(1, 2).unsqueeze(1)  # -> (B, 1, values, T)
-        x = functional.conv2d(x, self.conv1.weight, stride=self.conv1.stride, padding=self.conv1.padding)
-        first = functional.max_pool2d(self.norm1(x), FIRST_POOL)
-        x = self.norm3(self.conv3(self.norm2(self.conv2(first))) + first)
-        second = functional.max_pool2d(x, (FIRST_POOL[0], 1))
-        x = self.norm4(self.conv4(second) + second)
-        return functional.max_pool2d(x, (self.last_pool, 1)).squeeze(2).transpose(1, 2)
+    return Cbrnn(replace(config, pool_last=True), inputs)
 
 
 def multiply_rate(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float:
@@ -77,7 +67,7 @@ def step_flops(config: SystemConfig, num_frames: int = FRAMES) -> tuple[float, f
     from torch.utils.flop_counter import FlopCounterMode
 
     asr_dim = ASR_DIM if config.asr else 0
-    model = AsPrinted(config.network, Inputs(config.system, config.frontend, BINS, asr_dim))
+    model = as_printed(config.network, Inputs(config.system, config.frontend, BINS, asr_dim))
     asr = torch.zeros(1, num_frames // 2, asr_dim) if asr_dim else None
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, num_frames, BINS), asr).sum().backward()
@@ -119,7 +109,7 @@ def measure(
     torch.manual_seed(0)
     config = paper_body(system)
     asr_dim = ASR_DIM if config.asr else 0
-    network = AsPrinted if path == "printed" else network_class(config.model)
+    network = as_printed if path == "printed" else network_class(config.model)
     model = network(config.network, Inputs(config.system, config.frontend, BINS, asr_dim))
     if path == "printed":
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # not in torch's stubs

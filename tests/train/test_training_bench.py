@@ -30,7 +30,7 @@ def test_the_papers_order_is_the_same_network():
     """Pooling commutes with a rising function: with positive scales both orders give the same in evaluation."""
     config = config_from_dict(dict(system="c", channels=8, temporal_hidden=8, gru_hidden=4), "test")
     model = build_model(config, 40).eval()
-    printed = training.AsPrinted(config.network, Inputs("c", "logmel40", 40)).eval()
+    printed = training.as_printed(config.network, Inputs("c", "logmel40", 40)).eval()
     printed.load_state_dict(model.state_dict())
     x = torch.randn(2, 20, 40)
     with torch.no_grad():
