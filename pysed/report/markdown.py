@@ -59,12 +59,17 @@ def inline(text: str) -> str:
 
 
 def _table(lines: list[str]) -> str:
-    """A column without numbers is of words, one with a cell of over _LONG characters is text, which wraps.
-
-    A row without a name adds to the last.
-    """
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-    body = [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
+    return table_html([rows[0], *(row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", cell) for cell in row))])
+
+
+def table_html(rows: list[list[str]]) -> str:
+    """A table whose first row is its head.
+
+    A column without numbers is of words, one with a cell of over _LONG characters is text, which wraps. A row without a
+    name adds to the last.
+    """
+    body = rows[1:]
     body = [[*row[: len(rows[0])], *[""] * (len(rows[0]) - len(row))] for row in body]  # as many cells as the head has
     kinds = [_kind([row[column] for row in body]) for column in range(1, len(rows[0]))]
     head = f'<th scope="col">{inline(rows[0][0])}</th>'

@@ -14,8 +14,10 @@ from pysed.report import media
 from pysed.report.content import read_frontend, read_models, read_test_files
 from pysed.report.curves import colours, draw_all
 from pysed.report.files import FOLDER, TestFiles, as_json
-from pysed.report.markdown import to_html
-from pysed.score.results import results_text
+from pysed.report.markdown import inline, table_html, to_html
+from pysed.score.comparison import comparison
+from pysed.score.results import Section, command_lines, result_sections
+from pysed.score.results_files import gather
 from pysed.text_files import read_text
 
 PAGE_BYTES = 28 * 2**20
@@ -34,7 +36,8 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     frontend = read_frontend(data, models)
     out.mkdir(parents=True, exist_ok=True)
     corpus = results.resolve().name
-    table, _, commands = results_text(results).partition("\n## Commands\n")
+    rows = gather(results)
+    commands = "".join(f"<li>{inline(each)}</li>" for each in command_lines(rows))
     patterns = _pattern_section(results / "phones" / "patterns", out)
     events, systems = (
         ", ".join(dict.fromkeys(getattr(model, name) for model in models)) for name in ("event", "system")
@@ -42,7 +45,8 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     parts = {
         "TITLE": html.escape(f"Sound events of {corpus}"),
         "FACTS": html.escape(f"Event classes: {events}. Systems: {systems}. Test files: {len(recordings)}."),
-        "RESULTS": to_html(table) + (_folded("Commands", to_html(commands)) if commands else ""),
+        "RESULTS": _result_section(result_sections(rows, comparison(rows, corpus)))
+        + (_folded("Commands", f"<ul>{commands}</ul>") if commands else ""),
         "CURVES": "\n".join(_figure(out, *one, "broad") for one in draw_all(models, recordings, out).items()),
         "PHONES": _phone_section(results / "phones", out),
         "PATTERNS": patterns,
@@ -96,6 +100,17 @@ def _copied(folder: Path, out: Path, captions: Mapping[str, str], kind: str) -> 
 
 def _folded(summary: str, content: str) -> str:
     return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def _result_section(sections: list[Section]) -> str:
+    """The results' paragraphs and tables; the sections of a subset stand side by side where there is room."""
+    text = []
+    for section in sections:
+        heading = f"<h{section.level + 1}>{html.escape(section.title)}</h{section.level + 1}>" * (section.level > 1)
+        parts = [table_html(part) if isinstance(part, list) else f"<p>{inline(part)}</p>" for part in section.parts]
+        body = "\n".join([heading, *parts]).strip()
+        text.append(f'<div class="part">\n{body}\n</div>' if section.level > 2 else body)
+    return "\n".join(text)
 
 
 def _phone_section(folder: Path, out: Path) -> str:

@@ -2,9 +2,10 @@
 ``comparison.json`` and ``score_pooled_<subset>.json``."""
 
 import os
+import textwrap
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 from pysed.atomic import atomic_open
 from pysed.freshness.marks import clear_left
@@ -22,6 +23,14 @@ NAMES |= {"psds1": ("PSDS 1", 1, 3), "psds2": ("PSDS 2", 1, 3)}
 
 Record = dict[str, Any]
 Table = list[list[str]]
+
+
+class Section(NamedTuple):
+    """A heading (level 1 to 3), and the paragraphs and tables below it."""
+
+    level: int
+    title: str
+    parts: list[str | Table]
 
 
 def number(value: float | None, rate: str, sign: str = "") -> str:
@@ -92,7 +101,7 @@ def made_of(found: list[Record]) -> list[str]:
     if first["event"] == paper.AVERAGE or None in (first["num_event_recordings"], first["num_background_recordings"]):
         return []
     events, backgrounds = first["num_event_recordings"], first["num_background_recordings"]
-    return [f"{first['num_files']} files, of {events} recordings of events and {backgrounds} backgrounds.", ""]
+    return [f"{first['num_files']} files, of {events} recordings of events and {backgrounds} backgrounds."]
 
 
 def other_criteria(found: list[Record]) -> Table:
@@ -181,64 +190,70 @@ def render(table: Table) -> list[str]:
     return lines
 
 
-def subset_text(subset: str, found: list[Record], rows: list[Row]) -> list[str]:
-    """A subset's part of RESULTS.md."""
+def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[Section]:
+    """A subset's sections of the results."""
     main_table, model_table, test_table, cost_table = overview(found), details(rows), tests(found), costs(found)
-    other_table = other_criteria(found)
+    other_table, onset_table = other_criteria(found), onsets(rows)
     mixed = {row.system for row in rows if row.mixed_code}
     main_table = [[row[0] + " †" * (row[0] in mixed), *row[1:]] for row in main_table]
-    lines = [f"## {subset}", "", *render(main_table), ""]
+    notes: list[str | Table] = []
     if mixed:
-        lines += ["† model and scores come from different code; `./run.sh --stage 5 --remake` makes them anew.", ""]
+        notes += ["† model and scores come from different code; `./run.sh --stage 5 --remake` makes them anew."]
     if any("paper:" in row[0] for row in main_table):
-        lines += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one.", ""]
+        notes += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one."]
     if any(cell.endswith("*") for row in (*main_table, *model_table) for cell in row):
-        lines += ["\\* error rate and F that no single evaluation can give together, even rounded.", ""]
+        notes += ["\\* error rate and F that no single evaluation can give together, even rounded."]
+    sections = [Section(2, subset, [main_table, *notes])]
     for event in dict.fromkeys(each["event"] for each in found):
         here = [each for each in found if each["event"] == event]
-        lines += [f"### {subset}: {event}", "", *made_of(here), *render(one_class(here)), ""]
-    if len(other_table) > 1:
-        lines += [f"### {subset}: by other criteria", ""]
-        lines += ["Segment-based, of 1 s (sed_eval); polyphonic sound detection score (docs/scoring.md).", ""]
-        lines += [*render(other_table), ""]
-    onset_table = onsets(rows)
-    if len(onset_table) > 1:
-        lines += [f"### {subset}: onsets", ""]
-        lines += ["Detected minus true onset, in files that have both: median, percentiles, share.", ""]
-        lines += [*render(onset_table), ""]
-    if len(test_table) > 1:
-        lines += [f"### {subset}: against {AGAINST}", ""]
-        lines += [f"Difference to {AGAINST} in the same draws of recordings, and p of no difference.", ""]
-        lines += [*render(test_table), ""]
-        few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
-        if few := [event for event in dict.fromkeys(few) if event != paper.AVERAGE]:
-            lines += [f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference.", ""]
-    if len(cost_table) > 1:
-        lines += [f"### {subset}: cost", "", *render(cost_table), ""]
-    return [*lines, f"### {subset}: every model", "", *render(model_table), ""]
-
-
-def results_text(corpus_dir: str | os.PathLike) -> str:
-    """The content of RESULTS.md."""
-    rows = gather(corpus_dir)
-    return _text(rows, comparison(rows, Path(corpus_dir).resolve().name))
-
-
-def _text(rows: list[Row], content: Record) -> str:
-    lines = [f"# Results on {content['corpus']}", ""]
-    lines += [
-        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is",
-        "classes' plain mean. An error rate of 1 is what a detector that stays silent gets. Several seeds: mean ±",
-        "standard deviation. In brackets: 95 % interval over recordings and seeds (docs/scoring.md). n/a: undefined.",
-        "",
+        sections.append(Section(3, f"{subset}: {event}", [*made_of(here), one_class(here)]))
+    few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
+    few = [event for event in dict.fromkeys(few) if event != paper.AVERAGE]
+    too_few = f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference."
+    by_others = "Segment-based, of 1 s (sed_eval); polyphonic sound detection score (docs/scoring.md)."
+    about_onsets = "Detected minus true onset, in files that have both: median, percentiles, share."
+    about_tests = f"Difference to {AGAINST} in the same draws of recordings, and p of no difference."
+    further: list[tuple[str, list[str | Table]]] = [
+        ("by other criteria", [by_others, other_table]),
+        ("onsets", [about_onsets, onset_table]),
+        (f"against {AGAINST}", [about_tests, test_table, *[too_few] * bool(few)]),
+        ("cost", [cost_table]),
+        ("every model", [model_table]),
     ]
+    for title, parts in further:
+        if all(len(part) > 1 for part in parts if isinstance(part, list)):  # more than its header
+            sections.append(Section(3, f"{subset}: {title}", parts))
+    return sections
+
+
+def result_sections(rows: list[Row], content: Record) -> list[Section]:
+    """All that RESULTS.md and the report's page say, of gather()'s rows and comparison()'s content."""
+    about = (
+        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is "
+        "classes' plain mean. An error rate of 1 is what a detector that stays silent gets. Several seeds: mean ± "
+        "standard deviation. In brackets: 95 % interval over recordings and seeds (docs/scoring.md). n/a: undefined."
+    )
+    sections = [Section(1, f"Results on {content['corpus']}", [about])]
     for subset, found in content["subsets"].items():
-        lines += subset_text(subset, found, [row for row in rows if row.subset == subset])
+        sections += subset_sections(subset, found, [row for row in rows if row.subset == subset])
+    return sections
+
+
+def command_lines(rows: list[Row]) -> list[str]:
+    """What to type for every model, where it is known."""
     commands = {(row.event, row.system, row.seed): row.command for row in rows if row.command}
+    return [f"{event}, {system}, seed {seed}: `{text}`" for (event, system, seed), text in commands.items()]
+
+
+def as_markdown(sections: list[Section], commands: list[str]) -> str:
+    """The text of RESULTS.md."""
+    lines = []
+    for section in sections:
+        lines += [f"{'#' * section.level} {section.title}", ""]
+        for part in section.parts:
+            lines += [*(textwrap.wrap(part, 110) if isinstance(part, str) else render(part)), ""]
     if commands:
-        lines += ["## Commands", ""]
-        lines += [f"- {event}, {system}, seed {seed}: `{text}`" for (event, system, seed), text in commands.items()]
-        lines += [""]
+        lines += ["## Commands", "", *(f"- {each}" for each in commands), ""]
     return "\n".join(lines)
 
 
@@ -247,7 +262,7 @@ def write_results(corpus_dir: str | os.PathLike) -> str:
     clear_left(str(corpus_dir))
     rows = gather(corpus_dir)
     content = comparison(rows, Path(corpus_dir).resolve().name)
-    text = _text(rows, content)
+    text = as_markdown(result_sections(rows, content), command_lines(rows))
     write_comparison(Path(corpus_dir) / "comparison.json", content)
     write_pooled(rows, content)
     with atomic_open(Path(corpus_dir) / "RESULTS.md") as stream:

@@ -88,7 +88,7 @@ def text_readers() -> list[Reader]:
     from pysed.phones.heard.regions import load_regions
     from pysed.report.markdown import to_html
     from pysed.score.reference import read_both, read_reference
-    from pysed.score.results import results_text
+    from pysed.score.results import write_results
     from pysed.text_files import read_text
     from pysed.train.data import read_onsets, read_scenes
 
@@ -144,7 +144,7 @@ def text_readers() -> list[Reader]:
                 "cry/cbrnn/config.yaml": b"system: cbrnn\ncommand: pysed train\n",
                 "cry/cbrnn/metrics.csv": b"epoch,average_f,seconds\n1,0.5,12.5\n2,,13\n",
             },
-            results_text, made={"cry/cbrnn/score_devtest.json": _changed_json(SCORE)},
+            write_results, made={"cry/cbrnn/score_devtest.json": _changed_json(SCORE)},
         ),
         Reader(
             "Kaldi's options", {"x.conf": (ROOT / "models/demo/conf/mfcc_hires.conf").read_bytes()},
