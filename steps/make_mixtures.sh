@@ -35,7 +35,7 @@ make_set() {
   log "  $out/$set: $(wc -l <"$out/$set/wav.scp") recordings"
 }
 
-mix=pysed.corpus.build:make_mixtures
+mix=pysed.corpus.make_sets:make_mixtures
 if [[ $(yaml_value "$config" official) == true ]]; then mix=pysed.corpus.official_build:make_official; fi
 for subset in devtrain devtest; do
   events=$lists/events_$subset.yaml backgrounds=$lists/bgs_$subset.yaml
@@ -44,7 +44,7 @@ for subset in devtrain devtest; do
   if [[ $subset == devtrain && -n $num_mixtures ]]; then count=(--num-mixtures "$num_mixtures"); fi
   make_set "$subset" "$events"$'\n'"$backgrounds"$'\n'"$screening"$'\n'"$config" "$mix" \
     mix --subset "$subset" --config "$config" "${count[@]}"
-  make_set "isolated_$subset" "$events" pysed.corpus.build:make_isolated isolate --subset "$subset"
+  make_set "isolated_$subset" "$events" pysed.corpus.make_sets:make_isolated isolate --subset "$subset"
 done
 
 # A ready-made evaluation set is used as it is.

@@ -16,7 +16,7 @@ system=$3 dir=$4
 need_files "$0" "$dir/final.pt" "$dir/.done_train"
 frontend=$(yaml_value "$system" frontend) model=$(yaml_value "$system" model)
 code=("$0" pysed.commands.evaluate:main "pysed.networks=${model:-cbrnn}")
-[[ $(yaml_value "$system" asr_layers) == [1-9]* ]] || code+=(-pysed.features.streams)
+[[ $(yaml_value "$system" asr_layers) == [1-9]* ]] || code+=(-pysed.features.of_samples)
 training_code "$system"
 lock_folder "$1" shared
 lock_folder "$dir"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# What utils/run.sh and utils/slurm.sh share: their arguments, and how a job leaves its log.
+# What utils/run_jobs.sh and utils/slurm.sh share: their arguments, and how a job leaves its log.
 
 # parse_job [JOB=1:N] LOG COMMAND [ARG...]: sets variable, first, last, log, and the array command.
 parse_job() {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Makes a job of a shell function. Whatever starts jobs (utils/run.sh, utils/slurm.sh, Kaldi's run.pl, slurm.pl or
+# Makes a job of a shell function. Whatever starts jobs (utils/run_jobs.sh, utils/slurm.sh, Kaldi's run.pl, slurm.pl or
 # queue.pl) is handed the name of a script only: the function's arguments and variables never pass through its shell.
 
 # write_job SCRIPT FUNCTION NAME...: a script that runs the function, with the functions and variables of those names.
@@ -23,10 +23,10 @@ start_job() {
   read -ra starter <<<"$1"
   shift
   if [[ $1 =~ ^[A-Za-z_]+=1:[0-9]+$ ]]; then jobs=("$1") && shift; fi
-  if [[ ${starter[0]} != *utils/run.sh && ${starter[0]} != *utils/slurm.sh ]]; then # Kaldi's do not quote
+  if [[ ${starter[0]} != *utils/run_jobs.sh && ${starter[0]} != *utils/slurm.sh ]]; then # Kaldi's do not quote
     for path in "$1" "$2"; do
       [[ $path != *[^A-Za-z0-9_./+:@%-]* ]] ||
-        die "$0: $path: ${starter[0]} does not take this name; use letters, digits and '_', '.', '-', or utils/run.sh"
+        die "$0: $path: ${starter[0]} does not take this name; use letters, digits and '_', '.', '-', or utils/run_jobs.sh"
     done
   fi
   "${starter[@]}" "${jobs[@]}" "$1" bash -- "${@:2}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a job, or an array of jobs, on a Slurm cluster; the interface of utils/run.sh and of Kaldi's slurm.pl.
+# Runs a job, or an array of jobs, on a Slurm cluster; the interface of utils/run_jobs.sh and of Kaldi's slurm.pl.
 #
 #   utils/slurm.sh [--SBATCH-OPTION=VALUE...] [JOB=1:N] LOG COMMAND [ARG...]
 #

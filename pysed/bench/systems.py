@@ -20,7 +20,7 @@ from pysed.detect.detector import analyse_file, load_detectors
 from pysed.detector.config import SystemConfig, load_config
 from pysed.features.frontend import FrontEnd, load_frontend
 from pysed.features.grid import HOP_S
-from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
+from pysed.features.of_samples import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork

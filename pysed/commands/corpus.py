@@ -140,7 +140,8 @@ def main(argv: list[str]) -> int:
 
 def _make(options: argparse.Namespace) -> None:
     """Make a data directory, or print its plan."""
-    from pysed.corpus import build, official_build, plan
+    from pysed.corpus import make_sets
+    from pysed.corpus import official_build, plan
     from pysed.corpus.recipes import CorpusSettings
 
     corpus = (options.source, options.event, options.subset)
@@ -151,13 +152,13 @@ def _make(options: argparse.Namespace) -> None:
         if options.plan:
             print("\n".join(plan.plan_mixtures(*corpus, settings, options.num_mixtures)))
         else:
-            make = official_build.make_official if settings.official else build.make_mixtures
+            make = official_build.make_official if settings.official else make_sets.make_mixtures
             make(*corpus, settings, options.out, options.num_mixtures, options.nj)
     elif options.command == "isolate":
         if options.plan:
             print("\n".join(plan.plan_isolated(*corpus)))
         else:
-            build.make_isolated(*corpus, options.out)
+            make_sets.make_isolated(*corpus, options.out)
     elif options.plan:
         print("\n".join(plan.plan_ready(*corpus)))
     else:

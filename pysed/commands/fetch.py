@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     """Run ``pysed fetch``; returns the exit code."""
     options = _parser().parse_args(argv)
     if options.command == "graph":
-        from pysed.kaldi.graph.build import build_graph
+        from pysed.kaldi.graph.decoding_graph import build_graph
 
         if (options.model / "graph" / "HCLG.fst").exists():
             raise DataError(f"{options.model}/graph/HCLG.fst: exists; remove it to have another made")

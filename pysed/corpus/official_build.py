@@ -17,7 +17,7 @@ import yaml
 
 from pysed.atomic import atomic_open
 from pysed.audio import duration_of, read_audio, resample, write_wav
-from pysed.corpus.build import RATE_HZ, data_folder, write_all
+from pysed.corpus.make_sets import RATE_HZ, data_folder, write_all
 from pysed.corpus.official import (
     DURATION_S,
     OfficialMixture,

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 
 from pysed.atomic import atomic_open, atomic_path
-from pysed.datadir.tables import read_table
+from pysed.datadir.lists import read_table
 from pysed.errors import DataError
 
 # First bytes of a binary matrix -> bytes of an element, and where its rows and columns stand.

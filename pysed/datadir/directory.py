@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pysed.atomic import atomic_open
-from pysed.datadir.tables import read_table
+from pysed.datadir.lists import read_table
 from pysed.errors import DataError
 from pysed.events import Event, event_rows_of
 

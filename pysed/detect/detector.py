@@ -15,7 +15,7 @@ from pysed.detect.scoring import Scores, ScoreStream, join_scores
 from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
-from pysed.features.streams import AsrFeatures, find_asr_model
+from pysed.features.of_samples import AsrFeatures, find_asr_model
 
 WINDOW_S = 30.0  # of networks whose checkpoint does not say what they were trained on
 MIX, EACH = "mix", "each"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.features.streams import FRAMES_PER_CHUNK, AsrFeatures
+from pysed.features.of_samples import FRAMES_PER_CHUNK, AsrFeatures
 from pysed.kaldi.decode import DecoderOptions
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.phones import read_phones, split_to_phones

@@ -16,8 +16,8 @@ from pysed.detector.checkpoint import TrainedNetwork
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.grid import HOP_S
+from pysed.features.of_samples import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.features.pieces import RecogniserFrames, front_end_frames
-from pysed.features.streams import RATE_HZ, AsrFeatures, as_int16_values
 
 CONTEXT_S = 1.5
 SHORTEST_S = 1.0

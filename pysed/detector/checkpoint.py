@@ -11,7 +11,7 @@ import torch
 
 from pysed.atomic import atomic_open
 from pysed.detector.config import SystemConfig
-from pysed.detector.content import REMEDY, checked_model, read_plain
+from pysed.detector.entries import REMEDY, checked_model, read_plain
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import apply_normalisation

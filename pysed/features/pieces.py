@@ -12,7 +12,7 @@ import numpy as np
 
 from pysed.features.frontend import FrontEnd
 from pysed.features.grid import to_grid
-from pysed.features.streams import AsrFeatures, sed_features
+from pysed.features.of_samples import AsrFeatures, sed_features
 from pysed.kaldi.cmvn import OnlineCmvnOptions
 
 _ROW_S = 0.03  # of a recogniser's output

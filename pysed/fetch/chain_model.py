@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pysed.atomic import naming
 from pysed.errors import DataError
-from pysed.kaldi.graph.build import build_graph
+from pysed.kaldi.graph.decoding_graph import build_graph
 from pysed.text_files import read_text
 
 EXTRACTOR = ("final.ie", "final.dubm", "final.mat", "global_cmvn.stats")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from pysed.errors import DataError
 from pysed.fetch.chain_model import EXTRACTOR
-from pysed.kaldi.graph.build import build_look_ahead
+from pysed.kaldi.graph.decoding_graph import build_look_ahead
 from pysed.kaldi.options import config_values
 from pysed.kaldi.phones import read_phones
 from pysed.kaldi.transitions import TransitionModel, read_transition_model

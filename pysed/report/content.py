@@ -9,7 +9,7 @@ import numpy as np
 from pysed.datadir.archives import Archive
 from pysed.datadir.ctm import read_ctm
 from pysed.datadir.directory import Utterance, load_data_dir
-from pysed.datadir.tables import file_name
+from pysed.datadir.lists import file_name
 from pysed.detector.checkpoint import load
 from pysed.drawing.event_lists import verdict
 from pysed.errors import DataError

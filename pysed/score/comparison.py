@@ -38,7 +38,8 @@ from typing import Any
 import numpy as np
 
 from pysed.atomic import atomic_open
-from pysed.score import bootstrap, paper
+from pysed.score import bootstrap
+from pysed.score import paper_table1 as paper
 from pysed.score.consistency import check
 from pysed.score.results_files import MORE, RATES, Row, in_order
 

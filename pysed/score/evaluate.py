@@ -11,8 +11,8 @@ import numpy as np
 
 from pysed.atomic import atomic_open
 from pysed.datadir.archives import Archive, write_archive
+from pysed.datadir.lists import read_recordings
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
-from pysed.datadir.tables import read_recordings
 from pysed.decision.postprocess import detect_event
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
@@ -35,7 +35,7 @@ def clips_of(data_dir: Path, detector: "TrainedNetwork") -> Iterator[tuple[str, 
     Raises DataError for missing archives or utterances, widths that are not the model's, values that are not finite.
     """
     from pysed.features.grid import to_grid
-    from pysed.features.streams import AsrFeatures, TunedRows, find_asr_model
+    from pysed.features.of_samples import AsrFeatures, TunedRows, find_asr_model
 
     needed = [data_dir / f"feats_{detector.config.frontend}.scp"]
     tuned = (detector.asr or {}).get("tuned")

@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from pysed.datadir.tables import read_recordings
+from pysed.datadir.lists import read_recordings
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, read_events
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pysed.atomic import atomic_open
 from pysed.freshness.marks import clear_left
-from pysed.score import paper
+from pysed.score import paper_table1 as paper
 from pysed.score.bootstrap import FEWEST_RECORDINGS as FEWEST
 from pysed.score.comparison import AGAINST, COMPARED, comparison, write_comparison, write_pooled
 from pysed.score.consistency import check

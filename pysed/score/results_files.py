@@ -11,7 +11,7 @@ from typing import Any
 
 from pysed.errors import DataError
 from pysed.freshness.marks import read_mark
-from pysed.score import paper
+from pysed.score import paper_table1 as paper
 from pysed.score.counts import FileCounts, read_counts
 from pysed.score.onsets import ONSETS
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml

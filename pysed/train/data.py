@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.datadir.archives import Archive
-from pysed.datadir.tables import read_table
+from pysed.datadir.lists import read_table
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.events import event_rows_of

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pysed.atomic import atomic_open
-from pysed.datadir.tables import read_split, read_table
+from pysed.datadir.lists import read_split, read_table
 from pysed.decision.calibration import calibrated, expected_calibration_error, fit_logistic
 from pysed.decision.tuning import GRIDS, tune
 from pysed.detector import checkpoint

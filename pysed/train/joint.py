@@ -12,7 +12,7 @@ import torch
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.features.grid import FIRST_CENTRE_S, HOP_S, ROW_SHIFT_S, grid_weights
-from pysed.features.streams import AsrFeatures, RecogniserInputs
+from pysed.features.of_samples import AsrFeatures, RecogniserInputs
 from pysed.kaldi.nnet3.split import LowerLayers, UpperLayers, node_below
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips

@@ -79,7 +79,7 @@ def test_feature_stages_give_the_archives_of_local_jobs(cluster, tmp_path, stage
     arguments = {"steps/make_sed_feats.sh": "logmel40", "steps/make_asr_feats.sh": "models/demo"}[stage]
     golden = ROOT / "tests/golden/demo/wav"
     found = []
-    for backend in ("utils/run.sh", "utils/slurm.sh"):
+    for backend in ("utils/run_jobs.sh", "utils/slurm.sh"):
         data = tmp_path / Path(backend).stem
         data.mkdir()
         names = sorted(path.stem for path in golden.glob("*.wav"))

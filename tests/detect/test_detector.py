@@ -14,7 +14,7 @@ from pysed import Decision, Detector
 from pysed.detect.scoring import ScoreStream, join_scores
 from pysed.errors import DataError
 from pysed.features.grid import to_grid
-from pysed.features.streams import as_int16_values, sed_features
+from pysed.features.of_samples import as_int16_values, sed_features
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "../shared/cases/common"

@@ -16,7 +16,7 @@ from pysed.drawing.detections import SPEECH_COLOUR
 from pysed.drawing.spectrogram import frequency_ticks, phone_label
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
-from pysed.features.streams import AsrFeatures, as_int16_values
+from pysed.features.of_samples import AsrFeatures, as_int16_values
 from pysed.kaldi.phones import read_symbols
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_a_picture_has_phones_where_the_model_has_a_graph(tmp_path, capsys):
 
 def test_frequencies_stand_at_their_bands():
     """Bin b's centre is a line through the picture's row b; a tone of a tick's frequency is loudest there."""
-    from pysed.features.streams import sed_features
+    from pysed.features.of_samples import sed_features
 
     frontend = FrontEnd("logmel40")
     for height, label in frequency_ticks(frontend)[:-1]:

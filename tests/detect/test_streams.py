@@ -13,7 +13,7 @@ from pysed.cli import main
 from pysed.detect.detector import analyse, load_detectors
 from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
-from pysed.features.streams import AsrFeatures, as_int16_values, find_asr_model, sed_features
+from pysed.features.of_samples import AsrFeatures, as_int16_values, find_asr_model, sed_features
 from pysed.kaldi.commands import compute_fbank_feats
 
 ROOT = Path(__file__).parents[2]

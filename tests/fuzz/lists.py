@@ -75,7 +75,7 @@ def text_readers() -> list[Reader]:
     from pysed.corpus.sources import load_sources
     from pysed.datadir.ctm import read_ctm, read_inventory
     from pysed.datadir.directory import load_data_dir
-    from pysed.datadir.tables import read_split
+    from pysed.datadir.lists import read_split
     from pysed.detector.config import load_config
     from pysed.events import read_events
     from pysed.features.frontend import load_frontend

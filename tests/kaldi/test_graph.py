@@ -10,7 +10,7 @@ import pytest
 from pysed.commands.fetch import main
 from pysed.errors import DataError
 from pysed.kaldi.commands import nnet3_latgen_faster
-from pysed.kaldi.graph import build
+from pysed.kaldi.graph import decoding_graph as build
 from pysed.kaldi.openfst import Graph, read_graph
 from pysed.kaldi.phones import read_symbols
 

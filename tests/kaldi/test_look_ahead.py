@@ -8,7 +8,7 @@ import pytest
 from toy_models import damaged
 
 from pysed.errors import DataError
-from pysed.kaldi.graph.build import build_look_ahead
+from pysed.kaldi.graph.decoding_graph import build_look_ahead
 from pysed.kaldi.look_ahead import read_grammar, read_lexicon
 from pysed.kaldi.openfst import Graph, read_graph
 from pysed.kaldi.phones import read_symbols
@@ -101,7 +101,7 @@ def test_an_ngram_fst_has_the_arcs_of_the_same_grammar_in_plain_form():
 
 
 def test_without_memory_for_the_grammar_words_have_their_own_costs(source, tmp_path, monkeypatch):
-    from pysed.kaldi.graph import build
+    from pysed.kaldi.graph import decoding_graph as build
 
     whole, grammars = build.write_composed, []
 

@@ -9,7 +9,7 @@ import pytest
 
 from pysed.errors import DataError
 from pysed.kaldi.commands import nnet3_latgen_faster
-from pysed.kaldi.graph.build import build_graph
+from pysed.kaldi.graph.decoding_graph import build_graph
 from pysed.kaldi.graph.expand import expand
 from pysed.kaldi.graph.phone_loop import phone_loop, positions
 from pysed.kaldi.graph.tree import Split, Table, Tree, read_tree

@@ -33,7 +33,7 @@ def path(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("starter", ["utils/run.sh", "utils/slurm.sh"])
+@pytest.mark.parametrize("starter", ["utils/run_jobs.sh", "utils/slurm.sh"])
 def test_arguments_arrive_as_they_are(root, path, starter):
     folder = path / "it's & $(touch PWNED) `x`;|*"
     run_in(root, starter, "JOB=1:2", folder / "log.JOB", "python", "-c", ARGV, *WORDS, check=True)
@@ -45,7 +45,7 @@ def test_arguments_arrive_as_they_are(root, path, starter):
     assert not list(path.rglob("PWNED")) and not (root / "PWNED").exists()
 
 
-@pytest.mark.parametrize("starter", ["utils/run.sh", "utils/slurm.sh"])
+@pytest.mark.parametrize("starter", ["utils/run_jobs.sh", "utils/slurm.sh"])
 def test_operators_of_their_own_still_work(root, path, starter):
     words = ("echo", "a JOB", "|", "tr", "a", "b", ">", path / "JOB", "&&", "{", "echo", "x", ";", "}", "2>&1")
     run_in(root, starter, "JOB=2:4", path / "log/JOB.log", *words, check=True)
@@ -71,7 +71,7 @@ run_shards "$work" note value
 """
 
 
-@pytest.mark.parametrize("starter", ["utils/run.sh", "utils/slurm.sh", "run.pl"])
+@pytest.mark.parametrize("starter", ["utils/run_jobs.sh", "utils/slurm.sh", "run.pl"])
 @pytest.mark.parametrize("folder", ["JOBSITE", "JOB/JOB_", "it's", "a b&c", "$(touch PWNED)", "x;y|z"])
 def test_shards_in_folders_of_any_name(root, path, starter, folder):
     (path / "bin/run.pl").write_text(RUN_PL)

@@ -11,7 +11,7 @@ from tiny_recipe import run_in
 from pysed.audio import read_audio
 from pysed.cli import main
 from pysed.errors import DataError
-from pysed.features.streams import AsrFeatures, RecogniserInputs, as_int16_values
+from pysed.features.of_samples import AsrFeatures, RecogniserInputs, as_int16_values
 from pysed.fetch.chain_model import arrange_model
 from pysed.fetch.vosk import arrange_vosk
 from pysed.kaldi.cmvn import OnlineCmvnOptions

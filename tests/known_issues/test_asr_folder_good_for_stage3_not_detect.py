@@ -9,7 +9,7 @@ from tiny_recipe import run_in
 
 from pysed.cli import main
 from pysed.errors import DataError
-from pysed.features.streams import AsrFeatures
+from pysed.features.of_samples import AsrFeatures
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import yaml
 
-from pysed.corpus.build import make_isolated
+from pysed.corpus.make_sets import make_isolated
 from pysed.corpus.sources import load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import yaml
 
-from pysed.corpus.build import make_mixtures
+from pysed.corpus.make_sets import make_mixtures
 from pysed.corpus.mixing import fade
 from pysed.corpus.official import check_official
 from pysed.corpus.recipes import CorpusSettings

@@ -12,7 +12,7 @@ from tiny_recipe import run_in
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_run(recipe, tiny_corpus, number):
     marker = recipe / "reached"
-    starter = recipe / "slow_job.sh"  # in utils/run.sh's place: jobs that never end
+    starter = recipe / "slow_job.sh"  # in utils/run_jobs.sh's place: jobs that never end
     starter.write_text(f"#!/usr/bin/env bash\nsleep 1000 & echo $! >{marker}; wait | cat\n")
     starter.chmod(0o755)
     run_in(recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "knock", "--stop-stage", 1, check=True)

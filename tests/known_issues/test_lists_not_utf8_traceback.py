@@ -5,7 +5,7 @@ import pytest
 from pysed.corpus.recipes import CorpusSettings
 from pysed.datadir.ctm import read_ctm
 from pysed.datadir.directory import load_data_dir
-from pysed.datadir.tables import read_split
+from pysed.datadir.lists import read_split
 from pysed.detector.config import load_config
 from pysed.errors import DataError
 from pysed.fetch.manifest import load_manifest

@@ -4,7 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 from pysed.drawing.detections import phone_tracks
-from pysed.features.streams import AsrFeatures
+from pysed.features.of_samples import AsrFeatures
 
 
 def test_every_recogniser_has_its_track(root, tmp_path):

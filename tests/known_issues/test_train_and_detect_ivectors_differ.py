@@ -11,7 +11,7 @@ import soundfile
 from pysed.audio import read_audio
 from pysed.cli import main
 from pysed.errors import DataError
-from pysed.features.streams import AsrFeatures, as_int16_values
+from pysed.features.of_samples import AsrFeatures, as_int16_values
 from pysed.kaldi.__main__ import main as kaldi
 from pysed.kaldi.model_folder import read_model_folder
 from pysed.kaldi.tables import matrices

@@ -8,7 +8,7 @@ from pysed.cli import main
 from pysed.errors import DataError
 from pysed.score.claims import possible, read_claims
 from pysed.score.consistency import check
-from pysed.score.paper import AVERAGE, TABLE_1
+from pysed.score.paper_table1 import AVERAGE, TABLE_1
 
 
 def rounded(value: float, digits: int) -> tuple[float, float]:

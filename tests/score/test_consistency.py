@@ -3,7 +3,7 @@
 import pytest
 
 from pysed.score.consistency import check, f_range
-from pysed.score.paper import AVERAGE, TABLE_1, figure, title
+from pysed.score.paper_table1 import AVERAGE, TABLE_1, figure, title
 
 
 def test_every_possible_evaluation_is_within_and_the_ends_are_reached():

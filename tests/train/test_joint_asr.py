@@ -18,7 +18,7 @@ from pysed.errors import DataError
 from pysed.features.frontend import load_frontend
 from pysed.features.grid import to_grid
 from pysed.features.normalise import apply_normalisation, statistics
-from pysed.features.streams import AsrFeatures, as_int16_values, sed_features
+from pysed.features.of_samples import AsrFeatures, as_int16_values, sed_features
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
 from pysed.score.evaluate import score_clips

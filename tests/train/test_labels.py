@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_clips import make_clips, small_config, write_data_dir
 
-from pysed.datadir.tables import read_split
+from pysed.datadir.lists import read_split
 from pysed.errors import DataError
 from pysed.train.data import frame_labels, load_clips, read_onsets
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_clips import fit, make_clips, small_config, with_scenes, write_data_dir
 
-from pysed.datadir.tables import read_split
+from pysed.datadir.lists import read_split
 from pysed.detector.checkpoint import load, load_network
 from pysed.errors import DataError
 from pysed.networks import build_model

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from small_clips import make_clips, small_config, write_data_dir
 
-from pysed.datadir.tables import read_split
+from pysed.datadir.lists import read_split
 from pysed.decision.tuning import PRIOR, tune
 from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError

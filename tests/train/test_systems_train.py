@@ -11,13 +11,13 @@ from small_clips import ASR_DIM, NUM_LABELS, fit, make_clips, with_scenes, write
 
 from pysed import Detector
 from pysed.cli import main
-from pysed.datadir.tables import read_split
+from pysed.datadir.lists import read_split
 from pysed.decision.postprocess import detect_event
 from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd, frames_per_label, load_frontend
-from pysed.features.streams import as_int16_values, sed_features
+from pysed.features.of_samples import as_int16_values, sed_features
 from pysed.train import engine, validation
 from pysed.train.augment import augment
 from pysed.train.data import load_clips

@@ -5,9 +5,9 @@ Source: Kaldi ``src/nnet3/nnet-nnet.cc`` (ReadConfig).
 
 import re
 
-from pysed.kaldi.nnet3.build import component_from_config
 from pysed.kaldi.nnet3.components import MAX_DIM
 from pysed.kaldi.nnet3.config_lines import ConfigLine, config_lines
+from pysed.kaldi.nnet3.construct import component_from_config
 from pysed.kaldi.nnet3.descriptors import parse_descriptor
 from pysed.kaldi.nnet3.model import Nnet, Node
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.atomic import atomic_open
-from pysed.phones.heard import paper
+from pysed.phones.heard import paper_table2 as paper
 from pysed.phones.heard.analysis import BACKGROUND, PLACES, Analysis, Estimate, PhoneTable
 from pysed.phones.heard.statistics import CONFIDENCE
 from pysed.phones.names import class_of

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysed.datadir.ctm import Span, microseconds, read_ctm
 from pysed.datadir.directory import load_data_dir
-from pysed.datadir.tables import read_recordings
+from pysed.datadir.lists import read_recordings
 from pysed.errors import DataError
 from pysed.events import EventLists, read_events
 from pysed.features.grid import HOP_S

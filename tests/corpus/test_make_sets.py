@@ -8,7 +8,7 @@ import soundfile
 import yaml
 from tiny_recipe import run_in, write_corpus
 
-from pysed.corpus.build import make_isolated, make_mixtures
+from pysed.corpus.make_sets import make_isolated, make_mixtures
 from pysed.corpus.mixing import mix
 from pysed.corpus.recipes import CorpusSettings
 from pysed.datadir.directory import load_data_dir, validate_data_dir

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a job, or an array of jobs side by side, on this machine; the interface of Kaldi's run.pl.
 #
-#   utils/run.sh [JOB=1:N] LOG COMMAND [ARG...]
+#   utils/run_jobs.sh [JOB=1:N] LOG COMMAND [ARG...]
 #
 # JOB in LOG and in the command stands for the job's number. Arguments that are operators of the shell ('|', '&&', '>',
 # ';', '{' ..., quoted by the caller) work as such; all others reach the command as they are, unlike with run.pl, which
