@@ -140,8 +140,7 @@ def main(argv: list[str]) -> int:
 
 def _make(options: argparse.Namespace) -> None:
     """Make a data directory, or print its plan."""
-    from pysed.corpus import make_sets
-    from pysed.corpus import official_build, plan
+    from pysed.corpus import make_sets, official_build, plan
     from pysed.corpus.recipes import CorpusSettings
 
     corpus = (options.source, options.event, options.subset)
