@@ -9,6 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -91,8 +92,17 @@ def _one_line(text: Any) -> str:
 _analyser: Analyser | None = None
 
 
+def _end_with_parent() -> None:
+    """A process whose parent was killed has nobody to work for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _start(kind: type[Analyser], work: Work) -> None:
     global _analyser
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _analyser = kind(work)
 

@@ -204,6 +204,30 @@ def test_killed_runs_give_what_an_undisturbed_one_does(tmp_path, model):
     killed_runs_equal(tmp_path, model, 400, kills=2, longest_s=6.0, jobs=1)
 
 
+def test_processes_end_with_the_one_that_started_them(tmp_path, model):
+    listed = archive(tmp_path / "in", 4000, bad=0.0)
+    arguments = call("--model", model, "--files-from", listed, "--jobs", 2, "--out", tmp_path / "out.tsv")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pysed", *arguments], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    journal = tmp_path / "out.tsv.journal"
+    for _ in range(600):
+        if journal.is_file() and journal.read_bytes().count(b"\n") > 5:
+            break
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    for _ in range(200):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    pytest.fail("processes are left")
+
+
 @pytest.mark.thorough
 def test_twenty_thousand_files_killed_twenty_times(tmp_path, model):
     killed_runs_equal(tmp_path, model, 20_000, kills=20, longest_s=30.0, jobs=2)
