@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from pysed.features.streams import AsrFeatures, as_int16_values
+from pysed.features.of_samples import AsrFeatures, as_int16_values
 
 from pysed.kaldi.decode import DecoderOptions
 from pysed.kaldi.nnet3.chunks import ChunkOptions
