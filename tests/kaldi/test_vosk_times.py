@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from pysed.features.of_samples import AsrFeatures, as_int16_values
 
+from pysed.features.of_samples import AsrFeatures, as_int16_values
 from pysed.kaldi.decode import DecoderOptions
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.phones import read_phones, read_symbols, split_to_phones
