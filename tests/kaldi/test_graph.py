@@ -136,7 +136,7 @@ def test_command(tmp_path, capsys):
     [
         ("G.fst", b"not an FST", "expected an OpenFst file"),
         ("L_disambig.fst", (MODEL / "lang/L_disambig.fst").read_bytes()[:5000], "truncated"),
-        ("phones/disambig.int", b"#0\n", "expected numbers, one a line"),
+        ("phones/disambig.int", b"#0\n", "disambig.int:1: '#0'; expected a whole number"),
         ("phones/disambig.int", b"287\n", "phone 291 is not in final.mdl"),
     ],
 )
