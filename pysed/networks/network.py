@@ -57,7 +57,7 @@ class DetectionNetwork(nn.Module):
 
     def with_scene(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs as forward's -> (logits (B, T100), scene logits (B, num_scenes)), of a network that tells scenes."""
-        raise NotImplementedError(type(self).__name__)
+        raise TypeError(f"{type(self).__name__} tells no scenes apart")
 
     def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
         """Operations of a clip's training step that torch's layers count and that nobody needs; for benchmarks."""
