@@ -5,7 +5,7 @@ import os
 import sys
 from concurrent.futures import BrokenExecutor
 
-from pysed.errors import DataError, system_fault
+from pysed.errors import DataError, missing_extra, system_fault
 
 COMMANDS = {
     "corpus": ("pysed.commands.corpus", "mixtures and data directories from a corpus folder"),
@@ -45,13 +45,15 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] not in COMMANDS:
         print(f"pysed {argv[0]}: unknown command; one of {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    module = importlib.import_module(COMMANDS[argv[0]][0])
     try:
+        module = importlib.import_module(COMMANDS[argv[0]][0])
         code = module.main(argv[1:])
         sys.stdout.flush()
         return code
     except DataError as error:
         return _said(" ".join(str(error).splitlines()), 2)
+    except ModuleNotFoundError as error:
+        return _said(f"pysed {argv[0]}: {missing_extra(error)}", 2)
     except BrokenPipeError:
         return _said("standard output: closed by its reader", 1)
     except OSError as error:

@@ -8,6 +8,23 @@ _said: set[str] = set()
 
 LONGEST = 1200  # characters of a message
 
+DISTRIBUTION = "rare-sed"  # the name to install the package by
+#: Packages that detection does without, by what is imported: the extra of pyproject.toml that brings them.
+EXTRAS = {
+    "dcase_util": "score",
+    "sed_eval": "score",
+    "kaldi_decoder": "phones",
+    "kaldifst": "phones",
+    "matplotlib": "plot",
+    "paho": "live",
+    "sounddevice": "live",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "nbclient": "notebook",
+    "nbformat": "notebook",
+}
+
 
 class DataError(ValueError):
     """Bad use or bad data: the message names place, value, expectation and remedy on one line.
@@ -32,3 +49,12 @@ def system_fault(error: OSError) -> str:
     """What the system refused, in one line: the file and why; without a name it was standard input or output."""
     place = error.filename2 or error.filename or "standard input or output"
     return f"{place if isinstance(place, str) else os.fsdecode(place)}: {error.strerror or error}".replace("\n", " ")
+
+
+def missing_extra(error: ModuleNotFoundError) -> str:
+    """What to install where a package of an extra is missing, in one line; any other missing module is a fault of ours
+    and is raised again."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        raise error
+    return f"the Python package {package} is needed and not installed: pip install '{DISTRIBUTION}[{EXTRAS[package]}]'"

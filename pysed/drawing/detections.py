@@ -1,6 +1,7 @@
 """Pictures of what was found in a recording, as the report draws test files: spectrogram, each model's events, their
 scores, and the phones that a recogniser heard."""
 
+import importlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ class DrawingAnalyser(Analyser):
     """Analyses files, and draws them into the folder that the work names."""
 
     def __init__(self, work: Work):
+        importlib.import_module("matplotlib")  # an extra: missing, it is to be said before a file is read
         super().__init__(work)
         self.tracks = phone_tracks(self.detectors)
 

@@ -9,7 +9,7 @@ import os
 import pkgutil
 import sys
 
-from pysed.errors import DataError, system_fault
+from pysed.errors import DataError, missing_extra, system_fault
 from pysed.kaldi.messages import set_program
 
 _ERROR = 255
@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"ERROR ({name}): standard output: closed by its reader", file=sys.stderr)
     except DataError as error:
         print(f"ERROR ({name}): {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"ERROR ({name}): {missing_extra(error)}", file=sys.stderr)
     except OSError as error:
         print(f"ERROR ({name}): {system_fault(error)}", file=sys.stderr)
     except KeyboardInterrupt:
