@@ -1,6 +1,5 @@
 """The page's test files: what of each lies in the page and, where there is no room, beside it."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -11,14 +10,10 @@ from pysed.atomic import atomic_open
 from pysed.drawing.spectrogram import phone_label
 from pysed.report import media
 from pysed.report.content import Recording, read_spectrograms
+from pysed.report.filled import as_json
 
 FOLDER = "index_files"
 _DETAIL_SHARE = 0.4  # of the room; audio takes the rest
-
-
-def as_json(value: object) -> str:
-    """ASCII for inside a <script>: nothing in it can begin a tag or a comment, or end a line."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 class TestFiles:

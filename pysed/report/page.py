@@ -13,7 +13,8 @@ from pysed.drawing.spectrogram import frequency_ticks
 from pysed.report import media
 from pysed.report.content import read_frontend, read_models, read_test_files
 from pysed.report.curves import colours, draw_all
-from pysed.report.files import FOLDER, TestFiles, as_json
+from pysed.report.files import FOLDER, TestFiles
+from pysed.report.filled import as_json, fill_page
 from pysed.report.markdown import inline, table_html, to_html
 from pysed.score.comparison import comparison
 from pysed.score.results import Section, command_lines, result_sections
@@ -21,7 +22,6 @@ from pysed.score.results_files import gather
 from pysed.text_files import read_text
 
 PAGE_BYTES = 28 * 2**20
-_TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BYTES) -> tuple[Path, str]:
@@ -70,13 +70,7 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
 
 def _filled(parts: Mapping[str, str], content: dict, beside: str) -> str:
     """The page's text."""
-    parts = {**parts, "BESIDE": beside, "DATA": as_json(content)}
-    before, *pieces = _TEMPLATE.read_text(encoding="utf-8").split("<!--@")
-    text = [before]
-    for piece in pieces:
-        name, _, after = piece.partition("@-->")
-        text += [parts[name], after]
-    return "".join(text)
+    return fill_page("page.html", {**parts, "BESIDE": beside, "DATA": as_json(content)})
 
 
 def _figure(out: Path, name: str, caption: str, kind: str) -> str:

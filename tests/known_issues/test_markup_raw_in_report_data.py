@@ -2,7 +2,7 @@
 
 import json
 
-from pysed.report.files import as_json
+from pysed.report.filled import as_json
 
 
 def test_no_tag_can_begin_and_no_line_end_in_the_data():
