@@ -1,56 +1,64 @@
 """``pysed listen``: events of live sound, as JSON lines when they begin and when they end."""
 
 import argparse
-import json
-import shlex
-import subprocess
+import os
+import signal
 import sys
-import time
-from datetime import datetime
-from typing import IO
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
 
 from pysed.commands.options import CommandParser
-from pysed.errors import DataError, warn_once
+from pysed.errors import DataError
+
+
+class _ListMicrophones(argparse.Action):
+    """Prints them and ends, whatever else is asked for."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        from pysed.detect.microphone import list_microphones
+
+        print(list_microphones(), end="")
+        parser.exit()
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = CommandParser(
         prog="pysed listen",
-        description="Events of sound on standard input, as JSON lines when they begin and when they end.",
-        epilog="Examples: arecord -q -f S16_LE -r 16000 -t raw | pysed listen --model DIR --rate 16000; "
+        description="Events of a microphone or of sound on standard input, as JSON lines when they begin and end.",
+        epilog="Examples: pysed listen --model DIR --microphone; "
+        "arecord -q -f S16_LE -r 16000 -t raw | pysed listen --model DIR --rate 16000; "
         "ffmpeg -loglevel error -i rtsp://... -f wav - | pysed listen --model DIR",
     )
     add = parser.add_argument
     add("--model", required=True, metavar="DIR", help="folder with final.pt")
-    add("--rate", type=int, metavar="HZ", help="of raw samples; without it standard input is a wav file")
-    add(
-        "--raw-channels",
-        type=int,
-        default=1,
-        metavar="N",
-        help="channels of raw samples (default 1); their mean counts",
-    )
+    add("--microphone", nargs="?", const="", metavar="DEVICE",
+        help="instead of standard input: a device's number or part of its name, or the default one")  # fmt: skip
+    add("--list-microphones", nargs=0, action=_ListMicrophones, help="what --microphone can take")
+    add("--rate", type=int, metavar="HZ",
+        help="of raw samples, or of the microphone; without it standard input is a wav file")  # fmt: skip
+    add("--raw-channels", type=int, default=1, metavar="N",
+        help="channels of raw samples or of the microphone (default 1); their mean counts")  # fmt: skip
     add("--raw-format", choices=("s16", "s32", "f32", "f64", "u8"), default="s16", help="of raw samples; default s16")
     add("--threshold", type=float, metavar="X", help="of the scores, 0 to 1, instead of the tuned one")
     add("--min-duration", type=float, default=0.0, metavar="S", help="leave out shorter events")
     add("--max-gap", type=float, metavar="S", help="join events with shorter pauses, instead of the tuned length")
-    add(
-        "--step",
-        type=float,
-        default=1.0,
-        metavar="S",
-        help="between windows: less is sooner, and more work (default 1)",
-    )
+    add("--step", type=float, default=1.0, metavar="S",
+        help="between windows: less is sooner, and more work (default 1)")  # fmt: skip
     add("--out", metavar="FILE", help="append the lines there, too")
-    add(
-        "--run",
-        metavar="COMMAND",
-        help="run a program for each event that begins, its JSON line as last argument; no shell",
-    )
-    add(
-        "--cool-down", type=float, default=0.0, metavar="S", help="say and run nothing for so long after an event began"
-    )
+    add("--run", metavar="COMMAND",
+        help="run a program for each event that begins, its JSON line as last argument; no shell")  # fmt: skip
+    add("--mqtt", metavar="URL", help="publish the lines there, too: mqtt://[user@]host[:port]/topic, or mqtts:")
+    add("--mqtt-password-file", metavar="FILE", help="its first line; else the variable PYSED_MQTT_PASSWORD counts")
+    add("--cool-down", type=float, default=0.0, metavar="S",
+        help="say and run nothing for so long after an event began")  # fmt: skip
     add("--start", metavar="TIME", help="the clock's time at the first sample (default: now)")
     return parser
 
@@ -58,80 +66,62 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Run ``pysed listen``; returns the exit code."""
     values = build_parser().parse_args(argv)
+    if not 0 <= values.cool_down < float("inf"):
+        raise DataError(f"--cool-down {values.cool_down}; expected 0 seconds or more")
+    if values.mqtt_password_file is not None and values.mqtt is None:
+        raise DataError("--mqtt-password-file: for --mqtt alone; expected mqtt://[user@]host[:port]/topic there")
     from pysed.detect.clock import parse_start
     from pysed.detect.decide import Decision
     from pysed.detect.detector import Detector
-    from pysed.detect.sound_input import SoundInput
+    from pysed.detect.sinks import Teller
 
     decision = Decision(values.threshold, values.min_duration, values.max_gap)
-    command = _command(values.run)
-    if not 0 <= values.cool_down < float("inf"):
-        raise DataError(f"--cool-down {values.cool_down}; expected 0 seconds or more")
-    detector = Detector.load(values.model)
     start = parse_start(values.start) if values.start else None
-    sound = SoundInput(sys.stdin.buffer, values.rate, values.raw_channels, values.raw_format)
-    stream = detector.stream(sound.rate_hz, decision, values.step)
-    print(f"listening for {detector.event}: sound is judged after {stream.look_ahead_s:.1f} s at most", file=sys.stderr)
-    out = open(values.out, "a", encoding="utf-8") if values.out else None  # noqa: SIM115
-    try:
-        teller = _Teller(command, values.cool_down, out, start)
+    with ExitStack() as stack:
+        sinks = _sinks(values, stack)
+        detector = Detector.load(values.model)
+        sound = _sound(values, stack)
+        stream = detector.stream(sound.rate_hz, decision, values.step)
+        print(
+            f"listening for {detector.event}: sound is judged after {stream.look_ahead_s:.1f} s at most",
+            file=sys.stderr,
+            flush=True,
+        )
+        teller = Teller(sinks, values.cool_down, start)
         for samples in sound:
             teller.tell(stream.follow(samples))
         teller.tell(stream.follow_to_the_end())
-    finally:
-        if out:
-            out.close()
     return 0
 
 
-def _command(text: str | None) -> list[str]:
-    try:
-        words = shlex.split(text) if text else []
-    except ValueError as error:
-        raise DataError(f"--run {text}: {error}; expected a program and its arguments") from None
-    if text is not None and not words:
-        raise DataError("--run: empty; expected a program and its arguments")
-    return words
+def _sound(values: argparse.Namespace, stack: ExitStack) -> Any:
+    if values.microphone is None:
+        from pysed.detect.sound_input import SoundInput
+
+        return SoundInput(sys.stdin.buffer, values.rate, values.raw_channels, values.raw_format)
+    from pysed.detect.microphone import Microphone
+
+    microphone = stack.enter_context(Microphone(values.microphone, values.rate, values.raw_channels))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        stack.callback(signal.signal, number, signal.signal(number, lambda *_: microphone.stop()))
+    return microphone
 
 
-class _Teller:
-    """Says what begins and ends, and runs the user's program."""
+def _sinks(values: argparse.Namespace, stack: ExitStack) -> list:
+    """Standard output, and what else the options name."""
+    from pysed.detect.sinks import Program, to_stream
 
-    def __init__(self, command: list[str], cool_down_s: float, out: IO[str] | None, start: datetime | None):
-        self._command, self._cool_down_s, self._out, self._start = command, cool_down_s, out, start
-        self._quiet_until_s = float("-inf")
-        self._silenced: set[float] = set()
-        self._running: list[subprocess.Popen] = []
+    sinks: list = [to_stream(sys.stdout)]
+    if values.out:
+        out = stack.enter_context(open(values.out, "a", encoding="utf-8"))  # noqa: SIM115
+        sinks.append(to_stream(out))
+    if values.run is not None:
+        sinks.append(Program(values.run))
+    if values.mqtt is not None:
+        from pysed.detect.mqtt import PASSWORD_VARIABLE, Publisher, parse_broker, read_password
 
-    def tell(self, changes: list) -> None:
-        """Tell of what has happened."""
-        from pysed.detect.formats import clock_time
-
-        self._start = self._start or datetime.fromtimestamp(time.time())
-        for change in changes:
-            event = change.event
-            if change.kind == "begin" and event.onset_s < self._quiet_until_s:
-                self._silenced.add(event.onset_s)
-            if event.onset_s in self._silenced:
-                if change.kind == "end":
-                    self._silenced.discard(event.onset_s)
-                continue
-            fields = {"change": change.kind, "label": event.label, "score": event.score, "onset_s": event.onset_s}
-            fields["onset_time"] = clock_time(self._start, event.onset_s)
-            if change.kind == "end":
-                fields |= {"offset_s": event.offset_s, "offset_time": clock_time(self._start, event.offset_s)}
-            else:
-                self._quiet_until_s = event.onset_s + self._cool_down_s
-            line = json.dumps(fields, ensure_ascii=False)
-            for stream in (sys.stdout, self._out):
-                if stream:
-                    print(line, file=stream, flush=True)
-            if change.kind == "begin" and self._command:
-                self._run(line)
-
-    def _run(self, line: str) -> None:
-        self._running = [each for each in self._running if each.poll() is None]
-        try:
-            self._running.append(subprocess.Popen([*self._command, line], stdin=subprocess.DEVNULL, stdout=sys.stderr))
-        except OSError as error:
-            warn_once(f"--run {self._command[0]}: {error.strerror}; expected a program")
+        file = values.mqtt_password_file
+        password = os.environ.get(PASSWORD_VARIABLE) if file is None else read_password(file)
+        publisher = stack.enter_context(Publisher(parse_broker(values.mqtt), password))
+        sinks.append(lambda kind, line: publisher.publish(line))
+    return sinks
