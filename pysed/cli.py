@@ -20,6 +20,7 @@ COMMANDS = {
     "results": ("pysed.commands.results", "the table of all results of a corpus"),
     "phones": ("pysed.commands.phones", "what each event class is heard as: tables and figure"),
     "report": ("pysed.commands.report", "one page that shows a whole experiment"),
+    "review": ("pysed.commands.review", "a page to accept, reject and re-time detections with"),
     "kaldi": ("pysed.kaldi.__main__", "Kaldi's commands without Kaldi"),
 }
 

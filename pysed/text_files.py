@@ -70,15 +70,19 @@ def read_csv(path: str | os.PathLike, expected: str = "a CSV table") -> Iterator
 
 
 def read_json(path: str | os.PathLike, expected: str = "JSON") -> Any:
-    """The value in a JSON file; as read_text(), and DataError for what is not JSON or holds unusable numbers."""
-    text = read_text(path, expected)
+    """The value in a JSON file; as read_text() and parse_json()."""
+    return parse_json(read_text(path, expected), str(path), expected)
+
+
+def parse_json(text: str, place: str, expected: str = "JSON") -> Any:
+    """The value of a JSON text that stands at ``place``; DataError for what is not JSON or holds unusable numbers."""
     try:
         return json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_number)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not JSON ({error.msg}); expected {expected}") from None
+        raise DataError(f"{place}:{error.lineno}: not JSON ({error.msg}); expected {expected}") from None
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise DataError(f"{path}: not usable JSON ({reason}); expected {expected}") from None
+        raise DataError(f"{place}: not usable JSON ({reason}); expected {expected}") from None
 
 
 def _number(text: str) -> int | float:

@@ -1,0 +1,115 @@
+"""Label files of the review page: which detections a person accepted, rejected or re-timed.
+
+A table with tabs and a head. It begins with the decision, so that nobody reads it as an event list, in which rejected
+detections would be events.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pysed.errors import DataError
+from pysed.events import LONGEST_S
+from pysed.text_files import read_lines
+
+ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
+COLUMNS = (
+    "decision", "filename", "onset", "offset", "event_label", "detected_onset", "detected_offset", "score",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One detection and what was decided; seconds from the file's start. ``place``: ``file:line``, for people.
+
+    ``onset_s`` and ``offset_s`` are the event's as re-timed, ``detected_s`` those that the detector gave.
+    """
+
+    place: str
+    decision: str
+    name: str
+    onset_s: float
+    offset_s: float
+    label: str
+    detected_s: tuple[float, float]
+    score: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, float, float]:
+        """The detection that this is about."""
+        return self.name, self.label, *self.detected_s
+
+
+def read_reviewed(paths: Iterable[Path]) -> list[Reviewed]:
+    """The rows of label files, each detection once: a decision comes before none.
+
+    Raises DataError, with file and line, for what is no label file and for detections both accepted and rejected, or
+    accepted with different times.
+    """
+    found: dict[tuple, Reviewed] = {}
+    for path in paths:
+        for each in _read(path):
+            before = found.get(each.key)
+            if before is None or before.decision == UNDECIDED:
+                found[each.key] = each
+            elif each.decision != UNDECIDED and _said(each) != _said(before):
+                raise DataError(f"{each.place}: {_said(each)}, but {_said(before)} in {before.place}; remove one row")
+    return list(found.values())
+
+
+def _said(row: Reviewed) -> str:
+    return row.decision + (f" at {row.onset_s:g} to {row.offset_s:g} s" if row.decision == ACCEPTED else "")
+
+
+def _read(path: Path) -> Iterable[Reviewed]:
+    lines = read_lines(path, "a label file of pysed review")
+    if not lines or tuple(lines[0].split("\t")) != COLUMNS:
+        raise DataError(f"{path}:1: expected the head of a label file that pysed review's page saved: {COLUMNS[0]}, …")
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        place, fields = f"{path}:{number}", line.split("\t")
+        if len(fields) != len(COLUMNS):
+            raise DataError(f"{place}: {len(fields)} fields; expected {len(COLUMNS)} between tabs")
+        decision, name, label = fields[0], fields[1], fields[4]
+        if decision not in (ACCEPTED, REJECTED, UNDECIDED):
+            raise DataError(f"{place}: decision {decision[:40]!r}; expected accepted, rejected or undecided")
+        if not name.strip() or not label.strip():
+            raise DataError(f"{place}: no file name or no class; save the labels from the page again")
+        onset_s, offset_s, *detected = (_time(text, place) for text in (*fields[2:4], *fields[5:7]))
+        if offset_s <= onset_s or detected[1] <= detected[0]:
+            raise DataError(f"{place}: offset at or before onset; an event needs positive length")
+        yield Reviewed(place, decision, name, onset_s, offset_s, label, (detected[0], detected[1]), fields[7])
+
+
+def _time(text: str, place: str) -> float:
+    try:
+        time = float(text)
+    except ValueError:
+        raise DataError(f"{place}: time {text[:20]!r}; expected seconds") from None
+    if not 0 <= time <= LONGEST_S:
+        raise DataError(f"{place}: time {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
+    return time
+
+
+def find_audio(name: str, folders: Iterable[Path]) -> Path | None:
+    """The recording that a table names: in one of the folders, one of these files, or, without any, at that path."""
+    from pysed.audio.folders import listed_path, printable
+    from pysed.names import inside
+
+    folders = list(folders)
+    for folder in folders:
+        if folder.is_dir():
+            try:
+                path = listed_path(folder, name)
+                inside(folder, path.relative_to(folder).as_posix(), name)
+            except (DataError, ValueError):
+                continue
+            if path.is_file():
+                return path
+        elif printable(folder.name) == name:
+            return folder
+    if folders:
+        return None
+    path = listed_path(Path(), name)
+    return path if path.is_file() else None
