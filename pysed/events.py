@@ -70,7 +70,7 @@ def event_rows_of(path: str | os.PathLike) -> Iterator[tuple[str, str, Event | N
                 f"{place}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
                 "or a file name alone"
             )
-        yield place, name, None if len(fields) == 1 else _event(fields[1:4], place)
+        yield place, name, None if len(fields) == 1 else event_of(*fields[1:4], place)
 
 
 def _has_other_separators(row: str) -> bool:
@@ -88,22 +88,22 @@ def _numbered_lines(path: str | os.PathLike) -> Iterable[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(read_lines(path, "an event list"), 1) if line.strip()]
 
 
-def _event(fields: list[str], place: str) -> Event:
-    """Onset, offset, label of one row."""
+def event_of(start: str, end: str, label: str, place: str, names: tuple[str, str] = ("onset", "offset")) -> Event:
+    """The event that a row of text gives; ``names`` of the two times. DataError (``place: ...``) for anything wrong."""
     times = []
-    for name, field in zip(("onset", "offset"), fields, strict=False):
+    for name, text in zip(names, (start, end), strict=True):
         try:
-            time = float(field)
+            time = float(text)
         except ValueError:
-            raise DataError(f"{place}: {name} {field!r}; expected seconds") from None
+            raise DataError(f"{place}: {name} {text[:20]!r}; expected seconds") from None
         if not 0 <= time <= LONGEST_S:
-            raise DataError(f"{place}: {name} {field[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
+            raise DataError(f"{place}: {name} {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
         times.append(time)
     if times[1] <= times[0]:
-        raise DataError(f"{place}: offset {fields[1]} <= onset {fields[0]}; an event needs positive length")
-    if not fields[2]:
-        raise DataError(f"{place}: empty label; expected an event class")
-    return Event(times[0], times[1], fields[2])
+        raise DataError(f"{place}: {names[1]} {end[:20]} <= {names[0]} {start[:20]}; an event needs positive length")
+    if not label:
+        raise DataError(f"{place}: no label; expected an event class")
+    return Event(times[0], times[1], label)
 
 
 def write_events(path: str | os.PathLike, lists: Mapping[str, Iterable[Event]]) -> None:

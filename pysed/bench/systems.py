@@ -15,17 +15,16 @@ import numpy as np
 import soundfile
 import torch
 
-from pysed.bench.training import ASR_DIM, BATCH, best_step, clock, multiply_rate
+from pysed.bench.clips import ASR_DIM, CLIP_S, make_clips
+from pysed.bench.training import BATCH, best_step, clock, multiply_rate
 from pysed.detect.detector import analyse_file, load_detectors
 from pysed.detector.config import SystemConfig, load_config
-from pysed.features.frontend import FrontEnd, load_frontend
-from pysed.features.grid import HOP_S
+from pysed.features.frontend import load_frontend
 from pysed.features.of_samples import RATE_HZ, AsrFeatures, as_int16_values
 from pysed.kaldi.tables import TableWriter
 from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork
 from pysed.train import engine
-from pysed.train.clips import Clips
 from pysed.train.data import make_batch
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss
@@ -33,7 +32,6 @@ from pysed.train.precision import keep_freed_memory, use_bfloat16
 
 _CONF = Path(__file__).parents[2] / "conf"
 _ASR = {"model": str(_CONF.parent / "models/demo"), "layer": "prefinal-l"}
-_CLIP_S = 30
 _NUM_VALID = 4
 _REPEATS = 5
 
@@ -55,24 +53,7 @@ class Prepared(NamedTuple):
 
 def noise() -> np.ndarray:
     """Samples (T,) in [-1, 1]."""
-    return np.random.default_rng(0).normal(0, 0.05, _CLIP_S * RATE_HZ)
-
-
-def make_clips(config: SystemConfig, frontend: FrontEnd, num_clips: int, seed: int) -> Clips:
-    """Clips of random features, every other one with an event."""
-    random = np.random.default_rng(seed)
-    num_labels = round(_CLIP_S / HOP_S)
-    shape = (num_clips, num_labels * frontend.frames_per_label, frontend.num_mel_bins)
-    labels = np.zeros((num_clips, num_labels), np.float32)
-    labels[::2, 100:120] = 1
-    return Clips(
-        [f"clip{seed}_{index}" for index in range(num_clips)],
-        random.normal(8, 2, shape).astype(np.float32),
-        random.normal(size=(num_clips, num_labels, ASR_DIM)).astype(np.float32) if config.asr else None,
-        labels,
-        np.where(labels.any(axis=1), 100 * HOP_S, np.nan),
-        *((np.arange(num_clips) % 15, tuple(map(str, range(15)))) if config.scene_weight else ()),
-    )
+    return np.random.default_rng(0).normal(0, 0.05, CLIP_S * RATE_HZ)
 
 
 def prepare(system: str, folder: Path, train: bool = False) -> Prepared:
@@ -210,8 +191,8 @@ def main() -> None:
         rate = BATCH * flops / step["seconds"]
         row = [path.stem, f"{step['parameters']:,}", f"{1000 * step['seconds']:.0f}", f"{BATCH / step['seconds']:.1f}"]
         row += [f"{flops / 1e9:.2f}", f"{rate / step['float32']:.0%}", f"{rate / step['bfloat16']:.0%}"]
-        row += [f"{step['peak_mib']:.0f}", f"{one['network'] / _CLIP_S:.5f}", f"{one['all'] / _CLIP_S:.4f}"]
-        row += [f"{many['all'] / _CLIP_S:.4f}", f"{one['peak_mib']:.0f}"]
+        row += [f"{step['peak_mib']:.0f}", f"{one['network'] / CLIP_S:.5f}", f"{one['all'] / CLIP_S:.4f}"]
+        row += [f"{many['all'] / CLIP_S:.4f}", f"{one['peak_mib']:.0f}"]
         print(f"| {' | '.join(row)} |", flush=True)
 
 

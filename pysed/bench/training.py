@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from pysed.bench.clips import ASR_DIM, make_clips
 from pysed.detector.config import SystemConfig, load_config
+from pysed.features.frontend import load_frontend
 from pysed.networks import compiled_layers, network_class
 from pysed.networks.cbrnn import Cbrnn, CbrnnConfig
 from pysed.networks.network import Inputs
 
-_SYSTEMS = Path(__file__).parents[2] / "conf/systems"
-BATCH, FRAMES, BINS, ASR_DIM = 16, 600, 40, 128
+_CONF = Path(__file__).parents[2] / "conf"
+BATCH, FRAMES, BINS = 16, 600, 40
 #: Title, path, precision. Each runs in a process of its own: settings of memory and compiled code stay apart.
 VARIANTS = (
     ("order of the paper, plain torch", "printed", "float32"),
@@ -33,7 +35,7 @@ VARIANTS = (
 
 def paper_body(system: str) -> SystemConfig:
     """A system's configuration with the paper's four convolutions, whose compiled layers are measured here."""
-    return load_config(_SYSTEMS / f"{system}.yaml", {"model": "cbrnn", "context_frames": 2})
+    return load_config(_CONF / f"systems/{system}.yaml", {"model": "cbrnn", "context_frames": 2})
 
 
 def clock() -> float:
@@ -131,24 +133,13 @@ def measure(
 
 def batch_seconds(system: str) -> float:
     """Seconds to put a batch together, augmentation included (the best of a few)."""
-    from pysed.train.clips import Clips
     from pysed.train.data import make_batch
+    from pysed.train.engine import statistics_of
 
     config = paper_body(system)
+    clips = make_clips(config, load_frontend(_CONF / f"frontends/{config.frontend}.yaml"), 2 * BATCH, 0)
+    normalise = statistics_of(clips, config)
     random = np.random.default_rng(0)
-    features = random.normal(8, 2, (2 * BATCH, FRAMES, BINS)).astype(np.float32)
-    asr = random.normal(size=(2 * BATCH, FRAMES // 2, ASR_DIM)).astype(np.float32) if config.asr else None
-    labels = np.zeros((2 * BATCH, FRAMES // 2), np.float32)
-    labels[::2, 100:120] = 1
-    onset_s = np.where(labels.any(axis=1), 10.0, np.nan)
-    clips = Clips([f"clip{i}" for i in range(2 * BATCH)], features, asr, labels, onset_s)
-    normalise = {
-        name: {"kind": kind, "shift": np.zeros(dim, np.float32), "scale": np.ones(dim, np.float32)}
-        for name, kind, dim in (
-            ("features", config.normalisation, BINS),
-            ("asr", config.asr_normalisation, ASR_DIM),
-        )
-    }
     seconds = []
     for _ in range(5):
         start = clock()

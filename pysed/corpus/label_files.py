@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pysed.audio.folders import find_recordings
 from pysed.errors import DataError
-from pysed.events import LONGEST_S, Event, EventLists, read_events
+from pysed.events import LONGEST_S, Event, EventLists, event_of, read_events
 from pysed.text_files import MOST_BYTES, read_lines, read_text
 
 _SUFFIXES = (".txt", ".tsv", ".textgrid")
@@ -76,20 +76,7 @@ def _read(path: Path, kind: str, names: dict[str, Path], audio: Path) -> EventLi
 
 
 def _event(start: str, end: str, label: str, place: str) -> Event:
-    times = []
-    for name, text in (("start", start), ("end", end)):
-        try:
-            time = float(text)
-        except ValueError:
-            raise DataError(f"{place}: {name} {text[:20]!r}; expected seconds") from None
-        if not 0 <= time <= LONGEST_S:
-            raise DataError(f"{place}: {name} {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
-        times.append(time)
-    if times[1] <= times[0]:
-        raise DataError(f"{place}: ends at {end[:20]}, begins at {start[:20]}; an event needs positive length")
-    if not label:
-        raise DataError(f"{place}: no label; expected an event class")
-    return Event(times[0], times[1], label)
+    return event_of(start, end, label, place, ("start", "end"))
 
 
 def _audacity(path: Path) -> Iterator[Event]:

@@ -14,39 +14,17 @@ from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import compiled_layers
 from pysed.networks.attention import PooledSpectralAttention, SpectralAttention, TemporalAttention
-from pysed.networks.layers import (
-    FIRST_POOL,
-    Dropout,
-    FirstConvolution,
-    Gru,
-    NormReluDropout,
-    dense_layers,
-    pool_sum,
-    stack_context,
-)
-from pysed.networks.network import DetectionNetwork, Inputs, check_frames
+from pysed.networks.layers import FIRST_POOL, FirstConvolution, NormReluDropout, pool_sum, stack_context
+from pysed.networks.network import Inputs, check_frames
+from pysed.networks.recurrent import RecurrentConfig, RecurrentNetwork
 
 _SECOND_POOL = 4
 
 
 @dataclass(frozen=True)
-class CbrnnConfig:
-    """Its attentions, the sizes of its layers, and where recogniser features enter."""
+class CbrnnConfig(RecurrentConfig):
+    """Also what turns it into the network as printed."""
 
-    context_frames: int = setting(2, at_least=0)
-    spectral_attention: bool = setting(True)
-    spectral_hidden: int = setting(32, at_least=1)
-    channels: int = setting(64, at_least=1)
-    temporal_attention: bool = setting(True)
-    temporal_hidden: int = setting(200, at_least=1)
-    gru_hidden: int = setting(32, at_least=1)
-    gru_layers: int = setting(2, at_least=1, at_most=100)
-    bidirectional: bool = setting(True)  # the GRU
-    dropout: float = setting(0.25, at_least=0, below=1)
-    asr_dropout: float = setting(0.3, at_least=0, below=1)
-    asr_entry: str = setting("classifier", choices=("classifier", "gru"))
-    classifier_hidden: int = setting(0, at_least=0)  # 0: the classifier is one dense layer
-    # As printed
     average_frames: int = setting(1, at_least=1, at_most=100)  # frames to one of the network's, by their mean
     spectral_pool: str = setting("none", choices=("none", "time", "units"))  # see PooledSpectralAttention
     attention_scaled: bool = setting(True)  # weights of mean 1; else a softmax's, as they are
@@ -56,20 +34,17 @@ class CbrnnConfig:
     gru_dropout: bool = setting(True)  # between its layers, as in the convolutions
 
 
-class Cbrnn(DetectionNetwork):
+class Cbrnn(RecurrentNetwork):
     """Spectral attention, four convolutions with two residuals, temporal attention, bidirectional GRU, dense layer."""
 
     Config = CbrnnConfig
-    takes_asr = True
 
     def __init__(self, config: CbrnnConfig, inputs: Inputs):
         super().__init__()
-        asr_dim = inputs.asr_dim
         self.context, self.average_frames, self.pool_last = (
             config.context_frames, config.average_frames, config.pool_last
         )  # fmt: skip
         check_frames(inputs, "cbrnn", FIRST_POOL[1] * config.average_frames)  # the first pool makes one of two
-        self.asr_entry = config.asr_entry
         num_values = inputs.num_features * (2 * config.context_frames + 1)
         channels = config.channels
         self.spectral = spectral_attention(config, num_values) if config.spectral_attention else None
@@ -95,29 +70,12 @@ class Cbrnn(DetectionNetwork):
             self.temporal: nn.Module = TemporalAttention(stacked, config.temporal_hidden, config.attention_scaled)
         else:
             self.temporal = nn.Linear(stacked, config.temporal_hidden)
-        self.asr_dropout = Dropout(config.asr_dropout)
-        self.gru = Gru(
-            config.temporal_hidden + (asr_dim if self.asr_entry == "gru" else 0),
-            config.gru_hidden,
-            config.gru_layers,
-            batch_first=True,
-            bidirectional=config.bidirectional,
-            dropout=config.dropout if config.gru_dropout and config.gru_layers > 1 else 0.0,
-        )
-        self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
-        self.hidden_dim += asr_dim if self.asr_entry == "classifier" else 0
-        self.classifier: nn.Module = nn.Linear(self.hidden_dim, 1)
-        if config.classifier_hidden:
-            self.classifier = dense_layers(self.hidden_dim, config.classifier_hidden, 1, config.dropout)
+        self.make_end(config, config.temporal_hidden, inputs.asr_dim, config.gru_dropout)
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
 
-    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F) normalised, T even; asr: (B, T/2, A) normalised or None -> logits (B, T/2)."""
-        return self.classifier(self.hidden(features, asr)).squeeze(-1)
-
     def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """What the classifier looks at; inputs as forward's -> (B, T/2, hidden_dim)."""
+        """What the classifier looks at. features: (B, T, F), T even; asr: (B, T/2, A) or None -> (B, T/2, H)."""
         x = self.temporal(self.frame_vectors(features))  # (B, T/2, N)
         if asr is not None:
             asr = self.asr_dropout(asr)

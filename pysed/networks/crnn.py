@@ -6,49 +6,27 @@ is the body of ``cbrnn``, and with recogniser features beside the GRU's output o
 What the sources leave open: conf/systems/crnn*.yaml.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 from torch.nn import functional
 
-from pysed.config import setting
 from pysed.errors import DataError
 from pysed.networks import compiled_layers
 from pysed.networks.attention import SpectralAttention, TemporalAttention
-from pysed.networks.layers import Dropout, Gru, NormReluDropout, dense_layers, dropout, stack_context
-from pysed.networks.network import DetectionNetwork, Inputs
+from pysed.networks.layers import NormReluDropout, dropout, stack_context
+from pysed.networks.network import Inputs
+from pysed.networks.recurrent import RecurrentConfig, RecurrentNetwork
 
 _KERNEL = 5
 _POOLS = (5, 4, 2)  # of frequency, after each convolution; time keeps its frames
 
 
-@dataclass(frozen=True)
-class CrnnConfig:
-    """Its attentions, and the sizes of its layers."""
-
-    context_frames: int = setting(2, at_least=0)
-    spectral_attention: bool = setting(True)
-    spectral_hidden: int = setting(32, at_least=1)
-    channels: int = setting(64, at_least=1)
-    temporal_attention: bool = setting(True)
-    temporal_hidden: int = setting(200, at_least=1)
-    gru_hidden: int = setting(32, at_least=1)
-    gru_layers: int = setting(2, at_least=1, at_most=100)
-    bidirectional: bool = setting(True)  # the GRU
-    dropout: float = setting(0.25, at_least=0, below=1)
-    asr_dropout: float = setting(0.3, at_least=0, below=1)
-    asr_entry: str = setting("classifier", choices=("classifier", "gru"))
-    classifier_hidden: int = setting(0, at_least=0)  # 0: the classifier is one dense layer
-
-
-class Crnn(DetectionNetwork):
+class Crnn(RecurrentNetwork):
     """[Spectral attention,] three convolutions, [temporal attention,] GRU, dense layer; 100 ms at the very end."""
 
-    Config = CrnnConfig
-    takes_asr = True
+    Config = RecurrentConfig
 
-    def __init__(self, config: CrnnConfig, inputs: Inputs):
+    def __init__(self, config: RecurrentConfig, inputs: Inputs):
         super().__init__()
         self.context = config.context_frames
         self.frames_per_label = inputs.frames_per_label
@@ -71,31 +49,13 @@ class Crnn(DetectionNetwork):
             conv.weight.data = conv.weight.data.to(memory_format=torch.channels_last)
         self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(NormReluDropout(channels, config.dropout) for _ in _POOLS)
-        into_gru = channels * rows
-        self.temporal = TemporalAttention(into_gru, config.temporal_hidden) if config.temporal_attention else None
-        self.asr_entry = config.asr_entry
-        into_gru = into_gru if self.temporal is None else config.temporal_hidden
-        self.gru = Gru(
-            into_gru + (inputs.asr_dim if self.asr_entry == "gru" else 0),
-            config.gru_hidden,
-            config.gru_layers,
-            batch_first=True,
-            bidirectional=config.bidirectional,
-            dropout=config.dropout if config.gru_layers > 1 else 0.0,
-        )
-        self.asr_dropout = Dropout(config.asr_dropout)
-        self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
-        self.hidden_dim += inputs.asr_dim if self.asr_entry == "classifier" else 0
-        self.classifier: nn.Module = nn.Linear(self.hidden_dim, 1)
-        if config.classifier_hidden:
-            self.classifier = dense_layers(self.hidden_dim, config.classifier_hidden, 1, config.dropout)
-
-    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F) normalised, T a multiple of frames_per_label; asr: (B, T100, A) or None -> (B, T100)."""
-        return self.classifier(self.hidden(features, asr)).squeeze(-1)
+        stacked = channels * rows
+        self.temporal = TemporalAttention(stacked, config.temporal_hidden) if config.temporal_attention else None
+        values = stacked if self.temporal is None else config.temporal_hidden
+        self.make_end(config, values, inputs.asr_dim)
 
     def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """What the classifier looks at; inputs as forward's -> (B, T100, hidden_dim)."""
+        """What the classifier looks at. features: (B, T, F); asr: (B, T100, A) or None -> (B, T100, H)."""
         x = self.frame_vectors(features)
         if self.temporal is not None:
             x = self.temporal(x)

@@ -63,7 +63,7 @@ def test_a_folder_of_them_and_an_event_list(tmp_path, audio):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.txt", "0.5\t0.5\tcry\n", "a.txt:1: ends at 0.5, begins at 0.5"),
+        ("a.txt", "0.5\t0.5\tcry\n", "a.txt:1: end 0.5 <= start 0.5"),
         ("a.txt", "0.5\t1.0\t\n", "a.txt:1: no label"),
         ("a.txt", "-0.5\t1.0\tcry\n", "a.txt:1: start -0.5"),
         ("c.txt", AUDACITY, "no recording c in"),
@@ -73,7 +73,7 @@ def test_a_folder_of_them_and_an_event_list(tmp_path, audio):
         ("a.txt", SEVERAL.replace("b.wav", "z.wav"), "no recording z.wav in"),
         ("a.TextGrid", "hello", "no TextGrid"),
         ("a.TextGrid", SHORT[: len(SHORT) // 2], "ends, or goes wrong"),
-        ("a.TextGrid", SHORT.replace("0.5\n1.25", "2\n1.25"), "interval 2: ends at 1.25, begins at 2.0"),
+        ("a.TextGrid", SHORT.replace("0.5\n1.25", "2\n1.25"), "interval 2: end 1.25 <= start 2.0"),
     ],
 )
 def test_faults_are_named(tmp_path, audio, name, text, words):

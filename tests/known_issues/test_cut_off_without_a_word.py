@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+from own_corpus import make_own_corpus
 from small_detector import make_model
 
 from pysed.audio import refuse_damage
@@ -45,18 +46,8 @@ def test_own_corpus_warns_and_strict_refuses(tmp_path, capsys):
             soundfile.write(tmp_path / place / f"{index}.wav", random.normal(0, 0.1, length_s * RATE_HZ), RATE_HZ)
     path = tmp_path / "places/2.wav"
     path.write_bytes(path.read_bytes()[: 44 + 2 * RATE_HZ * 40])
-    call = [
-        "corpus",
-        "own",
-        "--events",
-        f"{tmp_path}/clips",
-        "--backgrounds",
-        f"{tmp_path}/places",
-        "--out",
-        f"{tmp_path}/o",
-    ]
-    assert main([*call, "--strict"]) == 2
+    assert make_own_corpus(tmp_path, "--strict") == 2
     assert "2.wav: cut off or damaged: 40.000 s of the announced 65.000 s" in capsys.readouterr().err
-    assert main(call) == 0
+    assert make_own_corpus(tmp_path) == 0
     assert "2.wav: cut off or damaged: 40.000 s of the announced 65.000 s" in capsys.readouterr().err
     assert len(list((tmp_path / "o/source_data/bgs/audio").iterdir())) == 7

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from own_corpus import make_own_corpus
 from small_detector import make_model
 
 from pysed.audio.folders import listed_path, printable
@@ -75,7 +76,7 @@ def test_an_unreadable_one_is_one_line(tmp_path, capfd):
     assert capfd.readouterr().err.count("\n") == 1
 
 
-def test_own_corpus(tmp_path, folder):
+def test_make_own_corpus(tmp_path, folder):
     (tmp_path / "clips").mkdir()
     folder.rename(tmp_path / "clips/bell")
     random = np.random.default_rng(1)
@@ -87,17 +88,7 @@ def test_own_corpus(tmp_path, folder):
         soundfile.write(
             os.path.join(os.fsencode(tmp_path / "places"), name), random.normal(0, 0.1, 496000), 16000, format="WAV"
         )
-    call = [
-        "corpus",
-        "own",
-        "--events",
-        f"{tmp_path}/clips",
-        "--backgrounds",
-        f"{tmp_path}/places",
-        "--out",
-        f"{tmp_path}/o",
-    ]
-    assert main(call) == 0
+    assert make_own_corpus(tmp_path) == 0
     made = [path.name for path in (tmp_path / "o").rglob("*.wav")]
     assert len(made) == len(EXPECTED) + 3 and all(name.isprintable() for name in made)
     assert main(["corpus", "classes", f"{tmp_path}/o"]) == 0

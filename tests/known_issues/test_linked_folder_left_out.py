@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import soundfile
+from own_corpus import make_own_corpus
 
 from pysed.audio.folders import find_recordings
-from pysed.cli import main
 from pysed.errors import DataError
 
 
@@ -83,15 +83,5 @@ def test_own_corpus_takes_clips_of_linked_folders(tmp_path):
         for index in range(count):
             soundfile.write(tmp_path / place / f"{place[0]}{index}.wav", random.normal(0, 0.1, length), 16000)
     (tmp_path / "clips/bell/more").symlink_to("../../aside")
-    call = [
-        "corpus",
-        "own",
-        "--events",
-        f"{tmp_path}/clips",
-        "--backgrounds",
-        f"{tmp_path}/places",
-        "--out",
-        f"{tmp_path}/o",
-    ]
-    assert main(call) == 0
+    assert make_own_corpus(tmp_path) == 0
     assert len(list((tmp_path / "o/source_data/events/bell").iterdir())) == 6

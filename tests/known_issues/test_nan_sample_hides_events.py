@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+from own_corpus import make_own_corpus
 from small_detector import make_model
 
 from pysed import Detector
@@ -69,22 +70,12 @@ def test_own_corpus_refuses_a_clip_or_background_with_one(tmp_path, capsys):
             if name in "cg":
                 samples[RATE_HZ] = np.nan
             soundfile.write(tmp_path / folder / f"{name}.wav", samples, RATE_HZ, subtype="FLOAT")
-    call = [
-        "corpus",
-        "own",
-        "--events",
-        f"{tmp_path}/clips",
-        "--backgrounds",
-        f"{tmp_path}/places",
-        "--out",
-        f"{tmp_path}/o",
-    ]
     for name in "cg":
-        assert main(call) == 2
+        assert make_own_corpus(tmp_path) == 2
         assert f"{name}.wav: a sample that is not a finite number at 1.000 s" in capsys.readouterr().err
         assert not (tmp_path / "o").exists()
         next(tmp_path.rglob(f"{name}.wav")).unlink()
-    assert main(call) == 0
+    assert make_own_corpus(tmp_path) == 0
 
 
 def test_values_beyond_full_scale_are_said(tmp_path, capsys):
