@@ -70,7 +70,7 @@ def event_rows_of(path: str | os.PathLike) -> Iterator[tuple[str, str, Event | N
                 f"{place}: {len(fields)} fields; expected filename, onset, offset, label between tabs, "
                 "or a file name alone"
             )
-        yield place, name, None if len(fields) == 1 else event_of(*fields[1:4], place)
+        yield place, name, None if len(fields) == 1 else event_of(fields[1], fields[2], fields[3], place)
 
 
 def _has_other_separators(row: str) -> bool:

@@ -15,6 +15,7 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp, mfcc_normalised.scp where t
 . ./cmd.sh
 . utils/resume.sh
 . utils/shards.sh
+. utils/asr_jobs.sh
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 need_name layer "$layer"
@@ -22,7 +23,7 @@ data=$1 asr=$2
 need_files "$0" "$data/wav.scp" "$data/.done" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
 lock_folder "$(dirname -- "$data")"
 
-model=()
+script=("$0" utils/asr_jobs.sh) model=()
 for file in "$asr"/{final.mdl,cmvn_opts,online_cmvn,global_cmvn.stats,frame_subsampling_factor,*.conf,conf/*.conf,extractor/*}; do
   if [[ -f $file ]]; then model+=("$file"); fi
 done
@@ -30,8 +31,8 @@ done
 prefinal=(--options "$layer" "${model[@]#"$asr/"}"
   --inputs "$data"/{.done,wav.scp,spk2utt,.done_mfcc_hires,.done_ivectors,.done_mfcc_normalised} "${model[@]}"
   --made-by "$(made_by pysed feats recogniser "$asr" -- "${model[@]}")" # refuses what it does not understand
-  --code "$0" compute-mfcc-feats copy-feats ivector-extract-online2 apply-cmvn apply-cmvn-online compute-cmvn-stats
-  nnet3-am-copy nnet3-compute)
+  --code "${script[@]}" compute-mfcc-feats copy-feats ivector-extract-online2 apply-cmvn apply-cmvn-online
+  compute-cmvn-stats nnet3-am-copy nnet3-compute)
 to_do "$data/.done_prefinal" "  $data/prefinal.scp" "${prefinal[@]}" || exit 0
 
 conf=$data/asr_feats/conf recogniser=$data/asr_feats/model
@@ -39,56 +40,29 @@ conf=$data/asr_feats/conf recogniser=$data/asr_feats/model
 mkdir -p -- "$conf" && link_model "$asr" "$recogniser"
 pysed feats recogniser "$recogniser" "$conf"
 
-# Dither is noise from a random generator: off, so that two runs give the same features.
-mfcc() {
-  compute-mfcc-feats --config="$conf/mfcc.conf" --dither=0 scp:"$work/wav.$1" ark:- |
-    copy-feats --compress=true ark:- ark,scp:"$work/mfcc_hires.$1.ark,$work/mfcc_hires.$1.scp"
-}
 make_table "$data" mfcc_hires mfcc wav.scp conf \
-  --inputs "$data/.done" "$data/wav.scp" "$conf/mfcc.conf" --code "$0" compute-mfcc-feats copy-feats
+  --inputs "$data/.done" "$data/wav.scp" "$conf/mfcc.conf" --code "${script[@]}" compute-mfcc-feats copy-feats
 
-ivectors() {
-  ivector-extract-online2 --config="$conf/ivector_extractor.conf" ark:"$work/spk2utt.$1" \
-    scp:"$work/mfcc_hires.$1" ark,scp:"$work/ivectors.$1.ark,$work/ivectors.$1.scp"
-}
 ivectors="" period=""
 if [[ -f $conf/ivector_extractor.conf ]]; then
   period=$(sed -n 's/^--ivector-period=//p' "$conf/ivector_extractor.conf") ivectors=ivectors.scp
-  make_table "$data" ivectors ivectors "mfcc_hires.scp spk2utt" conf --code "$0" ivector-extract-online2 \
+  make_table "$data" ivectors ivectors "mfcc_hires.scp spk2utt" conf --code "${script[@]}" ivector-extract-online2 \
     --inputs "$data"/{.done_mfcc_hires,spk2utt} "$conf"/{ivector_extractor,splice,online_cmvn}.conf "$asr"/extractor/*
 else
   rm -rf -- "$data"/{.done_ivectors,ivectors.scp,ivectors}
 fi
 
 # What the network takes, where it was trained on normalised features; i-vectors are of those as they are.
-normalise() {
-  local out="ark,scp:$work/mfcc_normalised.$1.ark,$work/mfcc_normalised.$1.scp"
-  if [[ -f $conf/cmvn.conf ]]; then
-    compute-cmvn-stats scp:"$work/mfcc_hires.$1" ark:- |
-      apply-cmvn --config="$conf/cmvn.conf" ark:- scp:"$work/mfcc_hires.$1" "$out"
-  else
-    apply-cmvn-online --config="$conf/cmvn_online.conf" "$recogniser/global_cmvn.stats" scp:"$work/mfcc_hires.$1" "$out"
-  fi
-}
 input=mfcc_hires
 if [[ -f $conf/cmvn.conf || -f $conf/cmvn_online.conf ]]; then
   input=mfcc_normalised
   make_table "$data" mfcc_normalised normalise mfcc_hires.scp "conf recogniser" \
     --inputs "$data/.done_mfcc_hires" "$conf"/{cmvn,cmvn_online}.conf "$asr/global_cmvn.stats" \
-    --code "$0" apply-cmvn apply-cmvn-online compute-cmvn-stats
+    --code "${script[@]}" apply-cmvn apply-cmvn-online compute-cmvn-stats
 else
   rm -rf -- "$data"/{.done_mfcc_normalised,mfcc_normalised.scp,mfcc_normalised}
 fi
 
 # nnet3-copy --edits cannot add an output; a config line that names the node as the output can.
 printf 'output-node name=output input=%s\n' "$layer" >"$conf/output.config"
-prefinal() {
-  local ivector_options=()
-  [[ -z $period ]] || ivector_options=(--online-ivectors=scp:"$work/ivectors.$1" --online-ivector-period="$period")
-  nnet3-am-copy --raw=true --prepare-for-test=true --nnet-config="$conf/output.config" --edits=remove-orphans \
-    "$recogniser/final.mdl" - |
-    nnet3-compute --frames-per-chunk=150 --extra-left-context=0 --extra-right-context=0 \
-      --frame-subsampling-factor=3 "${ivector_options[@]}" - scp:"$work/$input.$1" ark:- |
-    copy-feats --compress=true --compression-method=3 ark:- ark,scp:"$work/prefinal.$1.ark,$work/prefinal.$1.scp"
-}
 make_table "$data" prefinal prefinal "$input.scp $ivectors" "conf recogniser period input" "${prefinal[@]}"

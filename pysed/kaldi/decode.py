@@ -138,7 +138,8 @@ class Decoder:
 
         What follows the last word is in the final weight, as after Kaldi's determinisation.
         """
-        from kaldifst.lib._kaldifst import _ArcIteratorLattice  # the package's public one knows no lattices
+        # kaldifst has no public way to a lattice's arcs: its ArcIterator refuses lattices, to_str() rounds the weights.
+        from kaldifst.lib._kaldifst import _ArcIteratorLattice
 
         lattice = CompactLattice(0)
         state = lattice.add_state()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pysed.kaldi.files import Source, open_input
+from pysed.kaldi.files import Source
 from pysed.kaldi.holders import Kind
 from pysed.kaldi.messages import warn
 from pysed.kaldi.tables import sequential
@@ -119,12 +119,6 @@ WAVE = Kind("wave", read_wave, lambda value, binary: [], header=False)
 def waves(rspecifier: str) -> Iterator[tuple[str, Wave]]:
     """(key, `Wave`) of a table of wave files, pipes (``flac -c -d x.flac |``) among them."""
     return sequential(rspecifier, WAVE)
-
-
-def read_wave_file(rxfilename: str) -> Wave:
-    """One wave file or the output of ``command |``."""
-    with open_input(rxfilename) as source:
-        return read_wave(source)
 
 
 def pick_channel(key: str, wave: Wave, channel: int) -> np.ndarray | None:

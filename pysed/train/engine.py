@@ -93,22 +93,22 @@ def fit_folds(
     heldout = []
     for number, (folder, split) in enumerate(zip(folders, folds, strict=True)):
         train, valid = subset(clips, split["train"]), subset(clips, split["valid"])
-        for part, some in (("train", train), ("valid", valid)):
-            check_events(some, data, task.event, f"fold {number} {part}")
+        check_events(train, data, task.event, f"fold {number} train")
+        check_events(valid, data, task.event, f"fold {number} valid")
         heldout.append(valid)
-        own = replace(task, config=replace(task.config, folds=1), seed=(task.seed + 1000 * number) % 2**64)
-        identity, mark = run_identity(own.config, own.event, own.seed, train, valid), folder / ".identity"
+        fold = replace(task, config=replace(task.config, folds=1), seed=(task.seed + 1000 * number) % 2**64)
+        identity, mark = run_identity(fold.config, fold.event, fold.seed, train, valid), folder / ".identity"
         if not (mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file()):
             records.say(f"fold {number + 1} of {len(folds)}")
-            if not fit(own, train, valid, folder, stop_after, whole=out):
+            if not fit(fold, train, valid, folder, stop_after, whole=out):
                 return None
             if leads:
                 mark.write_text(identity)
     if leads:
-        final, told = join(task.config, folders, heldout, task.seed)
+        final, summary = join(task.config, folders, heldout, task.seed)
         mean_metrics(folders, out)
         write_config(task, out)
-        records.say(told)
+        records.say(summary)
         checkpoint.save(out / "final.pt", final)
         for folder in folders:
             shutil.rmtree(folder)
@@ -117,9 +117,11 @@ def fit_folds(
 
 def write_config(task: Task, out: Path) -> None:
     """``config.yaml``: all keys of the system as they are, and what they were used for."""
-    noted = {"event": task.event, "seed": task.seed, **({"command": task.command} if task.command else {})}
+    values = {**task.config.as_dict(), "event": task.event, "seed": task.seed}
+    if task.command:
+        values["command"] = task.command
     with atomic_open(out / "config.yaml") as stream:
-        yaml.safe_dump({**task.config.as_dict(), **noted}, stream, sort_keys=False)
+        yaml.safe_dump(values, stream, sort_keys=False)
 
 
 def fit(
@@ -138,7 +140,7 @@ def fit(
     for epoch in range(len(run.history) + 1, task.config.epochs + 1):
         if run.patience_ends(epoch):
             break
-        run.train_and_judge(epoch)
+        run.one_epoch(epoch)
         if stop_after is not None and epoch >= stop_after:
             return None
     return run.finish()
@@ -169,7 +171,9 @@ class Run:
         self.model.bfloat16_maps = use_bfloat16(task.config.precision, self.device)
         self.average = copy.deepcopy(self.model)  # what is validated and kept: the running mean of the weights
         self.optimiser = torch.optim.Adam(
-            rated(self.model, task.config), lr=task.config.learning_rate, weight_decay=task.config.weight_decay
+            parameter_groups(self.model, task.config),
+            lr=task.config.learning_rate,
+            weight_decay=task.config.weight_decay,
         )
         self.batch_size = min(task.config.batch_size, len(clips.names))
         self.steps_per_epoch = max(len(clips.names) // self.batch_size, task.config.epoch_steps)
@@ -204,34 +208,18 @@ class Run:
         self.records.say(f"no better epoch than {self.best['epoch']} in {patience}: stop")
         return True
 
-    def train_and_judge(self, epoch: int) -> None:
+    def one_epoch(self, epoch: int) -> None:
         """One epoch (from 1): its steps, the validation clips' scores, and the state to go on from."""
         started = time.monotonic()
-        loss, rate = self._steps(epoch)
-        scores = scores_of(self.average, self.valid, self.normalise)
-        valid_loss = cross_entropy(scores, self.valid.labels, self.config.positive_weight)
-        if not math.isfinite(valid_loss):
-            raise DataError(not_finite(self.config, "a score of validation", epoch, epoch * self.steps_per_epoch - 1))
-        scenes = {}
-        if self.valid.scenes is not None:
-            scenes = {"scene_accuracy": scene_accuracy(self.average, self.valid, self.normalise)}
-        row = {
-            "epoch": epoch, "steps": epoch * self.steps_per_epoch, "loss": round(loss, 6),
-            "valid_loss": round(valid_loss, 6), **measures(scores, self.valid, self.config), **scenes,
-            "learning_rate": rate, "seconds": round(time.monotonic() - started, 2),
-        }  # fmt: skip
+        loss, rate = self._take_steps(epoch)
+        validation = self._validate(epoch)
+        row = {"epoch": epoch, "steps": epoch * self.steps_per_epoch, "loss": round(loss, 6), **validation}
+        row |= {"learning_rate": rate, "seconds": round(time.monotonic() - started, 2)}
         self.history.append(row)
         self.records.end_of_epoch(self.history)
-        if not self.best or merit(row, self.config.select) > merit(self.best["row"], self.config.select):
-            state = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
-            self.best = {"epoch": epoch, "row": row, "state": state}
-        if self.leads:
-            save_state(
-                self.out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random,
-                self.history, self.best,
-            )  # fmt: skip
+        self._keep(row)
 
-    def _steps(self, epoch: int) -> tuple[float, float]:
+    def _take_steps(self, epoch: int) -> tuple[float, float]:
         """An epoch's steps; returns its mean loss over all processes, and the last step's learning rate."""
         self.model.train()
         num_clips, size = len(self.clips.names), self.batch_size
@@ -255,16 +243,38 @@ class Run:
 
     def _batch_loss(self, chosen: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss and logits of the clips of these numbers; each of several processes has a part of them."""
-        features, of_recogniser, labels = make_batch(self.clips, chosen, self.normalise, self.config, self.random)
+        features, asr, labels = make_batch(self.clips, chosen, self.normalise, self.config, self.random)
         mine = parallel.own_rows(self.batch_size)
         return batch_loss(
             self.model,
             to_device(features[mine], self.device),
-            None if of_recogniser is None else to_device(of_recogniser[mine], self.device),
+            None if asr is None else to_device(asr[mine], self.device),
             to_device(labels[mine], self.device),
             None if self.clips.scenes is None else to_device(self.clips.scenes[chosen][mine], self.device),
             self.config,
         )
+
+    def _validate(self, epoch: int) -> dict[str, Any]:
+        """What metrics.csv says of the averaged network's scores of the validation clips."""
+        scores = scores_of(self.average, self.valid, self.normalise)
+        loss = cross_entropy(scores, self.valid.labels, self.config.positive_weight)
+        if not math.isfinite(loss):
+            raise DataError(not_finite(self.config, "a score of validation", epoch, epoch * self.steps_per_epoch - 1))
+        measured = {"valid_loss": round(loss, 6), **measures(scores, self.valid, self.config)}
+        if self.valid.scenes is not None:
+            measured["scene_accuracy"] = scene_accuracy(self.average, self.valid, self.normalise)
+        return measured
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        """The averaged weights if this is the best epoch so far, and on disk all that a run needs to go on."""
+        if not self.best or merit(row, self.config.select) > merit(self.best["row"], self.config.select):
+            state = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
+            self.best = {"epoch": row["epoch"], "row": row, "state": state}
+        if self.leads:
+            save_state(
+                self.out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random,
+                self.history, self.best,
+            )  # fmt: skip
 
     def finish(self) -> Path:
         """Tune the thresholds for the best epoch's weights, and write final.pt."""
@@ -274,8 +284,8 @@ class Run:
         scores = scores_of(self.average, self.valid, self.normalise)
         median = self.config.median_frames
         tuned = tune(scores, self.valid.onset_s, median_frames=median, **GRIDS[self.config.tuned])
-        found = ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
-        self.records.say(f"best epoch {self.best['epoch']}: {found}")
+        decision = ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
+        self.records.say(f"best epoch {self.best['epoch']}: {decision}")
         path = self.out / "final.pt"
         if self.leads:
             checkpoint.save(path, self._content(tuned))
@@ -310,10 +320,10 @@ class Run:
 
 def statistics_of(clips: Clips, config: SystemConfig) -> dict[str, dict]:
     """Normalisation of each stream, by the training clips."""
-    found = {"features": statistics(clips.features, config.normalisation)}
+    normalise = {"features": statistics(clips.features, config.normalisation)}
     if clips.asr is not None:
-        found["asr"] = statistics(clips.asr, config.asr_normalisation)
-    return found
+        normalise["asr"] = statistics(clips.asr, config.asr_normalisation)
+    return normalise
 
 
 def as_tensors(values: dict[str, Any]) -> dict[str, Any]:
@@ -346,8 +356,8 @@ def learning_rate(config: SystemConfig, step: int, num_steps: int, epoch: int) -
     return config.learning_rate * warm * shape
 
 
-def rated(model: torch.nn.Module, config: SystemConfig) -> list[dict[str, Any]]:
-    """The parameters by their share of the learning rate: the recogniser's layers have one of their own."""
+def parameter_groups(model: torch.nn.Module, config: SystemConfig) -> list[dict[str, Any]]:
+    """The parameters by their ``share`` of the learning rate: the recogniser's layers have one of their own."""
     groups: dict[float, list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         share = config.asr_learning_rate / config.learning_rate if name.startswith("upper.") else 1.0
@@ -360,8 +370,8 @@ def update_average(average: torch.nn.Module, model: torch.nn.Module, decay: floa
     keep = min(decay, (1 + step) / (10 + step))
     with torch.no_grad():
         torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
-        for mine, its in zip(average.buffers(), model.buffers(), strict=True):
-            mine.copy_(its)
+        for averaged, newest in zip(average.buffers(), model.buffers(), strict=True):
+            averaged.copy_(newest)
 
 
 def check_events(clips: Clips, data: Path, event: str, part: str) -> None:

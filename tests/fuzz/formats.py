@@ -32,7 +32,8 @@ def _audio(folder: Path) -> list[Reader]:
     import soundfile
 
     from pysed.audio import AudioFile, duration_of, read_audio
-    from pysed.kaldi.wave import read_wave_file
+    from pysed.kaldi.tables import read_kind
+    from pysed.kaldi.wave import WAVE
 
     def read(path: Path) -> None:
         assert duration_of(path) > 0
@@ -48,7 +49,7 @@ def _audio(folder: Path) -> list[Reader]:
         soundfile.write(path, np.stack((samples, samples), axis=1), 8000, subtype)
         readers.append(Reader(kind, files_of(folder, path.name), lambda f, name=path.name: read(f / name)))
     soundfile.write(folder / "k.wav", samples, 8000, "PCM_16")
-    readers.append(Reader("Kaldi's wav", files_of(folder, "k.wav"), lambda f: read_wave_file(str(f / "k.wav"))))
+    readers.append(Reader("Kaldi's wav", files_of(folder, "k.wav"), lambda f: read_kind(str(f / "k.wav"), WAVE)))
     return readers
 
 

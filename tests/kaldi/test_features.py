@@ -17,8 +17,8 @@ from pysed.kaldi.__main__ import main
 from pysed.kaldi.features import FbankOptions, MelOptions, MfccOptions, compute_fbank, compute_mfcc
 from pysed.kaldi.files import Source
 from pysed.kaldi.mel import mel_filters
-from pysed.kaldi.tables import TableWriter, matrices
-from pysed.kaldi.wave import read_wave, read_wave_file, waves
+from pysed.kaldi.tables import TableWriter, matrices, read_kind
+from pysed.kaldi.wave import WAVE, read_wave, waves
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/demo"
@@ -174,7 +174,7 @@ def test_warps_by_utterance_and_speaker(tmp_path, scp):
     found = dict(matrices(f"ark:{tmp_path}/a.ark"))
     assert list(found) == ["espeak_digits", "flite_rms"]
     for key, warp in (("espeak_digits", 0.9), ("flite_rms", 1.0)):
-        samples = read_wave_file(str(GOLDEN / f"wav/{key}.wav")).samples[0]
+        samples = read_kind(str(GOLDEN / f"wav/{key}.wav"), WAVE).samples[0]
         assert np.array_equal(found[key], compute_mfcc(samples, 16000, MfccOptions(dither=0.0), warp))
 
 
@@ -337,7 +337,7 @@ def test_a_bad_wave_is_one_line_and_leaves_no_output(tmp_path):
 
 def test_wave_pipes(tmp_path):
     wave = GOLDEN / "wav/flite_slt.wav"
-    expected = read_wave_file(str(wave)).samples
+    expected = read_kind(str(wave), WAVE).samples
     script = tmp_path / "wav.scp"
     script.write_text(f"a cat {wave} |\nb {wave}\n")
     for _, value in waves(f"scp:{script}"):

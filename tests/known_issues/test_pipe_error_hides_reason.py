@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from pysed.errors import DataError
-from pysed.kaldi.wave import read_wave_file, waves
+from pysed.kaldi.tables import read_kind
+from pysed.kaldi.wave import WAVE, waves
 
 WRITE = "import sys; out = sys.stdout.buffer; data = open(sys.argv[1], 'rb').read(); out.write(data); out.flush()"
 
@@ -27,12 +28,12 @@ def test_what_could_not_be_read_is_said(tmp_path, wav):
         list(waves(f"scp:{tmp_path}/wav.scp"))
     assert "u1" in str(caught.value) and "command failed" not in str(caught.value)
     with pytest.raises(DataError, match="24 bits per sample"):
-        read_wave_file(f"cat {wav} |")
+        read_kind(f"cat {wav} |", WAVE)
 
 
 @pytest.mark.parametrize("output", ["", "head -c 40 {wav};", "head -c 300 {wav};", "echo oops;"])
 def test_a_command_that_fails_by_itself_is_said_with_what_it_wrote(wav, output):
     with pytest.raises(DataError, match=r"the command failed \(exit code 3\)") as caught:
-        read_wave_file(f"{output.format(wav=wav)} exit 3 |")
+        read_kind(f"{output.format(wav=wav)} exit 3 |", WAVE)
     assert "of what it wrote: byte " in str(caught.value)
     assert "\n" not in str(caught.value)

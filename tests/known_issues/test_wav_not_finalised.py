@@ -8,7 +8,8 @@ import soundfile
 
 from pysed.audio import duration_of, read_audio, streams
 from pysed.errors import DataError
-from pysed.kaldi.wave import read_wave_file
+from pysed.kaldi.tables import read_kind
+from pysed.kaldi.wave import WAVE
 
 SAMPLES = np.random.default_rng(1).integers(-9000, 9000, (8000, 2)).astype(np.int16)
 EXPECTED = SAMPLES.mean(axis=1) / 32768
@@ -33,7 +34,7 @@ def test_it_is_read_to_the_end_by_both_readers(tmp_path, size, riff_size, capsys
     path = tmp_path / "a.wav"
     path.write_bytes(wav(SAMPLES.tobytes(), size, riff_size, before=struct.pack("<4sI4x", b"LIST", 4)))
     assert read_audio(path)[0] == pytest.approx(EXPECTED, abs=1e-7)
-    assert np.array_equal(read_wave_file(str(path)).samples, SAMPLES.T)
+    assert np.array_equal(read_kind(str(path), WAVE).samples, SAMPLES.T)
     assert capsys.readouterr().err == ""
 
 
@@ -56,7 +57,7 @@ def test_a_cut_off_file_is_read_with_a_warning_by_both_readers(tmp_path, capsys)
     path.write_bytes(wav(data, len(data), 36 + len(data))[: 44 + 21333])
     assert len(read_audio(path)[0]) == 21333 // 4
     assert "a.wav: cut off or damaged: 0.667 s of the announced 1.000 s can be read" in capsys.readouterr().err
-    assert read_wave_file(str(path)).samples.shape == (2, 21333 // 4)
+    assert read_kind(str(path), WAVE).samples.shape == (2, 21333 // 4)
     assert "a.wav: cut off: 0.667 s of the announced 1.000 s can be read" in capsys.readouterr().err
 
 
