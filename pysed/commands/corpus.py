@@ -1,8 +1,9 @@
-"""``pysed corpus``: a corpus from own recordings, classes, mixtures, bare events, validation, names."""
+"""``pysed corpus``: a corpus from own recordings, one extended, classes, mixtures, bare events, validation, names."""
 
 import argparse
 import fcntl
 import os
+import sys
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 from pysed.atomic import atomic_open
 from pysed.audio import refuse_damage
 from pysed.commands.options import CommandParser
+from pysed.corpus.extend import ExtendSettings, extend_corpus
 from pysed.corpus.own import OwnSettings, make_own
+from pysed.corpus.reviewed import read_reviewed
 from pysed.corpus.sources import corpus_classes, fingerprint
 from pysed.errors import DataError
 from pysed.freshness.marks import clear_left
@@ -21,6 +24,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: expected a positive number")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a share from 0 to below 1")
     return value
 
 
@@ -53,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument("--plan", action="store_true", help="only print what it would be made from")
 
     _add_own(commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds"))
+    _add_extend(commands.add_parser("extend", help="a corpus with what was accepted and rejected on a review page"))
     validate = commands.add_parser("validate", help="check a Kaldi data directory")
     validate.add_argument("folder", type=Path)
     classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")
@@ -88,6 +99,36 @@ def _add_own(own: argparse.ArgumentParser) -> None:
     own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
     own.add_argument("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
     own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
+
+
+def _add_extend(extend: argparse.ArgumentParser) -> None:
+    add = extend.add_argument
+    add("corpus", type=Path, help="the corpus folder; it stays as it is")
+    add("--labels", type=Path, nargs="+", required=True, metavar="FILE", help="label files that the review page saved")
+    add("--audio", type=Path, action="append", default=[], metavar="DIR|FILE",
+        help="where the recordings are; may be repeated (else: names are paths)")  # fmt: skip
+    add("--duration-s", type=_positive, help="length of hard negatives (that of the corpus's mixtures)")
+    add("--recording", default="", help="as of pysed corpus own")
+    add("--scene", default=ExtendSettings.scene, help="scene of the hard negatives (%(default)s)")
+    add("--test-fraction", type=_share, default=0.0, help="share of the new recordings that go to devtest (0)")
+    add("--seed", type=int, default=ExtendSettings.seed, help="of the split")
+    add("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
+    add("--out", type=Path, required=True, help="the corpus folder to make")
+
+
+def _extend(options: argparse.Namespace) -> int:
+    """``pysed corpus extend``; 3 where a recording could not be read."""
+    given = {field.name: getattr(options, field.name) for field in fields(ExtendSettings)}
+    if not options.scene.isprintable() or options.scene != options.scene.strip() or not options.scene:
+        raise DataError(f"--scene {options.scene[:40]!r}; expected a name on one line")
+    if not 0 <= options.seed < 2**32:
+        raise DataError(f"--seed {options.seed}; expected 0 to 4294967295")
+    rows = read_reviewed(options.labels)
+    lines, left, failed = extend_corpus(options.corpus, rows, options.audio, options.out, ExtendSettings(**given))
+    print("\n".join(lines))
+    for line in left:
+        print(line, file=sys.stderr)
+    return 3 if failed else 0
 
 
 def check_name(source: Path, data: Path) -> None:
@@ -133,6 +174,9 @@ def main(argv: list[str]) -> int:
         given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
         lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))
         print("\n".join(lines))
+    elif options.command == "extend":
+        refuse_damage(options.strict)
+        return _extend(options)
     else:
         _make(options)
     return 0
