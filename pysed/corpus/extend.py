@@ -103,8 +103,10 @@ def _holds(outer: Span, inner: Span) -> bool:
 
 
 def stretch_around(span: Span, kept_clear: Iterable[Span], length_s: float, duration_s: float) -> Span | None:
-    """``duration_s`` of a recording around ``span``, which is in its middle if it can be, CLEAR_S from what is to be kept
-    clear of; None where there is no room. Of a longer span it is the middle. Seconds, on whole milliseconds."""
+    """``duration_s`` of a recording around ``span``, in its middle if it can be, CLEAR_S from what is to be kept clear.
+
+    None where there is no room. Of a longer span it is the middle. Seconds, on whole milliseconds.
+    """
     first, last = 0.0, length_s
     for start, end in kept_clear:
         if _overlap((start, end), span):
