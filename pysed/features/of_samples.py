@@ -53,13 +53,14 @@ def sed_features(samples: np.ndarray, frontend: FrontEnd) -> np.ndarray:
 
 
 def find_asr_model(name: str | None, model_dir: str | os.PathLike) -> Path:
-    """The recogniser's folder that a checkpoint names: from here, from the repository, or from above the detector.
+    """The recogniser's folder that a checkpoint names: from here, the repository, above the detector, or this package.
 
     Raises DataError if it is in none of these places.
     """
     if not name:
         raise DataError(f"{model_dir}: its checkpoint does not say which recogniser it needs; train it with --asr")
-    places = [Path.cwd(), Path(__file__).parents[2], *Path(model_dir).resolve().parents]
+    repository, package = Path(__file__).parents[2], Path(__file__).parents[1]
+    places = [Path.cwd(), repository, *Path(model_dir).resolve().parents, package]
     for place in places:
         if (place / name / "final.mdl").is_file():
             return place / name
