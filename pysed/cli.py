@@ -15,6 +15,7 @@ COMMANDS = {
     "variants": ("pysed.commands.variants", "systems with values of their configuration changed"),
     "evaluate": ("pysed.commands.evaluate", "scores and events of a data directory"),
     "detect": ("pysed.commands.detect", "events in any audio file or folder"),
+    "export": ("pysed.commands.export", "a detector as a folder that travels"),
     "listen": ("pysed.commands.listen", "events of live sound, when they begin and end"),
     "score": ("pysed.commands.score", "the task's metric for any system's output"),
     "results": ("pysed.commands.results", "the table of all results of a corpus"),

@@ -12,6 +12,7 @@ from typing import IO, Any
 from pysed.atomic import atomic_open
 from pysed.audio.folders import find_recordings, printable
 from pysed.commands.options import CommandParser
+from pysed.detector.shipped import model_help
 from pysed.errors import DataError
 from pysed.text_files import read_lines
 
@@ -28,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         "started again.",
     )
     add = parser.add_argument
-    add("--model", required=True, action="append", metavar="DIR", help="folder with final.pt; may be repeated")
+    add("--model", required=True, action="append", metavar="DIR", help=model_help(several=True))
     add("--out", metavar="FILE", help="one table of all files; else standard output")
     add("--out-dir", metavar="DIR", help="a file for each recording, named after it")
     add("--format", choices=FORMAT_NAMES, default="tsv", metavar="NAME",

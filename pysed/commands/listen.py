@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pysed.commands.options import CommandParser
+from pysed.detector.shipped import model_help
 from pysed.errors import DataError
 
 
@@ -38,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         "ffmpeg -loglevel error -i rtsp://... -f wav - | pysed listen --model DIR",
     )
     add = parser.add_argument
-    add("--model", required=True, metavar="DIR", help="folder with final.pt")
+    add("--model", required=True, metavar="DIR", help=model_help())
     add("--microphone", nargs="?", const="", metavar="DEVICE",
         help="instead of standard input: a device's number or part of its name, or the default one")  # fmt: skip
     add("--list-microphones", nargs=0, action=_ListMicrophones, help="what --microphone can take")

@@ -26,6 +26,7 @@ from pysed.audio import refuse_damage
 from pysed.detect.decide import Decision
 from pysed.detect.detector import Analysis, analyse_file, load_detectors
 from pysed.detect.journal import Journal, Result, file_state
+from pysed.detector.checkpoint import checkpoint_of
 from pysed.errors import DataError
 
 _AHEAD = 4  # files to a process that wait for their turn
@@ -48,7 +49,7 @@ class Work:
         """The same for runs that find the same: a journal of another key is of no use."""
         told = [json.dumps(asdict(self), sort_keys=True)]
         for model in self.models:
-            path = Path(model) / "final.pt" if Path(model).is_dir() else Path(model)
+            path = checkpoint_of(model)
             told.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 

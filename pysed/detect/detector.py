@@ -100,7 +100,7 @@ def load_detectors(folders: Sequence[str | os.PathLike], device: str = "cpu", ki
         asr = None
         if network.config.asr and network.asr is not None:
             tuned = network.asr.get("tuned")
-            key = find_asr_model(network.asr["model"], folder), network.asr["layer"], folder if tuned else ""
+            key = find_asr_model(network.asr["model"], network.folder), network.asr["layer"], folder if tuned else ""
             if key not in recognisers:
                 recognisers[key] = AsrFeatures(*key[:2], tuned)
             asr = recognisers[key]

@@ -12,6 +12,8 @@ import torch
 from pysed.atomic import atomic_open
 from pysed.detector.config import SystemConfig
 from pysed.detector.entries import REMEDY, checked_model, read_plain
+from pysed.detector.exported import check_sums
+from pysed.detector.shipped import find_model, shipped
 from pysed.errors import DataError
 from pysed.features.frontend import frames_per_label
 from pysed.features.normalise import apply_normalisation
@@ -51,6 +53,7 @@ class TrainedNetwork:
     low_ratio: float
     seed: int
     window_s: float | None = None  # length of the clips it was trained on; None: not noted, before it was kept
+    folder: Path = Path()  # where it was read from
 
     @property
     def frames_per_label(self) -> int:
@@ -98,8 +101,12 @@ def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None
 
 
 def load_network(path: str | os.PathLike, device: str = "cpu") -> TrainedNetwork:
-    """The trained network in a model folder (its ``final.pt``) or a checkpoint file. DataError if there is none."""
-    path = _checkpoint_of(Path(path))
+    """The trained network in a model folder (its ``final.pt``) or a checkpoint file, or of that name in the package.
+
+    Raises DataError if there is none, and for an exported folder that was changed.
+    """
+    path = checkpoint_of(path)
+    check_sums(path.parent)
     content = load(path)
     if "normalisation" not in content:
         raise DataError(f"{path}: the state of an unfinished run; finish its training, then use final.pt")
@@ -122,11 +129,15 @@ def load_network(path: str | os.PathLike, device: str = "cpu") -> TrainedNetwork
         content.get("low_ratio", 1.0),
         content["seed"],
         content.get("window_s"),
+        path.parent,
     )
 
 
-def _checkpoint_of(path: Path) -> Path:
+def checkpoint_of(name: str | os.PathLike) -> Path:
     """A model folder's final.pt, or the file itself; DataError names the models below a folder without one."""
+    path = find_model(name)
+    if not path.exists() and (names := shipped()):
+        raise DataError(f"{path}: no such folder or file; detectors that are here by name: {', '.join(names)}")
     if not path.is_dir():
         return path
     if not (path / "final.pt").is_file():

@@ -65,7 +65,7 @@ def checked_model(content: Mapping[str, Any], place: str) -> tuple[SystemConfig,
 
     Raises DataError naming ``place`` and the entry at fault.
     """
-    for name, (holds, expected) in _ENTRIES.items():
+    for name, (holds, expected) in ENTRIES.items():
         if name not in content and name not in _OPTIONAL:
             raise DataError(f"{place}: no entry '{name}'; expected {expected}; {REMEDY}")
         if name in content and not holds(content[name]):
@@ -195,7 +195,7 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) <= 10_000 and all(map(_is_name, value))
 
 
-_ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
+ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "config": (_is_flat, "the configuration, key: value"),
     "event": (_is_name, "an event class"),
     "seed": (lambda v: type(v) is int and 0 <= v < 1 << 64, "a whole number"),

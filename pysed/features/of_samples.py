@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pysed.kaldi.nnet3.model import Nnet
 
 RATE_HZ = 16000
+RECOGNISER = "recogniser"  # in an exported model's folder
 FRAMES_PER_CHUNK = 150
 SUBSAMPLING = 3
 
@@ -55,10 +56,13 @@ def sed_features(samples: np.ndarray, frontend: FrontEnd) -> np.ndarray:
 def find_asr_model(name: str | None, model_dir: str | os.PathLike) -> Path:
     """The recogniser's folder that a checkpoint names: from here, the repository, above the detector, or this package.
 
-    Raises DataError if it is in none of these places.
+    An exported detector brings its own. Raises DataError if it is in none of these places.
     """
     if not name:
         raise DataError(f"{model_dir}: its checkpoint does not say which recogniser it needs; train it with --asr")
+    folder = Path(model_dir) if Path(model_dir).is_dir() else Path(model_dir).parent
+    if name == RECOGNISER and (folder / name / "final.mdl").is_file():
+        return folder / name
     repository, package = Path(__file__).parents[2], Path(__file__).parents[1]
     places = [Path.cwd(), repository, *Path(model_dir).resolve().parents, package]
     for place in places:

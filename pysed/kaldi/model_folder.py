@@ -26,7 +26,7 @@ from pysed.kaldi.splice import SpliceOptions
 from pysed.kaldi.tables import read_object
 from pysed.text_files import read_text
 
-_BINARIES = {
+BINARIES = {
     "lda_matrix": "final.mat",
     "global_cmvn_stats": "global_cmvn.stats",
     "diag_ubm": "final.dubm",
@@ -73,7 +73,7 @@ class ModelFolder:
         """Of all that is said about the features, the same for folders that say the same."""
         said: list[str] = option_lines(self.mfcc, besides=MfccOptions())
         if self.ivectors is not None:
-            bare: dict[str, Any] = dict.fromkeys(_BINARIES, "")
+            bare: dict[str, Any] = dict.fromkeys(BINARIES, "")
             said += ["ivectors", *option_lines(replace(self.ivectors.options, **bare), besides=IvectorOptions())]
             said += option_lines(self.ivectors.cmvn, besides=OnlineCmvnOptions())
             said += option_lines(self.ivectors.splicing, besides=SpliceOptions())
@@ -150,12 +150,12 @@ def _ivector_settings(path: Path) -> IvectorSettings | None:
     if not parts.is_dir():
         return None
     options = read_struct(IvectorOptions(), config) if config.is_file() else IvectorOptions()
-    for item, name in (_BINARIES | _CONFIGS).items():
+    for item, name in (BINARIES | _CONFIGS).items():
         given = getattr(options, item)
         if given and Path(given).name != name:
             option = item.replace("_", "-")
             raise DataError(f"{config}: --{option}={given}; expected extractor/{name}: give it that name there")
-    files: dict[str, Any] = {item: str(_need(parts / name)) for item, name in _BINARIES.items()}
+    files: dict[str, Any] = {item: str(_need(parts / name)) for item, name in BINARIES.items()}
     options = replace(options, cmvn_config="", splice_config="", **files)
     if (parts / "online_cmvn_iextractor").is_file():
         options = replace(options, online_cmvn_iextractor=True)

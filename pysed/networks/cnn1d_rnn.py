@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from pysed.config import setting
 from pysed.errors import DataError
@@ -71,7 +70,7 @@ class Cnn1dRnn(DetectionNetwork):
         x = x.transpose(1, 2).unsqueeze(1)  # (B, T, F) -> (B, 1, F, T)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
             x = self.conv(x)  # (B, C, F - 31, T)
-            x = self.norm(functional.max_pool2d(x, (x.shape[2], 1)))  # (B, C, 1, T)
+            x = self.norm(x.amax(dim=2, keepdim=True))  # (B, C, 1, T)
         return x.squeeze(2).to(features.dtype).transpose(1, 2)  # -> (B, T, C)
 
     def superfluous_flops(self, num_frames: int, num_bins: int) -> float:

@@ -18,10 +18,9 @@ def stack_context(x: torch.Tensor, context: int) -> torch.Tensor:
     """
     if not context:
         return x
-    batch, num_frames, _ = x.shape
     padded = functional.pad(x.transpose(1, 2), (context, context), mode="replicate")  # (B, T, F) -> (B, F, T + 2c)
-    windows = padded.unfold(2, num_frames, 1)  # (B, F, 2c + 1, T)
-    return windows.permute(0, 3, 1, 2).reshape(batch, num_frames, -1)  # -> (B, T, F, 2c + 1) -> (B, T, F·(2c + 1))
+    shifted = [padded[:, :, k : k - 2 * context or None] for k in range(2 * context + 1)]  # each (B, F, T)
+    return torch.stack(shifted, dim=2).permute(0, 3, 1, 2).flatten(2)  # (B, F, 2c + 1, T) -> (B, T, F·(2c + 1))
 
 
 def to_score_frames(logits: torch.Tensor, frames_per_label: int) -> torch.Tensor:

@@ -44,7 +44,7 @@ def clips_of(data_dir: Path, detector: "TrainedNetwork") -> Iterator[tuple[str, 
     tables: list[Archive | TunedRows] = [Archive(path) for path in needed]
     if detector.asr and tuned:
         tables.pop()
-        folder = find_asr_model(detector.asr["model"], data_dir)
+        folder = find_asr_model(detector.asr["model"], detector.folder)
         tables.append(TunedRows(data_dir, AsrFeatures(folder, detector.asr["layer"], tuned)))
     try:
         for name in read_recordings(data_dir):

@@ -11,16 +11,18 @@ FRONTEND = Path(__file__).parents[2] / "conf/frontends/logmel40.yaml"
 ASR_DIM = 6
 
 
-def make_model(folder: Path, asr: dict | None = None, event: str = "cry", **changes) -> Path:
-    """A folder with ``final.pt``: a small network with random weights, seeded."""
+def make_model(
+    folder: Path, asr: dict | None = None, event: str = "cry", system: dict | None = None, **changes
+) -> Path:
+    """A folder with ``final.pt``: a small network with random weights, seeded; ``system``: its configuration."""
     import torch
 
     from pysed.detector.checkpoint import FORMAT, save
     from pysed.detector.config import config_from_dict
     from pysed.networks import build_model
 
-    system = "gradual" if asr else "cbrnn"
-    config = config_from_dict(dict(system=system, asr=bool(asr), channels=8, temporal_hidden=8, gru_hidden=4), "test")
+    sizes = dict(channels=8, temporal_hidden=8, gru_hidden=4)
+    config = config_from_dict(system or dict(system="gradual" if asr else "cbrnn", asr=bool(asr), **sizes), "test")
     torch.manual_seed(1)
     asr_dim = asr["dim"] if asr else 0
     model = build_model(config, 40, asr_dim)

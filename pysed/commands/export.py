@@ -1,0 +1,35 @@
+"""``pysed export``: a trained detector as a folder that needs nothing beside it."""
+
+import shlex
+from pathlib import Path
+
+from pysed.commands.options import CommandParser
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed export``; returns the exit code."""
+    parser = CommandParser(
+        prog="pysed export",
+        description="Write a trained detector to a new folder that needs nothing beside it: network, front end, "
+        "thresholds, what it needs of its recogniser, a model card, checksums.",
+        epilog="Example: pysed export exp/demo/babycry/gradual babycry; pysed detect --model babycry recording.wav",
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="folder with final.pt")
+    add("out", metavar="OUT", help="the new folder")
+    add("--asr", metavar="DIR", help="the recogniser's folder, where it is not where the checkpoint says")
+    add(
+        "--notes",
+        metavar="FILE",
+        help="Markdown that goes into the model card: sources, licences, what to look out for",
+    )
+    values = parser.parse_args(argv)
+
+    from pysed.export.folder import export_model
+    from pysed.text_files import read_text
+
+    notes = read_text(values.notes, "Markdown for the model card") if values.notes else ""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in argv]  # places of this machine alone
+    command = shlex.join(["pysed", "export", *words])
+    print(export_model(values.model, values.out, values.asr, notes, command))
+    return 0
