@@ -17,6 +17,7 @@ COMMANDS = {
     "detect": ("pysed.commands.detect", "events in any audio file or folder"),
     "export": ("pysed.commands.export", "a detector as a folder that travels"),
     "listen": ("pysed.commands.listen", "events of live sound, when they begin and end"),
+    "tune": ("pysed.commands.tune", "a threshold for so many false alarms a day in the user's places"),
     "score": ("pysed.commands.score", "the task's metric for any system's output"),
     "results": ("pysed.commands.results", "the table of all results of a corpus"),
     "phones": ("pysed.commands.phones", "what each event class is heard as: tables and figure"),

@@ -34,8 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out-dir", metavar="DIR", help="a file for each recording, named after it")
     add("--format", choices=FORMAT_NAMES, default="tsv", metavar="NAME",
         help=f"{', '.join(FORMAT_NAMES)}; default tsv; list is what pysed score reads")  # fmt: skip
+    add("--decision", metavar="FILE", help="what pysed tune wrote; other options go before it")
     add("--threshold", type=float, metavar="X", help="of the scores, 0 to 1, instead of the tuned one")
-    add("--min-duration", type=float, default=0.0, metavar="S", help="drop shorter events")
+    add("--min-duration", type=float, metavar="S", help="drop shorter events")
     add("--max-gap", type=float, metavar="S", help="join events with shorter pauses, instead of the tuned length")
     add("--one-event", action="store_true", help="the task's rule: the longest event of a file alone")
     add("--top", type=int, metavar="N", help="of each file the N events with the highest scores")
@@ -76,6 +77,7 @@ def _listen(values: argparse.Namespace) -> int:
     if len(values.model) > 1:
         raise DataError("-: standard input goes to one --model; start one pysed listen for each")
     wishes = {"--threshold": values.threshold, "--min-duration": values.min_duration, "--max-gap": values.max_gap}
+    wishes["--decision"] = values.decision
     given = [part for name, value in wishes.items() if value is not None for part in (name, str(value))]
     given += ["--start", values.start] if values.start else []
     return listen.main(["--model", values.model[0], *given])
@@ -126,7 +128,8 @@ def _check(values: argparse.Namespace, num_files: int) -> None:
         )
 
 
-def _channels(text: str) -> int | str:
+def parse_channels(text: str) -> int | str:
+    """The choice that ``--channels`` names, checked elsewhere."""
     if text.isascii() and text.isdecimal() and len(text) < 6:
         return int(text)
     return text
@@ -138,12 +141,11 @@ class _Run:
     def __init__(self, values: argparse.Namespace, recordings: dict[str, Path]):
         from pysed.detect.archive import Work
         from pysed.detect.clock import parse_start, start_by_name
-        from pysed.detect.decide import Decision
         from pysed.detect.detector import check_channels
         from pysed.detect.formats import FORMATS, Columns
 
-        decision = Decision(values.threshold, values.min_duration, values.max_gap, values.one_event, values.top)
-        channels = _channels(values.channels)
+        decision = self._decision(values)
+        channels = parse_channels(values.channels)
         check_channels(channels)
         self.values, self.recordings, self.format = values, recordings, FORMATS[values.format]
         self.work = Work(tuple(values.model), decision, channels, values.device, values.strict, values.plot)
@@ -152,6 +154,20 @@ class _Run:
         models = [printable(model) for model in values.model]
         self.columns = Columns(models, channels != "mix", bool(self.starts))
         self.hourly: list[Any] = []
+
+    @staticmethod
+    def _decision(values: argparse.Namespace) -> Any:
+        from pysed.detect.decide import Decision
+        from pysed.detect.decision_file import read_decision
+        from pysed.detector.checkpoint import load_network
+
+        wishes = {"threshold": values.threshold, "min_duration_s": values.min_duration, "max_gap_s": values.max_gap}
+        wishes |= {"one_event": values.one_event or None, "top": values.top}
+        if values.decision is None:
+            return Decision(**{name: value for name, value in wishes.items() if value is not None})
+        if len(values.model) > 1:
+            raise DataError(f"--decision {values.decision}: it is for one --model; start pysed detect for each")
+        return read_decision(values.decision, load_network(values.model[0]), wishes)
 
     def run(self) -> int:
         """Analyse every file and write what was found; returns the exit code."""
@@ -162,7 +178,7 @@ class _Run:
 
         many = len(self.recordings) > 1
         analyser = self._analyser()
-        progress = Progress(len(self.recordings), _say if many and sys.stderr.isatty() else None)
+        progress = Progress(len(self.recordings), say if many and sys.stderr.isatty() else None)
         faults: list[tuple[str, str]] = []
         place = self._journal_place()
         with ExitStack() as stack:
@@ -182,7 +198,7 @@ class _Run:
                 if journal is not None:
                     journal.remove()
                 if many:
-                    _tell_faults(faults, len(self.recordings))
+                    tell_faults(faults, len(self.recordings))
                     raise DataError(f"none of {len(self.recordings)} files could be read")
                 raise DataError(faults[0][1])
         if self.values.counts:
@@ -191,7 +207,7 @@ class _Run:
             print(f"{len(self.recordings)} files, {progress.rate()}", file=sys.stderr)
         if journal is not None:
             journal.remove()
-        _tell_faults(faults, len(self.recordings))
+        tell_faults(faults, len(self.recordings))
         return 3 if faults else 0
 
     def _analyser(self) -> Any:
@@ -268,11 +284,12 @@ def _write(path: Path, text: str, option: str) -> None:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from None
 
 
-def _say(line: str, stream: IO[str] | None = None) -> None:
+def say(line: str, stream: IO[str] | None = None) -> None:
+    """Put a line in the place of the one before on a terminal."""
     print(f"\r{line:79}", end="", file=stream or sys.stderr, flush=True)
 
 
-def _tell_faults(faults: list[tuple[str, str]], total: int) -> None:
+def tell_faults(faults: list[tuple[str, str]], total: int) -> None:
     """The table of files that failed, on stderr, each with its path and the reason."""
     if len(faults) > 1:
         print(f"{len(faults)} of {total} files failed:", file=sys.stderr)

@@ -48,8 +48,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--raw-channels", type=int, default=1, metavar="N",
         help="channels of raw samples or of the microphone (default 1); their mean counts")  # fmt: skip
     add("--raw-format", choices=("s16", "s32", "f32", "f64", "u8"), default="s16", help="of raw samples; default s16")
+    add("--decision", metavar="FILE", help="what pysed tune wrote; other options go before it")
     add("--threshold", type=float, metavar="X", help="of the scores, 0 to 1, instead of the tuned one")
-    add("--min-duration", type=float, default=0.0, metavar="S", help="leave out shorter events")
+    add("--min-duration", type=float, metavar="S", help="leave out shorter events")
     add("--max-gap", type=float, metavar="S", help="join events with shorter pauses, instead of the tuned length")
     add("--step", type=float, default=1.0, metavar="S",
         help="between windows: less is sooner, and more work (default 1)")  # fmt: skip
@@ -73,14 +74,18 @@ def main(argv: list[str]) -> int:
         raise DataError("--mqtt-password-file: for --mqtt alone; expected mqtt://[user@]host[:port]/topic there")
     from pysed.detect.clock import parse_start
     from pysed.detect.decide import Decision
+    from pysed.detect.decision_file import read_decision
     from pysed.detect.detector import Detector
     from pysed.detect.sinks import Teller
 
-    decision = Decision(values.threshold, values.min_duration, values.max_gap)
+    wishes = {"threshold": values.threshold, "min_duration_s": values.min_duration, "max_gap_s": values.max_gap}
+    decision = Decision(**{name: value for name, value in wishes.items() if value is not None})
     start = parse_start(values.start) if values.start else None
     with ExitStack() as stack:
         sinks = _sinks(values, stack)
         detector = Detector.load(values.model)
+        if values.decision is not None:
+            decision = read_decision(values.decision, detector.network, wishes)
         sound = _sound(values, stack)
         stream = detector.stream(sound.rate_hz, decision, values.step)
         print(

@@ -76,6 +76,10 @@ class Analyser:
             return Result(name, state, fault=f"{path}: out of memory")
         except Exception as error:  # whatever a file can do to the libraries that read it must not stop the others
             return Result(name, state, fault=_one_line(f"{path}: internal failure ({type(error).__name__}: {error})"))
+        return self.result(name, state, analysed)
+
+    def result(self, name: str, state: str, analysed: list[Analysis]) -> Result:
+        """What is kept of a file: the events of all channels."""
         events = [
             sorted((event for each in analysed for event in each.events[place]), key=lambda event: event.onset_s)
             for place in range(len(self.detectors))
