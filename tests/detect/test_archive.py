@@ -1,11 +1,14 @@
 """Many files: lists, processes, failures, and runs that are killed."""
 
+import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from pysed.detect.decide import Decision, Detection
 from pysed.detect.journal import Journal, Result
 
 ROOT = Path(__file__).parents[2]
+NUM_DAMAGES = 22
 
 
 def write(path: Path, seed: int, seconds: float = 0.5) -> Path:
@@ -41,31 +45,50 @@ def archive(folder: Path, count: int, bad: float = 0.01) -> Path:
         samples = rng_level.normal(0, 10 ** rng_level.uniform(-3, -1), 1600 + number % 7 * 400)
         soundfile.write(path, samples, 16000, subtype="FLOAT" if number % 3 else "PCM_16")
         if rng.random() < bad:
-            damage(path, rng.randrange(8))
+            damage(path, rng.randrange(NUM_DAMAGES))
         names.append(str(path))
     (folder / "list.txt").write_text("\n".join(names) + "\n")
     return folder / "list.txt"
 
 
 def damage(path: Path, kind: int) -> None:
-    """One of eight ways in which a file cannot be read as it should."""
+    """One of NUM_DAMAGES ways in which a file cannot be read as it should."""
     data = path.read_bytes()
     path.unlink()
-    if kind == 0:
-        path.write_bytes(b"")
-    elif kind == 1:
-        path.write_text("hello")
-    elif kind == 2:
-        path.write_bytes(data[:30])
-    elif kind == 3:
-        path.write_bytes(bytes(1000))
-    elif kind == 4:
+    rng = np.random.default_rng(len(data))
+    other = io.BytesIO()
+    soundfile.write(other, rng.normal(0, 0.1, 3000), 16000, format="FLAC" if kind % 2 else "OGG")
+    contents = {
+        0: b"",
+        1: b"hello",
+        2: data[:30],
+        3: bytes(1000),
+        4: data[:22] + bytes(2) + data[24:],  # no channels
+        5: data[:24] + bytes(4) + data[28:],  # no rate
+        6: data[:24] + b"\xff" * 4 + data[28:],
+        7: data[:36],
+        8: rng.bytes(3000),
+        9: other.getvalue()[:200],
+        10: other.getvalue()[:2000],
+        11: other.getvalue()[:100] + bytes(2000),
+        12: b"NIST_1A\n   1024\n" + bytes(2000),
+        13: b"ID3" + b"hello\n" * 400,
+    }
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    elif kind == 14:
         path.mkdir()
-    elif kind == 5:
+    elif kind == 15:
         path.symlink_to("nowhere")
-    elif kind == 6:
-        soundfile.write(path, np.full(3000, np.nan), 16000, subtype="FLOAT")
-    # 7: it is gone
+    elif kind == 16:
+        path.symlink_to(path.name)
+    elif kind == 17:
+        os.mkfifo(path)
+    elif kind == 18:
+        path.symlink_to("/dev/zero")
+    elif kind in (19, 20):
+        soundfile.write(path, np.full(3000, np.nan if kind == 19 else np.inf), 16000, subtype="FLOAT", format="WAV")
+    # 21: it is gone
 
 
 @pytest.fixture
@@ -78,16 +101,16 @@ def call(*arguments) -> list[str]:
 
 
 def test_one_bad_file_stops_no_other(tmp_path, model, capsys):
-    listed = archive(tmp_path / "in", 24, bad=0.0)
+    listed = archive(tmp_path / "in", NUM_DAMAGES + 16, bad=0.0)
     names = listed.read_text().splitlines()
-    for kind, name in enumerate(names[:8]):
+    for kind, name in enumerate(names[:NUM_DAMAGES]):
         damage(Path(name), kind)
     assert main(call("--model", model, "--files-from", listed, "--out", tmp_path / "out.tsv")) == 3
     rows = [line.split("\t")[0] for line in (tmp_path / "out.tsv").read_text().splitlines()]
-    assert list(dict.fromkeys(rows[1:])) == names[8:]
+    assert list(dict.fromkeys(rows[1:])) == names[NUM_DAMAGES:]
     err = capsys.readouterr().err.splitlines()
-    assert "8 of 24 files failed" in err[0] and len(err) == 9
-    assert all(name in line and len(line) > len(name) + 10 for name, line in zip(names[:8], err[1:], strict=True))
+    assert f"{NUM_DAMAGES} of {len(names)} files failed" in err[0] and len(err) == NUM_DAMAGES + 1
+    assert all(name in line and len(line) > len(name) + 10 for name, line in zip(names, err[1:], strict=False))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "model", "out.tsv"], "no journal is left"
 
 
@@ -178,30 +201,63 @@ def test_a_folder_of_results_stays_inside_itself(tmp_path, model, monkeypatch):
     assert not list(tmp_path.glob("*.json"))
 
 
-def kill_at_random(arguments: list[str], kills: int, longest_s: float, seed: int) -> int:
-    """Start the command and kill it, so many times, at random moments; then let it run. Returns its exit code."""
-    rng = random.Random(seed)
+def start(arguments: list[str]) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pysed", *arguments]
-    for _ in range(kills):
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(rng.uniform(0.2 * longest_s, longest_s))
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True, text=True)
+
+
+def num_lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def kill_at_random(arguments: list[str], out: Path, count: int, kills: int, seed: int) -> int:
+    """Start the command and kill it, so many times: some while it starts, the others at random files, at random
+    moments; then let it run. Returns its exit code."""
+    rng = random.Random(seed)
+    marks = sorted(rng.choices(range(1, count), k=kills - kills // 4) + [0] * (kills // 4))
+    for mark in marks:
+        process = start([*arguments, "--out", str(out)])
+        time.sleep(rng.uniform(0, 1.5))
+        while mark and num_lines(Path(f"{out}.journal")) <= mark and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 0.05))
+        assert process.poll() is None, process.stderr.read()
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL).returncode
+        process.communicate()
+    process = start([*arguments, "--out", str(out)])
+    process.communicate()
+    return process.returncode
 
 
-def killed_runs_equal(tmp_path, model, count: int, kills: int, longest_s: float, jobs: int) -> None:
+def undisturbed(arguments: list[str], out: Path) -> tuple[int, list[int], str]:
+    """Exit code, memory in kB during the run, twice a second, and the line about the rate."""
+    process = start([*arguments, "--out", str(out)])
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(process.stderr))  # a pipe that nobody reads fills up
+    reader.start()
+    sizes = []
+    while process.poll() is None:
+        if num_lines(Path(f"{out}.journal")) > 20:
+            sizes += re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+        time.sleep(0.5)
+    reader.join()
+    return process.returncode, [int(each) for each in sizes], next((line for line in said if "a minute" in line), "")
+
+
+def killed_runs_equal(tmp_path, model, count: int, kills: int, jobs: int) -> tuple[list[int], str]:
     listed = archive(tmp_path / "in", count)
-    plain = call("--model", model, "--files-from", listed, "--jobs", jobs)
-    assert main([*plain, "--out", str(tmp_path / "undisturbed.tsv")]) == 3
-    assert kill_at_random([*plain, "--out", str(tmp_path / "killed.tsv")], kills, longest_s, 1) == 3
+    plain = call("--model", model, "--files-from", listed)
+    code, sizes, rate = undisturbed(plain, tmp_path / "undisturbed.tsv")
+    assert code == 3
+    assert kill_at_random([*plain, "--jobs", str(jobs)], tmp_path / "killed.tsv", count, kills, 1) == 3
     assert (tmp_path / "killed.tsv").read_bytes() == (tmp_path / "undisturbed.tsv").read_bytes()
     assert len(set(row.split("\t")[0] for row in (tmp_path / "killed.tsv").read_text().splitlines())) > 0.98 * count
+    return sizes, rate
 
 
 def test_killed_runs_give_what_an_undisturbed_one_does(tmp_path, model):
-    killed_runs_equal(tmp_path, model, 400, kills=2, longest_s=6.0, jobs=1)
+    killed_runs_equal(tmp_path, model, 400, kills=2, jobs=1)
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path, model):
@@ -229,5 +285,10 @@ def test_processes_end_with_the_one_that_started_them(tmp_path, model):
 
 
 @pytest.mark.thorough
-def test_twenty_thousand_files_killed_twenty_times(tmp_path, model):
-    killed_runs_equal(tmp_path, model, 20_000, kills=20, longest_s=30.0, jobs=2)
+def test_twenty_thousand_files_killed_twenty_times(tmp_path, model, capsys):
+    sizes, rate = killed_runs_equal(tmp_path, model, 20_000, kills=20, jobs=2)
+    tenth = max(1, len(sizes) // 10)
+    first, last = max(sizes[: 2 * tenth]), max(sizes[-tenth:])
+    with capsys.disabled():
+        print(f"\nmemory {first / 1024:.0f} MiB after a fifth, {last / 1024:.0f} MiB at the end; {rate}", end="")
+    assert last - first < 8 * 1024
