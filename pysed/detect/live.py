@@ -48,13 +48,13 @@ class EventStream:
 
     @property
     def look_ahead_s(self) -> float:
-        """Seconds of sound at most that are needed after a frame before its score is settled."""
+        """Seconds of sound at most that are needed after a frame before it is judged."""
         width = self._detector.window_s
         step = width if self._step_s is None else self._step_s
         asr = self._detector.asr
         frames = 0 if asr is None else asr.network.frames_per_chunk + asr.network.right_context + 10
         utterance = width if self._step_s is None and asr is not None else frames / 100
-        return CONTEXT_S + 2 * step + utterance + 0.2
+        return CONTEXT_S + 2 * step + utterance + self._median // 2 * HOP_S + 0.2
 
     def push(self, samples: np.ndarray) -> list[Detection]:
         """The events that are known to have ended, with these samples (T,)."""

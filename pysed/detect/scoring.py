@@ -91,7 +91,7 @@ class _Windows:
         self.context = min(round(CONTEXT_S / HOP_S), (self.width - 1) // 3)
         longest = self.width - 2 * self.context
         self.step = longest if step_s is None else min(longest, max(1, round(step_s / HOP_S)))
-        self.end = self.step + 2 * self.context  # of the next window
+        self.end = self.width if step_s is None else self.step + self.context  # of the next window
         self.settled = 0
         self._tail: Scores | None = None  # of the last window, beyond what is settled
 

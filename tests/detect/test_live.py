@@ -9,6 +9,7 @@ from test_detector import noise
 
 from pysed import Decision, Detector
 from pysed.detect.live import EventStream
+from pysed.detect.scoring import ScoreStream
 from pysed.errors import DataError
 
 ASR = {"model": "models/demo", "layer": "prefinal-l", "dim": 128}
@@ -59,16 +60,36 @@ def test_begin_and_end_take_turns(detector):
 
 
 @pytest.mark.parametrize("asr", [None, ASR], ids=["cbrnn", "gradual"])
-def test_live_events_do_not_depend_on_the_cuts_and_come_in_time(tmp_path, asr):
+def test_pieces_of_any_size_give_the_events_of_the_whole(tmp_path, asr):
+    detector = Detector.load(make_model(tmp_path / "model", asr, window_s=10.0, max_gap_s=0.3))
+    samples = noise(47.3)
+    decision = decisions(detector, samples)[1]
+    rng = np.random.default_rng(3)
+    cuts = np.cumsum(np.exp(rng.uniform(0, np.log(60_000), 100)).astype(int))  # from one sample to seconds
+    parts = np.split(samples, cuts[cuts < len(samples)])
+    stream = detector.stream(16000, decision)
+    found = [event for part in parts for event in stream.push(part)] + stream.finish()
+    assert found == detector.detect(samples, 16000, decision) and len(found) > 3
+    live = detector.stream(16000, decision, 1.0)
+    whole = live.push(samples) + live.finish()
+    live = detector.stream(16000, decision, 1.0)
+    assert [event for part in parts for event in live.push(part)] + live.finish() == whole
+
+
+@pytest.mark.parametrize("asr", [None, ASR], ids=["cbrnn", "gradual"])
+@pytest.mark.parametrize("step_s", [0.5, 1.0])
+def test_live_events_do_not_depend_on_the_cuts_and_come_in_time(tmp_path, asr, step_s):
     detector = Detector.load(make_model(tmp_path / "model", asr, window_s=10.0, max_gap_s=0.3))
     samples = noise(40)
     decision = decisions(detector, samples)[1]
-    changes = follow(detector, samples, 16000, 1, decision, 1.0)
-    assert changes and changes == follow(detector, samples, 16000, 2, decision, 1.0, pieces=400)
-    stream = EventStream(detector, 16000, decision, 1.0)
+    changes = follow(detector, samples, 16000, 1, decision, step_s)
+    assert changes and changes == follow(detector, samples, 16000, 2, decision, step_s, pieces=400)
+    stream, scores, settled = EventStream(detector, 16000, decision, step_s), ScoreStream([detector], 16000, step_s), 0
     assert stream.look_ahead_s < 7
     for number in range(0, len(samples), 800):
         known_s = (number + 800) / 16000
+        settled += len(scores.push(samples[number : number + 800])[0].scores)
+        assert known_s - (settled + 1) / 10 <= stream.look_ahead_s, "the first frame that is not settled"
         for each in stream.follow(samples[number : number + 800]):
             if each.kind == "end":
                 assert known_s - each.event.offset_s <= stream.look_ahead_s + 0.5
