@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ _SYSTEMS = "cbrnn", "gradual"
 _HOUR_S, _SHORT_S = 3600, 2
 _CLIP_S, _NUM_CLIPS = 10, 3  # of CNN14
 _REPEATS = 3
+_ARCHIVE_FILES, _FILE_S = 120, 60
 _CHANNELS = 1, 64, 128, 256, 512, 1024, 2048
 _BINS, _FRAMES_A_SECOND, _CLASSES = 64, 100, 527  # 32 kHz, a frame every 320 samples
 
@@ -90,6 +92,19 @@ def command_seconds(model: Path, wav: Path) -> tuple[float, float]:
     return min(seconds), peak_kib / 1024
 
 
+def archive_rate(model: Path, wav: Path, jobs: int) -> float:
+    """Hours of sound a minute of an archive of many such files, by the time of day, start-up included."""
+    archive = wav.parent / f"archive{jobs}"
+    archive.mkdir()
+    for number in range(_ARCHIVE_FILES):
+        (archive / f"{number:03d}.wav").symlink_to(wav)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "pysed", "detect", "--model", str(model), "--jobs", str(jobs), str(archive)]
+    start = time.monotonic()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return _ARCHIVE_FILES * _FILE_S / 3600 / ((time.monotonic() - start) / 60)
+
+
 def write_noise(path: Path, seconds: int) -> Path:
     """A wav file of 16 bits."""
     rng = np.random.default_rng(0)
@@ -108,16 +123,24 @@ def main() -> None:
     finally:
         torch.set_num_threads(threads)
     print("An hour of sound on one core, processor time:\n")
+    rates = []
     print("| | start-up, s | the rest, s | times real time | with start-up | CNN14's time over it | memory, MiB |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for system in _SYSTEMS:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            prepare(system, folder, train=True)
+            with redirect_stdout(sys.stderr):
+                prepare(system, folder, train=True)
             short_s, _ = command_seconds(folder, write_noise(folder / "short.wav", _SHORT_S))
             all_s, peak_mib = command_seconds(folder, write_noise(folder / "hour.wav", _HOUR_S))
+            minute = write_noise(folder / "minute.wav", _FILE_S)
+            rates.append((system, *(archive_rate(folder, minute, jobs) for jobs in (1, 2))))
         rest_s = all_s - short_s
         row = [f"`pysed detect`, {system}", f"{short_s:.1f}", f"{rest_s:.1f}", f"{_HOUR_S / rest_s:.0f}"]
         row += [f"{_HOUR_S / all_s:.0f}", f"{other_s / all_s:.0f}", f"{peak_mib:.0f}"]
         print(f"| {' | '.join(row)} |", flush=True)
     print(f"| CNN14, forward pass alone | | {other_s:.0f} | {_HOUR_S / other_s:.1f} | | 1 | |", flush=True)
+    print(f"\n{_ARCHIVE_FILES} files of {_FILE_S} s, by the time of day, start-up included:\n")
+    print("| `pysed detect` | hours a minute, 1 process | 2 processes |\n|---|---|---|")
+    for system, one, two in rates:
+        print(f"| {system} | {one:.1f} | {two:.1f} |", flush=True)

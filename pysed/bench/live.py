@@ -4,9 +4,11 @@ Sound comes in pieces of 100 ms. A clock is simulated, so that nothing waits: a 
 one before it has been worked on, for as long as the processor takes.
 """
 
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +70,15 @@ def main() -> None:
     print(
         f"{_SOUND_S} s of noise whose level changes twice a second, pieces of {1000 * _PIECE_S:.0f} ms, one thread:\n"
     )
-    print("| system | `--step`, s | look-ahead as stated, s | frame to score: p50, p99, longest, s "
-          "| onset to line: p50, p99, longest, s | lines | of the processor |\n|---|---|---|---|---|---|---|")  # fmt: skip
+    heads = ["system", "`--step`, s", "look-ahead as stated, s", "frame to score: p50, p99, longest, s"]
+    heads += ["onset to line: p50, p99, longest, s", "lines", "of the processor"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}", flush=True)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for system in _SYSTEMS:
         with tempfile.TemporaryDirectory() as folder:
-            prepare(system, Path(folder), train=True)
+            with redirect_stdout(sys.stderr):
+                prepare(system, Path(folder), train=True)
             detector = Detector.load(folder)
         for step_s in _STEPS_S:
             frames = settling_s(detector, samples, step_s)
