@@ -1,7 +1,7 @@
 # Each target sets the environment up by itself (path.sh).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup lint test check bench docs check-all
+.PHONY: setup lint test check bench docs package check-all
 
 setup:
 	. ./path.sh
@@ -24,6 +24,10 @@ docs:
 	. ./path.sh; python -c 'import material' 2>/dev/null || \
 	python -m pip install -qq -c constraints.txt --no-build-isolation -e '.[docs]'; \
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
+# Wheel and source archive, in build/dist/.
+package:
+	. ./path.sh; python -m build --no-isolation --outdir build/dist
 
 # Also what needs minutes, root or system packages (Debian: slurm-wlm munge); what cannot run here is named as skipped.
 check-all: check bench

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOMES = {"Decision": "decide", "Detection": "decide", "Detector": "detector"}
 __all__ = list(_HOMES)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pysed import __version__
 from pysed.errors import DISTRIBUTION
 from pysed.features.frontend import load_frontend
 
@@ -38,6 +39,7 @@ def archives(tmp_path_factory) -> tuple[Path, Path]:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "absent from the `packages`" not in done.stdout + done.stderr
+    assert f"{DISTRIBUTION.replace('-', '_')}-{__version__}-py3-none-any.whl" in done.stdout
     (wheel,), (source,) = (folder / "dist").glob("*.whl"), (folder / "dist").glob("*.tar.gz")
     return wheel, source
 
@@ -155,7 +157,7 @@ def test_detection_without_a_compiler(installed, home):
     done = pysed(installed, home, "detect", "--model", "loudness", "yard.wav")
     assert close(rows(done)), done.stdout
     assert not done.stderr and not (home / "cache").exists()
-    assert pysed(installed, home, "--version").stdout == f"pysed {metadata.version(DISTRIBUTION)}\n"
+    assert pysed(installed, home, "--version").stdout == f"pysed {__version__}\n"
 
 
 @pytest.mark.thorough

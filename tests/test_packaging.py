@@ -90,3 +90,37 @@ def test_detection_imports_no_optional_package():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_image_environment_and_workflow_name_what_is_there(root):
+    """Neither Docker, nor conda, nor hosted machines are at hand: their files are read, and held against the tree."""
+    import yaml
+
+    folder = root / "utils/install"
+    ignored = (folder / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (folder / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    sources = " ".join(copied).split()
+    assert {f"!{source}" for source in sources} == {line for line in ignored if line.startswith("!")}
+    assert all((root / source).exists() for source in sources) and "constraints.txt" in sources
+
+    environment = yaml.safe_load((folder / "environment.yml").read_text(encoding="utf-8"))
+    lines = environment["dependencies"][-1]["pip"]
+    assert (folder / lines[0].removeprefix("-c ")).resolve() == root / "constraints.txt"
+    assert (folder / lines[-1].partition("[")[0]).resolve() == root
+
+    workflow = yaml.safe_load((root / ".github/workflows/check.yml").read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    assert not any("${{ github.event" in step.get("run", "") for step in steps)
+    tests = re.findall(r"\btests/\S+", " ".join(step.get("run", "") for step in steps))
+    assert tests and all((root / name).exists() for name in tests)
+
+
+def test_the_version_is_the_citations_and_the_changelogs(root):
+    from pysed import __version__
+
+    assert f"\nversion: {__version__}\n" in (root / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(
+        rf"^## {re.escape(__version__)}\b", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
