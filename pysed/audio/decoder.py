@@ -1,4 +1,5 @@
-"""A file's streams decoded one after the other by libsndfile, averaged over channels, and checked on the way."""
+"""A file's streams decoded one after the other by libsndfile, or by ffmpeg what libsndfile refuses, averaged over
+channels, and checked on the way."""
 
 import os
 import re
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from pysed.audio import ffmpeg
 from pysed.audio.stream_file import Stream, StreamFile
 from pysed.audio.streams import find_streams
 from pysed.errors import DataError, warn_once
@@ -23,6 +25,8 @@ _CUT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(sho
 class _Opened(soundfile.SoundFile):
     """libsndfile's view of a stream, read forwards: it is not asked to seek after each read."""
 
+    fault = ""
+
     def seekable(self) -> bool:
         return False
 
@@ -38,7 +42,7 @@ class Decoder:
         self.streams = find_streams(path)
         self.place = 0  # frames given out
         self.faults: list[str] = []
-        self._opened: _Opened | None = None
+        self._opened: _Opened | ffmpeg.FfmpegSound | None = None
         self._file: StreamFile | None = None
         self._number = -1
         self._count = 0
@@ -74,9 +78,8 @@ class Decoder:
             reason = getattr(error, "error_string", "no header")
             self._close_stream()
             if self._number == 0:
-                raise DataError(
-                    f"{self.path}: not readable as audio ({reason}); expected wav, flac, ogg, mp3, ..."
-                ) from None
+                self._open_by_ffmpeg(reason)
+                return True
             self.faults.append(f"what follows {self._at()} is not readable ({reason})")
             return False
         self._count = 0
@@ -86,6 +89,16 @@ class Decoder:
                 "convert it, for example with 'ffmpeg -i IN OUT.wav'"
             )
         return True
+
+    def _open_by_ffmpeg(self, reason: str) -> None:
+        """Open what libsndfile refuses for this reason."""
+        refusal = f"{self.path}: not readable as audio ({reason}); expected wav, flac, ogg, mp3, ..."
+        if not ffmpeg.may_read(self.path):
+            raise DataError(refusal) from None
+        if not ffmpeg.is_installed():
+            raise DataError(f"{refusal}; for other kinds install ffmpeg") from None
+        self.streams = [Stream(0, self.path.stat().st_size)]
+        self._opened, self._count = ffmpeg.FfmpegSound(self.path), 0
 
     def _at(self) -> str:
         return f"{self.place / self.rate_hz:.3f} s"
@@ -133,6 +146,7 @@ class Decoder:
         except soundfile.LibsndfileError as error:
             reason = error.error_string  # what was decoded before is in place
             count = int(np.argmax(np.isnan(samples[:, 0]))) if self._opened.format == "FLAC" else 0
+        reason = reason or self._opened.fault
         self._count += count
         has_ended = bool(reason) or count < len(samples)
         if has_ended:

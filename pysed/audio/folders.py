@@ -5,16 +5,12 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pysed.audio import ffmpeg
 from pysed.errors import DataError, warn_once
 
 SUFFIXES = (
     ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64",
     ".rf64", ".caf", ".sph", ".nist", ".voc",
-)  # fmt: skip
-NOT_READ = (
-    ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".aac", ".adts", ".wma", ".wmv", ".asf", ".amr", ".ac3", ".mka",
-    ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".flv", ".ogv", ".ra", ".rm", ".ape", ".wv", ".tta", ".mpc",
-    ".dsf", ".alac", ".weba",
 )  # fmt: skip
 _NAMED = 5  # of each kind that is left out
 
@@ -82,12 +78,13 @@ def _search(folder: Path) -> list[Path]:
     def leave(why: str, path: Path) -> None:
         left.setdefault(why, []).append(path.relative_to(folder).as_posix())
 
+    can_decode = ffmpeg.is_installed()
     for path in _walk(folder, leave):
         suffix = path.suffix.lower()
-        if suffix in NOT_READ:
-            leave("files of kinds that are not read (convert them: ffmpeg -i IN OUT.wav)", path)
-        elif suffix not in SUFFIXES:
+        if suffix not in SUFFIXES and suffix not in ffmpeg.SUFFIXES:
             continue
+        if suffix in ffmpeg.SUFFIXES and not can_decode and not path.name.startswith("._"):
+            leave("files of kinds that are not read without ffmpeg (install it)", path)
         elif path.name.startswith("._"):
             leave("files that macOS keeps beside others", path)
         elif not path.exists():

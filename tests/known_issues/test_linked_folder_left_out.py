@@ -46,7 +46,8 @@ def test_a_link_to_a_folder_may_be_given(folder):
     assert names(folder.parent / "link") == ["a.wav", "z/c.wav"]
 
 
-def test_what_is_left_out_is_counted_and_named(folder, capsys):
+def test_what_is_left_out_is_counted_and_named(folder, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(folder))  # no ffmpeg
     for name in (
         "talk.m4a",
         "z/film.MP4",
@@ -62,14 +63,15 @@ def test_what_is_left_out_is_counted_and_named(folder, capsys):
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 3
     assert any(
-        "not read (convert" in line and "left out: 7 (talk.m4a, v0.aac" in line and "and 2 more)" in line
+        "not read without ffmpeg" in line and "left out: 7 (talk.m4a, v0.aac" in line and "and 2 more)" in line
         for line in err
     )
     assert any("that macOS keeps beside others left out: 2 (._a.wav, z/._c.wav)" in line for line in err)
     assert any("links to nothing left out: 1 (gone.wav)" in line for line in err)
 
 
-def test_a_folder_with_nothing_else_says_both(tmp_path, capsys):
+def test_a_folder_with_nothing_else_says_both(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg
     (tmp_path / "a.m4a").write_bytes(b"x")
     with pytest.raises(DataError, match="no audio in this folder"):
         find_recordings([str(tmp_path)])
