@@ -15,7 +15,7 @@ COMMANDS = {
     "variants": ("pysed.commands.variants", "systems with values of their configuration changed"),
     "evaluate": ("pysed.commands.evaluate", "scores and events of a data directory"),
     "detect": ("pysed.commands.detect", "events in any audio file or folder"),
-    "export": ("pysed.commands.export", "a detector as a folder that travels"),
+    "export": ("pysed.commands.export", "a detector as a folder that travels, or as ONNX"),
     "listen": ("pysed.commands.listen", "events of live sound, when they begin and end"),
     "tune": ("pysed.commands.tune", "a threshold for so many false alarms a day in the user's places"),
     "score": ("pysed.commands.score", "the task's metric for any system's output"),

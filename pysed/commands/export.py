@@ -1,4 +1,4 @@
-"""``pysed export``: a trained detector as a folder that needs nothing beside it."""
+"""``pysed export``: a trained detector as a folder that needs nothing beside it, with ONNX files if asked for."""
 
 import shlex
 from pathlib import Path
@@ -23,7 +23,16 @@ def main(argv: list[str]) -> int:
         metavar="FILE",
         help="Markdown that goes into the model card: sources, licences, what to look out for",
     )
+    add("--format", choices=("pysed", "onnx"), default="pysed", metavar="NAME",
+        help="pysed (default), or onnx: the networks as ONNX, too, with what their caller has to compute")  # fmt: skip
     values = parser.parse_args(argv)
+
+    more = None
+    if values.format == "onnx":
+        from pysed.export.onnx_files import need_onnx, write_onnx
+
+        need_onnx()
+        more = write_onnx
 
     from pysed.export.folder import export_model
     from pysed.text_files import read_text
@@ -31,5 +40,5 @@ def main(argv: list[str]) -> int:
     notes = read_text(values.notes, "Markdown for the model card") if values.notes else ""
     words = [Path(word).name if Path(word).is_absolute() else word for word in argv]  # places of this machine alone
     command = shlex.join(["pysed", "export", *words])
-    print(export_model(values.model, values.out, values.asr, notes, command))
+    print(export_model(values.model, values.out, values.asr, notes, command, more))
     return 0

@@ -25,7 +25,9 @@ _NAMES = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 
 
 def usable(x: torch.Tensor, maps: torch.dtype = torch.float32) -> bool:
-    """Whether compiled code may take this input of a network whose maps are to be of type ``maps``."""
+    """Whether compiled code may take this input of a network whose maps are to be of type ``maps``; not in a trace."""
+    if torch.jit.is_tracing():
+        return False
     both = (torch.float32, maps)
     return x.device.type == "cpu" and x.dtype == torch.float32 and all(library(kind) is not None for kind in both)
 

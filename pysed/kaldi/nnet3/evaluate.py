@@ -106,6 +106,11 @@ class NnetComputer:
             raise DataError(f"i-vectors of shape {ivectors.shape}; expected (rows, {self.ivector_dim})")
         return feats, ivectors
 
+    def whole_chunk(self) -> Plan:
+        """The plan of a whole chunk without extra context."""
+        per_chunk = self.frames_per_chunk // self.options.frame_subsampling_factor
+        return self._plan(_Chunk(per_chunk, self.left_context, self.right_context))
+
     def _batches(self, num_outputs: int, start: int = 0) -> Iterator[tuple[_Chunk, list[int]]]:
         """Chunks of one shape together, few enough for their frames to stay in the caches."""
         per_chunk = self.frames_per_chunk // self.options.frame_subsampling_factor
