@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from small_detector import make_model
 
 from pysed import __version__
 from pysed.errors import DISTRIBUTION
 from pysed.features.frontend import load_frontend
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 RATE_HZ = 16000
 BURSTS_S = [(4.0, 6.0), (71.5, 72.5)]
@@ -106,7 +107,7 @@ def home(tmp_path_factory) -> Path:
         samples[part] += rng.standard_normal(part.stop - part.start) * 0.1
     soundfile.write(folder / "yard.wav", samples, RATE_HZ, subtype="PCM_16")
 
-    config = config_from_dict({"system": "mlp", "context_frames": 0, "dense_layers": 0}, "test")
+    config = config_from_dict({"system": "mlp", "model": "mlp", "context_frames": 0, "dense_layers": 0}, "test")
     model = build_model(config, 40, 0)
     weight, bias = model.parameters()
     with torch.no_grad():
@@ -148,7 +149,7 @@ def close(found: list[tuple[float, float]]) -> bool:
 
 
 @pytest.mark.thorough
-def test_detection_without_a_compiler(installed, home):
+def test_detection_without_a_compiler(home, installed):
     which = subprocess.run(
         [installed / "bin/python", "-c", "import shutil; print(shutil.which('gcc'), shutil.which('cc'))"],
         env={"PATH": f"{installed}/bin"}, capture_output=True, text=True,
@@ -162,9 +163,8 @@ def test_detection_without_a_compiler(installed, home):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("asr", [None, {"model": "models/demo", "layer": "prefinal-l", "dim": 128}])
-def test_networks_and_recogniser_detect_as_in_the_repository(installed, home, asr, tmp_path):
+def test_networks_and_recogniser_detect_as_in_the_repository(home, installed, asr, tmp_path):
     """With and without a compiler; the recogniser is the one inside the package."""
-    from tests.detect.small_detector import make_model
 
     make_model(home / tmp_path.name, asr, window_s=10.0)
     command = ["detect", "--model", tmp_path.name, "--threshold", "0.5", "yard.wav"]
@@ -178,7 +178,7 @@ def test_networks_and_recogniser_detect_as_in_the_repository(installed, home, as
 
 
 @pytest.mark.thorough
-def test_what_needs_an_extra_says_so(installed, home):
+def test_what_needs_an_extra_says_so(home, installed):
     (home / "list.tsv").write_text("yard.wav\t4.0\t6.0\tburst\n")
     lists = ["--reference", "list.tsv", "--detected", "list.tsv", "--event", "burst"]
     for extra, arguments in (
