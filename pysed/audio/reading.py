@@ -124,15 +124,15 @@ def rate_of(path: str | Path) -> int:
 class AudioFile:
     """An audio file as mono, channels averaged; parts in order of time are cheapest, also where they overlap.
 
-    Memory holds the part asked for alone. Raises DataError for a missing, empty or unreadable file, and for samples
-    that are not finite.
+    ``channels``: "mix", or the number, from 1, of one of them. Memory holds the part asked for alone. Raises DataError
+    for a missing, empty or unreadable file, and for samples that are not finite.
     """
 
-    def __init__(self, path: str | Path, dtype: str = "float32"):
+    def __init__(self, path: str | Path, dtype: str = "float32", channels: int | str = "mix"):
         self.path = Path(path)
         counted = _counted(self.path)
         self.rate_hz, self.num_frames = counted.rate_hz, counted.num_frames
-        self._binds, self._dtype = counted.binds, dtype
+        self._binds, self._dtype, self._channels = counted.binds, dtype, channels
         self._start(0)
 
     @property
@@ -154,7 +154,7 @@ class AudioFile:
 
     def _start(self, first: int) -> None:
         """Decode from frame ``first``, or from the start where that cannot be gone to."""
-        self._decoder = Decoder(self.path, self._dtype)
+        self._decoder = Decoder(self.path, self._dtype, self._channels)
         if self._binds and first:
             self._decoder.skip(first)
         self._kept, self._kept_from = np.empty(0, self._dtype), self._decoder.place

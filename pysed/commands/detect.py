@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -47,6 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--start", metavar="TIME", help="the clock's time when the recording begins, if its name does not say it")
     add("--counts", metavar="FILE", help="write the number of events in each hour there")
     add("--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute")
+    add("--clips", metavar="DIR", help="write the sound of every detection there, and clips.tsv: what each is")
+    add("--clip-margin", type=float, default=1.0, metavar="S", help="seconds of sound before and after it (default 1)")
     add("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
     add(
         "inputs",
@@ -116,6 +118,8 @@ def _check(values: argparse.Namespace, num_files: int) -> None:
 
     if values.out and values.out_dir:
         raise DataError("--out and --out-dir: expected one of them")
+    if not 0 <= values.clip_margin <= 3600:
+        raise DataError(f"--clip-margin {values.clip_margin:g}: expected 0 to 3600 seconds")
     if values.jobs < 1:
         raise DataError(f"--jobs {values.jobs}: expected 1 or more")
     if not FORMATS[values.format].joins and num_files > 1 and values.out:
@@ -148,7 +152,8 @@ class _Run:
         channels = parse_channels(values.channels)
         check_channels(channels)
         self.values, self.recordings, self.format = values, recordings, FORMATS[values.format]
-        self.work = Work(tuple(values.model), decision, channels, values.device, values.strict, values.plot)
+        self.work = Work(tuple(values.model), decision, channels, values.device, values.strict, values.plot,
+                         values.clips, values.clip_margin)  # fmt: skip
         given = parse_start(values.start) if values.start else None
         self.starts = {name: start for name in recordings if (start := given or start_by_name(name))}
         models = [printable(model) for model in values.model]
@@ -184,6 +189,7 @@ class _Run:
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(place, self._key())) if place and many else None
             write = stack.enter_context(self._writer())
+            note_clips = stack.enter_context(self._clip_table())
             for result in all_results(self.recordings, analyser, self.values.jobs, journal):
                 progress.add(result)
                 if result.fault:
@@ -192,6 +198,7 @@ class _Run:
                 events = [list(each) for each in result.events]
                 found = Found(result.name, result.duration_s, events, self.starts.get(result.name))
                 write(found)
+                note_clips(result.name, events)
                 if self.values.counts:
                     self.hourly.append(found)
             if len(faults) == len(self.recordings) and not self.values.files_from:
@@ -209,6 +216,14 @@ class _Run:
             journal.remove()
         tell_faults(faults, len(self.recordings))
         return 3 if faults else 0
+
+    def _clip_table(self) -> AbstractContextManager[Any]:
+        """What notes the clips of a file in their table."""
+        if not self.work.clips:
+            return nullcontext(lambda name, events: None)
+        from pysed.detect.clips import clip_table
+
+        return clip_table(Path(self.work.clips), self.columns.models, self.work.clip_margin_s)
 
     def _analyser(self) -> Any:
         if self.work.plot:

@@ -23,7 +23,8 @@ from typing import Any
 import torch
 
 from pysed.audio import refuse_damage
-from pysed.detect.decide import Decision
+from pysed.detect.clips import write_clips
+from pysed.detect.decide import Decision, Detection
 from pysed.detect.detector import Analysis, analyse_file, load_detectors
 from pysed.detect.journal import Journal, Result, file_state
 from pysed.detector.checkpoint import checkpoint_of
@@ -44,6 +45,8 @@ class Work:
     device: str = "cpu"
     strict: bool = False
     plot: str | None = None
+    clips: str | None = None
+    clip_margin_s: float = 1.0
 
     def key(self) -> str:
         """The same for runs that find the same: a journal of another key is of no use."""
@@ -68,6 +71,8 @@ class Analyser:
         try:
             analysed = analyse_file(path, self.detectors, self.work.decision, self.work.channels, bool(self.work.plot))
             self.show(name, analysed)
+            if self.work.clips:
+                write_clips(Path(self.work.clips), name, path, self._events(analysed), self.work.clip_margin_s)
         except DataError as error:
             return Result(name, state, fault=_one_line(error))
         except OSError as error:
@@ -80,11 +85,14 @@ class Analyser:
 
     def result(self, name: str, state: str, analysed: list[Analysis]) -> Result:
         """What is kept of a file: the events of all channels."""
-        events = [
+        return Result(name, state, analysed[0].duration_s, tuple(map(tuple, self._events(analysed))))
+
+    def _events(self, analysed: list[Analysis]) -> list[list[Detection]]:
+        """The events of all channels, by model, in order of time."""
+        return [
             sorted((event for each in analysed for event in each.events[place]), key=lambda event: event.onset_s)
             for place in range(len(self.detectors))
         ]
-        return Result(name, state, analysed[0].duration_s, tuple(map(tuple, events)))
 
     def show(self, name: str, analysed: list[Analysis]) -> None:
         """What else is to be done with what was found; features are there if the work says plot."""
