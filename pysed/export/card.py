@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pysed import __version__
+from pysed.detect.decide import Decision
 from pysed.detector.checkpoint import TrainedNetwork, checkpoint_of
 from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
@@ -19,7 +20,7 @@ from pysed.text_files import read_text
 CARD = "MODEL_CARD.md"
 _RATES = {"error_rate": "error rate", "f_measure": "F", "precision": "precision", "recall": "recall"}
 _LICENCE = re.compile(r"licen[cs]e|public domain|\bCC[ -]?(BY|0)|Apache-|\bMIT\b|ODbL", re.IGNORECASE)
-_MOST_LINES = 20
+_MOST_PARTS = 20
 
 
 def card(
@@ -30,8 +31,12 @@ def card(
     notes: str,
     command: str,
     further: list[str],
+    decided: Decision | None = None,
 ) -> str:
-    """Markdown for the exported folder ``name`` of ``model``; ``further``: lines about more files in it."""
+    """Markdown for the exported folder ``name`` of ``model``.
+
+    ``further``: lines about ONNX files in it; ``decided``: what its ``decision.yaml`` says, if it has one.
+    """
     source = checkpoint_of(model).parent
     rows = _rows(source, network)
     corpus = rows[0].folder.parents[1].name if rows else None
@@ -41,7 +46,7 @@ def card(
         f"`{network.config.system}` of pysed{trained}.",
         f"## Use\n\n```bash\npysed detect --model {name} recording.wav\n```\n\nThe folder needs nothing beside it but "
         "pysed. `SHA256SUMS` is checked each time that the detector is loaded.",
-        "## What it is\n\n" + "\n".join(_facts(network, recogniser)),
+        "## What it is\n\n" + "\n".join([*_facts(network, recogniser), *_tuned(decided)]),
         "## How good it is\n\n" + _scores(rows),
         "## Licences\n\n" + "\n".join(_licences(recogniser)),
         "## What made it\n\n" + "\n".join(_origin(rows, command)),
@@ -78,6 +83,15 @@ def _facts(network: TrainedNetwork, recogniser: AsrFeatures | None) -> list[str]
             f"`{recogniser.settings.path.resolve().name}`, cut to what this layer needs, {ivectors}.{tuned}"
         )
     return facts
+
+
+def _tuned(decided: Decision | None) -> list[str]:
+    if decided is None:
+        return []
+    return [
+        f"- `decision.yaml`: the threshold {decided.threshold:g}, chosen by `pysed tune` for a number of false alarms "
+        "a day; `--decision` takes it."
+    ]
 
 
 def _rows(source: Path, network: TrainedNetwork) -> list[Row]:
@@ -133,8 +147,9 @@ def _licences(recogniser: AsrFeatures | None) -> list[str]:
     for name in ("MODEL_CARD.md", "README.md", "README"):
         path = recogniser.settings.path / name
         if path.is_file():
-            found = [line.strip(" -*\t") for line in read_text(path).splitlines() if _LICENCE.search(line)]
-            lines += [f"- Recogniser, by its own `{name}`: {line[:300]}" for line in found[:_MOST_LINES]]
+            parts = re.split(r"\n\s*\n|\n(?=\s*[-*#|])", read_text(path))  # paragraphs and items
+            found = [" ".join(part.split()).lstrip("-*# ") for part in parts if _LICENCE.search(part)]
+            lines += [f"- Recogniser, by its own `{name}`: {part[:600]}" for part in found[:_MOST_PARTS]]
             break
     if len(lines) == 1:
         lines.append("- Recogniser: its folder does not say.")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from pysed.atomic import naming
+from pysed.detect.decide import Decision
+from pysed.detect.decision_file import read_decision
 from pysed.detector import checkpoint
 from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.detector.entries import ENTRIES
@@ -20,6 +22,7 @@ from pysed.kaldi.cut_model import write_cut_model
 
 #: Files of a recogniser's folder that say what it is and what may be done with it.
 _ABOUT = ("MODEL_CARD.md", "README.md", "README", "LICENSE", "LICENCE", "COPYING", "NOTICE")
+DECISION = "decision.yaml"  # as pysed tune calls it
 _LONGEST = 1 << 20  # bytes of one of them
 
 
@@ -53,8 +56,9 @@ def export_model(
                 write_cut_model(recogniser.settings, network.asr["layer"], temporary / RECOGNISER)
                 _copy_about(recogniser.settings.path, temporary / RECOGNISER)
                 _check_same(recogniser, temporary, network.asr)
+            decided = _copy_decision(network, temporary)
             further = [] if more is None else more(network, recogniser, temporary)
-            text = card(network, model, out.name, recogniser, notes, command, further)
+            text = card(network, model, out.name, recogniser, notes, command, further, decided)
             (temporary / CARD).write_text(text, encoding="utf-8")
             write_sums(temporary)
             load_network(temporary)
@@ -101,6 +105,16 @@ def _copy_about(source: Path, out: Path) -> None:
         path = source / name
         if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LONGEST:
             shutil.copyfile(path, out / name)
+
+
+def _copy_decision(network: TrainedNetwork, out: Path) -> Decision | None:
+    """What ``pysed tune`` left beside the model, copied; None where there is nothing. DataError where it is wrong."""
+    source = network.folder / DECISION
+    if not source.is_file():
+        return None
+    decision = read_decision(source, network, {})
+    shutil.copyfile(source, out / DECISION)
+    return decision
 
 
 def _check_same(recogniser: AsrFeatures, folder: Path, asr: dict[str, Any]) -> None:

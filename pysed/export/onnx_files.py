@@ -1,7 +1,7 @@
 """A detector's networks as ONNX files, checked against the toolkit's own results, and what their caller computes."""
 
 import dataclasses
-import importlib.util
+import importlib
 import json
 import warnings
 from pathlib import Path
@@ -23,16 +23,12 @@ OPSET = 17
 #: Scores, and rows of the recogniser, on which every file is checked before it is given out.
 _CHECKED = (1, 7, 50, 51, 301)
 _TOLERANCE = 1e-4
-_PACKAGES = ("onnx", "onnxruntime")
 
 
 def need_onnx() -> None:
-    """Raise DataError where a package is missing."""
-    for name in _PACKAGES:
-        if importlib.util.find_spec(name) is None:
-            raise DataError(
-                f"--format onnx: the package {name} is missing; install it with pip install 'rare-sed[onnx]'"
-            )
+    """Raise ModuleNotFoundError where a package of the extra is missing."""
+    for name in ("onnx", "onnxruntime"):
+        importlib.import_module(name)
 
 
 def write_onnx(network: TrainedNetwork, recogniser: AsrFeatures | None, folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from small_detector import make_model
 from pysed import Decision, Detector
 from pysed.cli import main
 from pysed.commands.train import note_recogniser
+from pysed.detect.decision_file import DecisionFile, fingerprint, read_decision, write_decision
 from pysed.detector import checkpoint, exported, shipped
 from pysed.errors import DataError
 from pysed.export.folder import export_model
@@ -242,8 +243,21 @@ def test_the_cards_scores_are_those_of_this_model(tmp_path):
 
 def test_the_card_has_the_recognisers_licence(travelled):
     text = (travelled / "MODEL_CARD.md").read_text()
-    assert "Licence: Apache-2.0, as the project." in text and "`prefinal-l` (128 values) of `asr`" in text
+    assert "Apache-2.0, as the project." in text and "`prefinal-l` (128 values) of `asr`" in text
     assert (travelled / "recogniser/MODEL_CARD.md").is_file()
+
+
+def test_a_tuned_threshold_goes_along(tmp_path, capsys):
+    model = make_model(tmp_path / "model")
+    values = DecisionFile(0.625, fingerprint(checkpoint.load_network(model)), min_duration_s=0.2)
+    write_decision(model / "decision.yaml", values, "pysed tune")
+    out = export_model(model, tmp_path / "out")
+    assert read_decision(out / "decision.yaml", checkpoint.load_network(out), {}) == Decision(0.625, 0.2)
+    assert "0.625" in (out / "MODEL_CARD.md").read_text() and "decision.yaml" in (out / "SHA256SUMS").read_text()
+    make_model(tmp_path / "other", seed=2, low_ratio=0.5)
+    shutil.copy(model / "decision.yaml", tmp_path / "other")
+    assert main(["export", str(tmp_path / "other"), str(tmp_path / "out2")]) == 2
+    assert "tuned for another model" in capsys.readouterr().err and not (tmp_path / "out2").exists()
 
 
 def test_detectors_by_name(tmp_path, monkeypatch, capsys):
