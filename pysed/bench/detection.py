@@ -142,5 +142,5 @@ def main() -> None:
     print(f"| CNN14, forward pass alone | | {other_s:.0f} | {_HOUR_S / other_s:.1f} | | 1 | |", flush=True)
     print(f"\n{_ARCHIVE_FILES} files of {_FILE_S} s, by the time of day, start-up included:\n")
     print("| `pysed detect` | hours a minute, 1 process | 2 processes |\n|---|---|---|")
-    for system, one, two in rates:
-        print(f"| {system} | {one:.1f} | {two:.1f} |", flush=True)
+    for each, one, two in rates:
+        print(f"| {each} | {one:.1f} | {two:.1f} |", flush=True)

@@ -107,10 +107,10 @@ def _sound(values: argparse.Namespace, stack: ExitStack) -> Any:
         return SoundInput(sys.stdin.buffer, values.rate, values.raw_channels, values.raw_format)
     from pysed.detect.microphone import Microphone
 
-    microphone = stack.enter_context(Microphone(values.microphone, values.rate, values.raw_channels))
+    microphone = Microphone(values.microphone, values.rate, values.raw_channels)
     for number in (signal.SIGINT, signal.SIGTERM):
         stack.callback(signal.signal, number, signal.signal(number, lambda *_: microphone.stop()))
-    return microphone
+    return stack.enter_context(microphone)
 
 
 def _sinks(values: argparse.Namespace, stack: ExitStack) -> list:

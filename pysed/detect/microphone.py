@@ -75,6 +75,8 @@ class Microphone:
 
     def _take(self, data: np.ndarray, num_frames: int, time: Any, status: Any) -> None:
         """Called by PortAudio's thread with samples (T, C), which are its own."""
+        if self._is_stopped:
+            return
         if status.input_overflow:
             warn_once(f"{self._name}: the device lost sound; times from here on are early")
         try:

@@ -22,6 +22,7 @@ from pysed import Decision, Detector
 from pysed.cli import main
 from pysed.detect.decide import Detection
 from pysed.detect.live import Change
+from pysed.detect.microphone import Microphone
 from pysed.detect.mqtt import Broker, Publisher, parse_broker
 from pysed.detect.sinks import Teller
 from pysed.errors import DataError
@@ -85,6 +86,18 @@ def test_a_microphone_is_heard_until_it_is_stopped(model, monkeypatch, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     ended = [(line["onset_s"], line["offset_s"], line["score"]) for line in lines if line["change"] == "end"]
     assert ended == [(event.onset_s, event.offset_s, event.score) for event in events]
+
+
+def test_a_microphone_that_is_too_fast_is_stopped_all_the_same(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sounddevice", fake_sounddevice(SAMPLES, lambda end: end()))
+    microphone, block = Microphone(), SAMPLES[:1600, None]
+    status = types.SimpleNamespace(input_overflow=False)
+    for _ in range(700):
+        microphone._take(block, 1600, None, status)
+    monkeypatch.setattr("pysed.detect.microphone._WAIT_S", 0.1)
+    microphone.stop()
+    heard = [microphone._take(block, 1600, None, status) for _ in microphone]
+    assert len(heard) == 600 and "sound is lost" in capsys.readouterr().err
 
 
 def test_a_microphone_that_goes_away_is_one_line_after_what_was_heard(model, monkeypatch, capsys):
