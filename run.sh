@@ -62,9 +62,11 @@ resolve_events
 
 if active 1; then
   log "stage 1: mixtures: $source_dir -> $data/{${events// /,}}/"
+  work "$(wc -w <<<"$events")"
   for event in $events; do
     step steps/make_mixtures.sh --nj "$nj" --num-mixtures "$num_mixtures" --config "$corpus_config" \
       "$source_dir" "$event" "$data/$event"
+    did 1
   done
 fi
 
@@ -84,10 +86,12 @@ if active 4; then
 fi
 
 if active 5; then
+  log "stage 5: train: $data/*/devtrain -> $exp/$corpus_name/{${events// /,}}/{${systems// /,}}/"
   for_each_model "$nj" steps/train.sh --side-by-side "$nj" --epochs "$epochs" --asr "$asr_dir" --layer "$layer"
 fi
 
 if active 6; then
+  log "stage 6: detect and score: $data/*/devtest -> score_devtest.json of each model"
   for_each_model 1 steps/score.sh
 fi
 
@@ -103,6 +107,5 @@ if active 8; then
   step steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
 fi
 
-if active 6; then # last, so that it is what stands on the screen
-  pysed results "$exp/$corpus_name"
-fi
+end_progress
+tell_results # last, so that it is what stands on the screen

@@ -27,11 +27,11 @@ for subset in devtest evaltest; do
   inputs=("$data/.done" "$data/.done_feats_$frontend")
   if [[ $(yaml_value "$system" asr) == true ]]; then inputs+=("$data/.done_prefinal"); fi
   need_files "$0" "${inputs[@]}"
-  to_do "$dir/.done_$subset" "stage 6: $dir: $subset" --inputs "${inputs[@]}" "$dir/final.pt" \
+  to_do "$dir/.done_$subset" "  $dir: $subset" --inputs "${inputs[@]}" "$dir/final.pt" \
     --code "${code[@]}" --version "${training[@]}" || continue
-  log "stage 6: detect and score: $data -> $dir/score_$subset.json (seed $seed)"
-  pysed evaluate --model "$dir" --data "$data" --out "$dir"
+  said=$(pysed evaluate --model "$dir" --data "$data" --out "$dir")
   outputs=("$dir"/{score_$subset.json,cost_$subset.json,events_$subset.tsv,counts_$subset.tsv,scores_$subset.{ark,scp}})
   need_files "$0" "${outputs[@]}"
   finish "$dir/.done_$subset" "${outputs[@]}"
+  log "  $dir: $subset, seed $seed: $said"
 done

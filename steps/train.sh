@@ -46,24 +46,22 @@ train() {
 lock_folder "$1" shared
 lock_folder "$dir"
 resolved=(pysed train --system "$system" --data - --event "$event" --out - ${epochs:+--epochs "$epochs"} --print-config)
-to_do "$dir/.done_train" "stage 5: $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \
+to_do "$dir/.done_train" "  $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \
   --made-by "$(made_by "${resolved[@]}" -- "$system" "conf/frontends/$frontend.yaml")" \
   --code "$0" "${training[@]}" --version "${training[@]}" || exit 0
 if [[ (! -f $dir/checkpoint.pt && ! -d $dir/fold1) || ! -f $dir/.train_key || $(<"$dir/.train_key") != "$key" ]]; then # nothing to resume
   rm -rf -- "$dir"/{checkpoint*,fold[0-9]*,.done_*,final.pt,metrics.csv,events.out.*,train.log,score_*.json,{scores,events,counts,cost}_*}
   printf '%s\n' "$key" >"$dir/.train_key"
 fi
-log "stage 5: train: $data -> $dir"
-: >>"$dir/train.log"
-tail --pid=$$ -n 0 -F "$dir/train.log" 2>/dev/null > >(
-  while read -r line; do [[ $line != epoch* ]] || printf '%s: %s\n' "$dir" "$line"; done
-) &
-follower=$!
-trap 'kill "$follower"' EXIT
+log "  $dir: training" # which tells of each epoch in train.log
 export side_by_side
 write_job "$dir/job.sh" train train_cmd system data event seed epochs asr_options dir
 start_job "$train_run_cmd" "$dir/job.log" "$dir/job.sh"
-log "stage 5: $dir: $(tail -n 1 "$dir/train.log")"
+last=$(tail -n 1 "$dir/train.log") # of the best epoch; or of all folds
+rates='^(.*): .*f_measure ([0-9.]+), error_rate ([0-9.]+)'
+[[ ! $last =~ $rates ]] ||
+  last=$(printf '%s: validation F %.1f %%, error rate %.2f' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}e2" "${BASH_REMATCH[3]}")
+log "  $dir: $last; $SECONDS s"
 outputs=()
 for file in "$dir"/{config.yaml,train.log}; do [[ ! -f $file ]] || outputs+=("$file"); done
 need_files "$0" "$dir/final.pt" "$dir/metrics.csv"

@@ -5,6 +5,7 @@ export LC_ALL=C
 . utils/log.sh
 PYSED_COMMAND=$(printf ' %q' "$0" "$@") # noted beside every model that this run trains
 export PYSED_COMMAND=${PYSED_COMMAND# }
+words=("$0" "$@")
 . utils/parse_options.sh
 (($# == 0)) || die "$0: $1: unexpected argument; see $0 --help"
 need_integer stage "$stage"
@@ -140,6 +141,23 @@ declare -A running=() # group -> its command
 exec {leash}> >(exec setsid utils/leash.sh) # ends the groups noted there when this script is gone
 export side_by_side=1 # jobs stay in the group of what starts them
 
+# From here on standard output goes to what shows progress; `screen` is where it went before.
+exec {screen}>&1
+exec > >(trap '' HUP INT TERM && exec {leash}>&- && exec python -S -E utils/show_progress.py >&"$screen")
+progress=$!
+
+# work AMOUNT: how much there is to do in this stage. did AMOUNT: so much of it is done.
+work() { printf '@work %d\n' "$1"; }
+did() { printf '@did %d\n' "$1"; }
+
+# end_progress: what follows on standard output stands below all that was shown.
+end_progress() {
+  printf '@end\n'
+  exec >&"$screen"
+  wait "$progress" || true
+}
+trap 'exec {leash}>&- >&2; wait "$progress" || true' EXIT # the last words of what failed stand before the prompt
+
 # wait_for_one: until one of the running ends; keeps its exit code in `failed` unless that is 0.
 wait_for_one() {
   local pid=
@@ -159,19 +177,25 @@ step() {
 }
 
 # set_up COMMAND...: a step that may ask whoever sits at the terminal.
-set_up() { if [[ -t 0 ]]; then "$@"; else step "$@"; fi; }
+set_up() { if [[ -t 0 ]]; then "$@" >&"$screen"; else step "$@"; fi; }
 
 # for_each_set SCRIPT [OPTION...] -- [ARG...]: runs it on every data directory of the chosen events.
 for_each_set() {
   local -a options=()
   while [[ $1 != -- ]]; do options+=("$1") && shift; done
   shift
-  local name set
+  local name set size sets=() total=0
   for name in $events; do
     for set in "$data/$name"/*/; do
       [[ -f $set/wav.scp ]] || die "$0: $set: no wav.scp; run stage 1"
-      step "${options[@]}" "${set%/}" "$@"
+      size=$(wc -l <"$set/wav.scp")
+      sets+=("${set%/}") total=$((total + size))
     done
+  done
+  work "$total"
+  for set in "${sets[@]}"; do
+    step "${options[@]}" "$set" "$@"
+    did "$(wc -l <"$set/wav.scp")"
   done
 }
 
@@ -181,17 +205,40 @@ for_each_model() {
   local at_once=$1 name one seed dir
   shift
   failed=0
+  work $(($(wc -w <<<"$events") * $(wc -w <<<"$systems") * $(wc -w <<<"$seed_list")))
   for name in $events; do
     for one in $systems; do
       for seed in $seed_list; do
         dir=$exp/$corpus_name/$name/$one
         ((seed == 1)) || dir+=/seed$seed
-        ((${#running[@]} < at_once)) || wait_for_one
+        ((${#running[@]} < at_once)) || { wait_for_one && did 1; }
         ((failed == 0)) || break 3
         begin "$@" --seed "$seed" "$data/$name" "$name" "$(system_yaml "$one")" "$dir"
       done
     done
   done
-  while ((${#running[@]})); do wait_for_one; done
+  while ((${#running[@]})); do wait_for_one && did 1; done
   ((failed == 0)) || exit "$failed"
+}
+
+# tell_results: the run's last words: the small table, what to make of it, where to look, what to type next, the time.
+tell_results() {
+  local command=() word value=false report=$exp/$corpus_name/report/index.html
+  for word in "${words[@]}"; do # but for the stages
+    if [[ $value == true ]]; then value=false && continue; fi
+    case $word in
+      --stage | --stop-stage) value=true ;;
+      --stage=* | --stop-stage=*) ;;
+      *) command+=("$word") ;;
+    esac
+  done
+  if active 6; then printf '\n' && pysed results --brief "$exp/$corpus_name"; fi
+  if active 8; then printf 'Report          %s (opens in a browser); as text: %s\n' "$report" "$exp/$corpus_name/RESULTS.md"; fi
+  if ((stop_stage < 8)); then
+    command+=(--stage $((stop_stage + 1)))
+    printf 'Go on           %s\n' "$(printf '%q ' "${command[@]}")"
+  elif [[ $seeds == 1 ]]; then
+    printf 'Train again     %s--seeds 3 (how much of a difference is chance of training)\n' "$(printf '%q ' "${command[@]}")"
+  fi
+  printf 'Took            %s\n' "$(python -S -E utils/show_progress.py "$SECONDS")"
 }

@@ -1,7 +1,5 @@
 """``pysed evaluate``: a trained detector's scores, events and score on a data directory."""
 
-import sys
-
 from pysed.commands.options import CommandParser
 from pysed.score.evaluate import evaluate_detector
 from pysed.score.event_based import summary_line
@@ -17,5 +15,5 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--data", required=True, metavar="DIR", help="data directory; its name is the subset's")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the scores_, events_, score_ files go")
     values = parser.parse_args(argv)
-    print(summary_line(evaluate_detector(values.model, values.data, values.out)), file=sys.stderr)
+    print(summary_line(evaluate_detector(values.model, values.data, values.out)))
     return 0

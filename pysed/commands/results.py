@@ -2,6 +2,7 @@
 
 from pysed.commands.options import CommandParser
 from pysed.score.results import write_results
+from pysed.score.summary import brief
 
 
 def main(argv: list[str]) -> int:
@@ -10,6 +11,10 @@ def main(argv: list[str]) -> int:
         prog="pysed results", description="Gather every score of a corpus into its RESULTS.md and print it."
     )
     parser.add_argument("corpus", metavar="exp/CORPUS")
+    parser.add_argument(
+        "--brief", action="store_true", help="print the small table and what to make of it, not all of RESULTS.md"
+    )
     values = parser.parse_args(argv)
-    print(write_results(values.corpus), end="")
+    text = write_results(values.corpus)
+    print(brief(values.corpus) if values.brief else text, end="")
     return 0

@@ -190,11 +190,16 @@ def render(table: Table) -> list[str]:
     return lines
 
 
+def mixed_systems(rows: list[Row]) -> set[str]:
+    """The systems with a model whose scores come from other code than it does."""
+    return {row.system for row in rows if row.mixed_code}
+
+
 def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[Section]:
     """A subset's sections of the results."""
     main_table, model_table, test_table, cost_table = overview(found), details(rows), tests(found), costs(found)
     other_table, onset_table = other_criteria(found), onsets(rows)
-    mixed = {row.system for row in rows if row.mixed_code}
+    mixed = mixed_systems(rows)
     main_table = [[row[0] + " †" * (row[0] in mixed), *row[1:]] for row in main_table]
     notes: list[str | Table] = []
     if mixed:
