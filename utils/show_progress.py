@@ -88,7 +88,7 @@ class Stage:
         if not self.counts or set(self.counts) == {"up to date"}:
             return "up to date" if self.counts else f"done in {duration(took)}"
         parts = [f"{self.counts[kind]} {kind}" for kind in ("made", "kept", "up to date") if self.counts[kind]]
-        return f"{', '.join(parts)}, {duration(took)}" if self.counts["made"] else ", ".join(parts)
+        return f"{', '.join(parts)}; {duration(took)}" if self.counts["made"] else ", ".join(parts)
 
     def below(self) -> list[str]:
         """What stands below a terminal's last line: the stage's bar, and the trainings that run."""
