@@ -25,6 +25,13 @@ def line_colour(index: int) -> str:
     return "#" + "".join(f"{round(255 * part):02X}" for part in parts)
 
 
+def dark_colour(colour: str) -> str:
+    """A colour of #rrggbb for a dark ground: greys change places with light ones, hues stay and are light enough."""
+    hue, light, saturation = colorsys.rgb_to_hls(*(int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)))
+    light = max(light, 0.58) if saturation > 0.15 else 0.92 - 0.75 * light
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colorsys.hls_to_rgb(hue, light, saturation))
+
+
 def grey_levels(features: np.ndarray) -> np.ndarray:
     """(T, F) log energies → (F, T) uint8, low frequencies in the last row; 0 from the 2nd percentile down, the most
     from the 99.8th up."""

@@ -28,6 +28,12 @@ class Model:
     folder: Path
     scores: dict[str, np.ndarray]  # utterance -> (T100,)
     detected: dict[str, list[Event]]  # file -> events
+    t_base: float
+    beta: float
+
+    def threshold(self, name: str) -> float:
+        """What an utterance's scores must exceed."""
+        return self.t_base + self.beta * float(self.scores[name].mean())
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,10 @@ def read_models(corpus_dir: Path) -> list[Model]:
             continue
         scores = {name: matrix[:, 0] for name, matrix in Archive(folder / f"scores_{row.subset}.scp").items()}
         detected = read_events(folder / f"events_{row.subset}.tsv")
-        models.append(Model(row.event, row.system, row.subset, folder, scores, detected))
+        tuned = load(folder / "final.pt")
+        models.append(
+            Model(row.event, row.system, row.subset, folder, scores, detected, tuned["t_base"], tuned["beta"])
+        )
     return models
 
 

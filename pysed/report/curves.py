@@ -100,16 +100,26 @@ def _training(axes, curve: dict, colour: str) -> None:
 
 
 def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, across: str, up: str) -> None:
-    """A panel for each event class, a line in it for each system."""
+    """A panel for each event class, a line in it for each system; and each panel alone, as ``path``_<class>.svg."""
+    events = sorted({model.event for model in models})
+    save_figure(_panels(models, draw, curves, events, across, up), path)
+    for event in events if len(events) > 1 else ():
+        save_figure(
+            _panels(models, draw, curves, [event], across, up),
+            path.with_name(f"{path.name}_{event}"),
+            suffixes=(".svg",),
+        )
+
+
+def _panels(models: list[Model], draw: Callable, curves: list[dict], events: list[str], across: str, up: str):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    events = sorted({model.event for model in models})
     colour = colours(models)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(max(2.9 * len(events), 4), 3), layout="constrained")
+        figure = Figure(figsize=(max(2.9 * len(events), 3.4), 3), layout="constrained")
         FigureCanvasAgg(figure)
         panels = figure.subplots(1, len(events), squeeze=False, sharey=True)[0]
         for axes, event in zip(panels, events, strict=True):
@@ -122,4 +132,4 @@ def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, a
         panels[0].set_ylabel(up)
         lines = [Line2D([], [], color=colour[system], label=system) for system in colour]
         figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), 4), frameon=False)
-        save_figure(figure, path)
+    return figure

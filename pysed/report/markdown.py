@@ -77,7 +77,7 @@ def table_html(rows: list[list[str]]) -> str:
     text = [f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>']
     for name, *values in body:
         cells = "".join(f"<td{kind}>{inline(cell)}</td>" for kind, cell in zip(kinds, values, strict=True))
-        row = ' class="paper"' if name.startswith("paper") else "" if name else ' class="more"'
+        row = ' class="paper"' if name.startswith(("paper", "(silence)")) else "" if name else ' class="more"'
         text.append(f'<tr{row}><th scope="row">{inline(name)}</th>{cells}</tr>')
     return "".join(text) + "</tbody></table></div>"
 

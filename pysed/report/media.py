@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 import soundfile
 
 from pysed.audio import read_audio, resample
-from pysed.drawing.spectrogram import grey_levels
+from pysed.drawing.spectrogram import dark_colour, grey_levels
 from pysed.report.content import Recording
 
 AUDIO_HZ = 16000
@@ -52,6 +53,17 @@ def grey_png(pixels: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+def themed_svg(text: str) -> str:
+    """A figure that takes dark colours where the reader's pages are dark: each colour becomes a variable of its own."""
+    found = sorted(set(re.findall(r"(?:fill|stroke): #([0-9a-f]{6})", text)) | {"000000"})
+    light, dark = (
+        " ".join(f"--c{colour}:{as_shown('#' + colour)};" for colour in found) for as_shown in (str, dark_colour)
+    )
+    style = f"svg {{ fill:var(--c000000); {light} }} @media (prefers-color-scheme:dark) {{ svg {{ {dark} }} }}"
+    text = re.sub(r"(fill|stroke): #([0-9a-f]{6})", r"\1: var(--c\2)", text)
+    return re.sub(r"(<svg [^>]*>)", lambda tag: f"{tag[1]}<style>{style}</style>", text, count=1)
+
+
 def data_uri(kind: str, content: bytes) -> str:
     """``content`` as a URL that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
@@ -82,6 +94,7 @@ def detail(recording: Recording, spectrogram: np.ndarray | None, new_index: Call
             system: {
                 "detected": [[each.onset_s, each.offset_s] for each in recording.detected(system)],
                 "scores": scores_text(recording.models[system].scores[recording.name]),
+                "threshold": round(recording.models[system].threshold(recording.name), 3),
             }
             for system in scored(recording)
         },

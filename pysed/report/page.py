@@ -9,16 +9,18 @@ from pysed.atomic import atomic_open, atomic_path
 from pysed.drawing.figure_files import SUFFIXES
 from pysed.drawing.heard import FIGURES
 from pysed.drawing.patterns import CAPTIONS
-from pysed.drawing.spectrogram import frequency_ticks
+from pysed.drawing.spectrogram import dark_colour, frequency_ticks
 from pysed.report import media
 from pysed.report.content import read_frontend, read_models, read_test_files
 from pysed.report.curves import colours, draw_all
 from pysed.report.files import FOLDER, TestFiles
 from pysed.report.filled import as_json, fill_page
 from pysed.report.markdown import inline, table_html, to_html
+from pysed.report.speed import wav_speeds, with_speeds
 from pysed.score.comparison import comparison
 from pysed.score.results import Section, command_lines, result_sections
-from pysed.score.results_files import gather
+from pysed.score.results_files import Row, gather
+from pysed.score.summary import MEANING, small_table, verdict
 from pysed.text_files import read_text
 
 PAGE_BYTES = 28 * 2**20
@@ -37,6 +39,9 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     out.mkdir(parents=True, exist_ok=True)
     corpus = results.resolve().name
     rows = gather(results)
+    content = comparison(rows, corpus)
+    speeds = wav_speeds(models, recordings)
+    sections = [_with_speeds(section, speeds) for section in result_sections(rows, content)]
     commands = "".join(f"<li>{inline(each)}</li>" for each in command_lines(rows))
     patterns = _pattern_section(results / "phones" / "patterns", out)
     events, systems = (
@@ -45,7 +50,8 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     parts = {
         "TITLE": html.escape(f"Sound events of {corpus}"),
         "FACTS": html.escape(f"Event classes: {events}. Systems: {systems}. Test files: {len(recordings)}."),
-        "RESULTS": _result_section(result_sections(rows, comparison(rows, corpus)))
+        "VERDICT": _verdict_section(content["subsets"], rows),
+        "RESULTS": _folded("All figures", _result_section(sections))
         + (_folded("Commands", f"<ul>{commands}</ul>") if commands else ""),
         "CURVES": "\n".join(_figure(out, *one, "broad") for one in draw_all(models, recordings, out).items()),
         "PHONES": _phone_section(results / "phones", out),
@@ -53,18 +59,18 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
         "PATTERN_LINK": '<a href="#patterns">Patterns</a>' if patterns else "",
     }
     files = TestFiles(recordings, out)
-    content = {
+    shown = {
         "files": files.content,
         "phones": files.phones,
-        "systems": colours(models),
+        "systems": {system: [colour, dark_colour(colour)] for system, colour in colours(models).items()},
         "subsets": list(dict.fromkeys(one.subset for one in recordings)),
         "frequencies": [] if frontend is None else frequency_ticks(frontend),
     }
-    beside = files.fill(data, page_bytes - len(_filled(parts, content, "")))
+    beside = files.fill(data, page_bytes - len(_filled(parts, shown, "")))
     said = f"Beside this page, in {FOLDER}/, lie {' and '.join(beside)}; keep them together." if beside else ""
     path = out / "index.html"
     with atomic_open(path) as stream:
-        stream.write(_filled(parts, content, said))
+        stream.write(_filled(parts, shown, said))
     return path, ", ".join([f"{len(recordings)} files, {path.stat().st_size / 2**20:.1f} MiB", *beside])
 
 
@@ -74,12 +80,33 @@ def _filled(parts: Mapping[str, str], content: dict, beside: str) -> str:
 
 
 def _figure(out: Path, name: str, caption: str, kind: str) -> str:
-    """A figure of ``out`` with links to its files."""
-    source = media.data_uri("image/svg+xml", (out / f"{name}.svg").read_bytes())
+    """A figure of ``out`` with links to its files; where its panels lie there alone, they stand side by side where
+    there is room."""
+    panels = sorted(out.glob(f"{name}_*.svg")) if (kind == "broad") else []
+    images = []
+    for path in panels or [out / f"{name}.svg"]:
+        source = media.data_uri("image/svg+xml", media.themed_svg(read_text(path)).encode())
+        images.append(f'<img src="{source}" alt="{html.escape(caption)}">')
     links = " ".join(f'<a href="{name}{suffix}">{suffix[1:].upper()}</a>' for suffix in SUFFIXES)
-    image = f'<img src="{source}" alt="{html.escape(caption)}">'
     legend = f"<figcaption>{html.escape(caption, quote=False)} {links}</figcaption>"
-    return f'<figure><div class="{kind}">{image}</div>{legend}</figure>'
+    return f'<figure><div class="{"panels" if panels else kind}">{"".join(images)}</div>{legend}</figure>'
+
+
+def _verdict_section(subsets: Mapping[str, list[dict]], rows: list[Row]) -> str:
+    """What to make of it all, and the small table, of each subset."""
+    text = []
+    for subset, found in subsets.items():
+        here = [row for row in rows if row.subset == subset]
+        title = f"<h3>{html.escape(subset)}</h3>" if len(subsets) > 1 else ""
+        text.append(f'{title}<p class="verdict">{inline(verdict(found))}</p>{table_html(small_table(found, here))}')
+    return f"{''.join(text)}<p>{inline(MEANING)}</p>"
+
+
+def _with_speeds(section: Section, speeds: Mapping[str, float]) -> Section:
+    """The section of costs, with speeds from recordings to events."""
+    if not section.title.endswith(": cost"):
+        return section
+    return section._replace(parts=[with_speeds(part, speeds) for part in section.parts if isinstance(part, list)])
 
 
 def _copied(folder: Path, out: Path, captions: Mapping[str, str], kind: str) -> str:

@@ -23,10 +23,10 @@ function fill(select, values) {
 }
 function bytes(text) { return Uint8Array.from(atob(text), one => one.charCodeAt(0)); }
 
-// scores: by name, a byte each 100 ms; of: the second at which the view begins, as it is written; says: what else is told of a time.
-function begin(length, scores, { colours = {}, of = 0, says = () => [] } = {}) {
+// scores: by name, a byte each 100 ms; thresholds: by name; of: the second at which the view begins, as it is written; says: what else is told of a time.
+function begin(length, scores, { colours = {}, thresholds = {}, of = 0, says = () => [] } = {}) {
   if (player) player.pause();
-  view = { length, scores, colours, of, says, at: 0, focus: 0, gutter: make("div", undefined, "gutter"), lanes: make("div", undefined, "lanes") };
+  view = { length, scores, colours, thresholds, of, says, at: 0, focus: 0, gutter: make("div", undefined, "gutter"), lanes: make("div", undefined, "lanes") };
 }
 function place(element, start, end) {
   element.style.left = `${100 * start / view.length}%`;
@@ -86,6 +86,7 @@ function complete(box, heading, audio) {
 // Everything whose size in pixels matters: width by zoom, the scores' lines, phones' names where they fit, times.
 function layOut() {
   view.lanes.style.width = `${100 * zoom}%`;
+  view.lanes.classList.toggle("zoomed", zoom > 1);
   const width = view.lanes.clientWidth, perSecond = width / view.length, [minus, plus] = view.zooms;
   minus.disabled = zoom === ZOOMS[0]; plus.disabled = zoom === ZOOMS[ZOOMS.length - 1];
   for (const box of view.lanes.querySelectorAll(".phones span")) box.textContent = box.span * perSecond > 7 * box.label.length + 2 ? box.label : "";
@@ -111,6 +112,10 @@ function drawScores(width) {
     pen.lineWidth = 1.6; pen.beginPath();
     scores.forEach((score, index) => pen.lineTo((index + .5) / 10 / view.length * width, up(score / 255)));
     pen.stroke();
+    if (!(system in view.thresholds)) continue;
+    pen.lineWidth = 1; pen.setLineDash([6, 4]); pen.beginPath();
+    const level = up(Math.min(view.thresholds[system], 1));
+    pen.moveTo(0, level); pen.lineTo(width, level); pen.stroke(); pen.setLineDash([]);
   }
 }
 function tell(time) {
@@ -134,6 +139,7 @@ function zoomBy(by) {
   const middle = zoom === 1 ? whole : (box.scrollLeft + box.clientWidth / 2) / view.lanes.clientWidth;
   zoom = ZOOMS[index];
   layOut();
+  if (view.zoomed) view.zoomed();
   box.scrollLeft = middle * view.lanes.clientWidth - box.clientWidth / 2;
 }
 
@@ -149,7 +155,8 @@ function revealRow(place) {
 }
 function listenToKeys(step, more) {
   document.addEventListener("keydown", key => {
-    if (key.target.matches("select, input, audio") || key.ctrlKey || key.metaKey || key.altKey) return;
+    const hasOwnKeys = key.target.matches("select, audio") && !"jk".includes(key.key); // these two go on from there
+    if (key.target.matches("input") || hasOwnKeys || key.ctrlKey || key.metaKey || key.altKey) return;
     const inList = byId("list").contains(key.target), act = {
       j: () => step(1), k: () => step(-1), "+": () => zoomBy(1), "=": () => zoomBy(1), "-": () => zoomBy(-1),
       ArrowLeft: () => seek(view.at - .5), ArrowRight: () => seek(view.at + .5), ...more,

@@ -1,5 +1,6 @@
 """The report's parts against hand-made cases, and the page in a real browser."""
 
+import colorsys
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from pysed.report.content import read_models, read_test_files
 from pysed.report.curves import threshold_curves
 from pysed.report.markdown import to_html
 from pysed.report.page import write_report
+from pysed.report.speed import with_speeds
 from pysed.score.results_files import read_score
 
 ERRORS = {system: [one not in ("hit", "correct rejection") for one in some] for system, some in VERDICTS.items()}
@@ -308,6 +310,129 @@ def test_narrow_page_does_not_scroll_sideways(opened):
     opened.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
     opened.call("Emulation.clearDeviceMetricsOverride")
+
+
+PRESS = (
+    "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true, cancelable: true}))"
+)
+NAME = "document.querySelector('#file h3').textContent"
+
+
+def test_the_page_begins_with_the_verdict_and_the_files_follow(opened, page):
+    order = opened.evaluate("[...document.querySelectorAll('main > section')].map(one => one.id)")
+    assert order == ["verdict", "files", "curves", "phones"]
+    assert opened.evaluate("document.querySelector('.verdict').textContent").startswith(
+        "gradual is best on cry, with an"
+    )
+    rows = opened.evaluate(
+        "[...document.querySelectorAll('#verdict table tr th:first-child')].map(one => one.textContent)"
+    )
+    assert rows[:4] == ["system", "gradual", "cbrnn", "(silence)"]
+
+
+def test_e_goes_to_the_detection_of_a_false_alarm(opened):
+    assert choose(opened, event="", system="gradual", outcome="false alarm") == [NAMES[4]]
+    opened.evaluate("document.activeElement.blur(); seek(0)")
+    opened.evaluate(PRESS % "e")
+    assert opened.evaluate("view.focus") == pytest.approx(1.0)  # of cbrnn or gradual, both at 1 s
+    opened.evaluate("player.pause(); seek(2.9)")
+    opened.evaluate(PRESS % "e")
+    assert opened.evaluate("view.at") < 0.5
+    opened.evaluate("player.pause()")
+
+
+def test_keys_work_after_a_filter_was_chosen(opened):
+    choose(opened, event="", system="", outcome="")
+    opened.evaluate("show(shown[0]); byId('outcome').focus()")
+    opened.evaluate(PRESS % "j")
+    assert opened.evaluate(NAME) == NAMES[1] and opened.evaluate("document.activeElement.id") == "outcome"
+    opened.evaluate(PRESS % "k")
+    assert opened.evaluate(NAME) == NAMES[0]
+    opened.evaluate(PRESS % "e")  # which a choice takes as a letter
+    assert opened.evaluate("player.paused")
+    opened.evaluate("document.activeElement.blur()")
+
+
+def test_thresholds_are_drawn(opened):
+    choose(opened, event="", system="", outcome="")
+    assert opened.evaluate("show(shown[0]); view.thresholds") == {"gradual": 0.5, "cbrnn": 0.5}
+    coloured = """(level => { const one = view.canvas, pen = one.getContext('2d');
+        const row = Math.round(one.height * (1 - level)), bytes = pen.getImageData(0, row - 2, one.width, 5).data;
+        const isColoured = (value, index) => index % 4 === 0 && Math.abs(value - bytes[index + 2]) > 60;
+        return [...bytes].filter(isColoured).length; })"""
+    assert opened.evaluate(coloured + "(0.5)") > 3 * opened.evaluate(coloured + "(0.3)"), "a dashed line"
+
+
+def test_a_zoomed_spectrogram_is_sharp(opened):
+    opened.evaluate("show(shown[0]); zoomBy(1)")
+    rendering = "getComputedStyle(document.querySelector('.lanes img')).imageRendering"
+    assert opened.evaluate(rendering) == "pixelated"
+    opened.evaluate("zoomBy(-1)")
+    assert opened.evaluate(rendering) == "auto"
+
+
+def test_the_address_leads_to_what_was_seen(opened, page, tmp_path):
+    choose(opened, event="cry", system="cbrnn", outcome="false alarm")
+    opened.evaluate("show(shown[1]); zoomBy(1)")
+    address = opened.evaluate("location.hash")
+    state = "[location.hash, byId('event').value, byId('system').value, byId('outcome').value, current.name, zoom]"
+    wanted = [address, "cry", "cbrnn", "false alarm", NAMES[5], 2]
+    assert opened.evaluate(state) == wanted
+    opened.evaluate("zoomBy(-1)")
+    choose(opened, event="", system="", outcome="")
+    assert opened.evaluate(state) != wanted
+    opened.evaluate(f"location.hash = {json.dumps(address)}; new Promise(done => setTimeout(done, 200))")
+    assert opened.evaluate(state) == wanted
+    other = Browser(tmp_path / "profile")
+    try:
+        other.open(page.as_uri() + address)
+        assert other.evaluate(state) == wanted
+        other.evaluate("location.hash = '#system=nobody&file=nothing'; new Promise(done => setTimeout(done, 200))")
+        assert other.evaluate("[byId('system').value, shown.length]") == ["", len(NAMES)]
+    finally:
+        other.close()
+    opened.evaluate("zoomBy(-1)")
+    choose(opened, event="", system="", outcome="")
+
+
+def test_colours_keep_their_meaning_in_the_dark(opened):
+    choose(opened, event="", system="", outcome="")
+    opened.evaluate("show(shown[0])")
+    bars = "[...document.querySelectorAll('.lane i')].map(one => getComputedStyle(one).backgroundColor)"
+    light = opened.evaluate(bars)
+    opened.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    dark = opened.evaluate("new Promise(done => setTimeout(done, 200)).then(() => " + bars + ")")
+    opened.call("Emulation.setEmulatedMedia", features=[])
+
+    def hue(colour):
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)]
+        return colorsys.rgb_to_hls(*parts[:3])
+
+    assert len(light) == len(dark) == 3
+    for before, after in zip(map(hue, light), map(hue, dark), strict=True):
+        assert abs(before[0] - after[0]) < 0.07 and after[1] > before[1]
+
+
+def test_figures_are_as_wide_as_the_text_and_stack_on_a_phone(opened):
+    wide = "[...document.querySelectorAll('figure')].map(one => one.clientWidth + 2)"
+    text = opened.evaluate("document.querySelector('#files p').clientWidth")
+    assert min(opened.evaluate(wide)) >= text
+    opened.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
+    assert min(opened.evaluate(wide.replace("figure", "figure img"))) >= 0.85 * 360
+    opened.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_a_figure_has_colours_for_light_and_dark():
+    drawn = media.themed_svg('<svg width="1"><g style="fill: #ff0000; stroke: #000000"/><use href="#abcdef"/></svg>')
+    assert 'style="fill: var(--cff0000); stroke: var(--c000000)"' in drawn and 'href="#abcdef"' in drawn
+    assert "--cff0000:#ff0000;" in drawn.split("@media")[0] and "--c000000:#ebebeb;" in drawn.split("@media")[1]
+
+
+def test_speeds_are_from_recording_to_events_and_take_the_networks_place():
+    table = [["system", "parameters", "times real time"], ["a", "10", "900"], ["b", "10", "800"]]
+    assert with_speeds(table, {"a": 81.4}) == [
+        ["system", "parameters", "wav → events, times real time"], ["a", "10", "81"], ["b", "10", "-"]
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine: the page was not opened")
