@@ -189,6 +189,7 @@ class Screen:
             stage.fresh = True
         if said != TRAINS and stage.trainings.pop(name, None):
             self.put_head()
+            said = re.sub(r"; (\d+) s$", lambda took: f"; {duration(float(took[1]))}", said)
             self.put(f"{when}   {name}: {said}")
 
     def end_stage(self, whole: bool = True) -> None:
