@@ -154,9 +154,9 @@ did() { printf '@did %d\n' "$1"; }
 end_progress() {
   printf '@end\n'
   exec >&"$screen"
-  wait "$progress" || true
+  wait "$progress" 2>/dev/null || true
 }
-trap 'exec {leash}>&- >&2; wait "$progress" || true' EXIT # the last words of what failed stand before the prompt
+trap 'exec {leash}>&- >&2; wait "$progress" 2>/dev/null || true' EXIT # the last words of what failed stand before the prompt
 
 # wait_for_one: until one of the running ends; keeps its exit code in `failed` unless that is 0.
 wait_for_one() {
