@@ -19,7 +19,7 @@ setup_environment() {
     python=${PYTHON:-python3}
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
       die "path.sh: $python: Python 3.11 or newer is needed; name one with PYTHON=..."
-    log "setting up $venv (some 1.6 GB; a few minutes, once)"
+    log "setting up $venv (some 1.9 GB; a few minutes, once)"
     "$python" -m venv "$venv" || die "path.sh: cannot make $venv; is the venv module installed (Debian: python3-venv)?"
     # The pinned packages first: those that torch needs are there when it comes alone.
     pip=("$venv/bin/python" -m pip -qq --disable-pip-version-check)
