@@ -41,10 +41,19 @@ def calibrated(scores: np.ndarray, slope: float, offset: float) -> np.ndarray:
     return 1 / (1 + np.exp(-(slope * logit(scores) + offset)))
 
 
+def reliability(scores: np.ndarray, labels: np.ndarray, num_bins: int = 10) -> tuple[np.ndarray, ...]:
+    """Mean score, share of positives and number of scores of each bin of equal width, (num_bins,) each; NaN in an empty
+    one. scores in [0, 1], labels 0 or 1, of any one shape."""
+    scores, labels = np.asarray(scores, np.float64).ravel(), np.asarray(labels, np.float64).ravel()
+    place = np.minimum((scores * num_bins).astype(int), num_bins - 1)
+    number = np.bincount(place, minlength=num_bins)
+    with np.errstate(invalid="ignore"):
+        means = (np.bincount(place, values, minlength=num_bins) / number for values in (scores, labels))
+        return (*means, number)
+
+
 def expected_calibration_error(scores: np.ndarray, labels: np.ndarray, num_bins: int = 10) -> float:
     """The mean distance of a bin's mean score from its share of positives, bins of equal width weighted by their number
     of scores (Naeini, Cooper and Hauskrecht 2015). scores in [0, 1], labels 0 or 1, of any one shape."""
-    scores, labels = np.asarray(scores, np.float64).ravel(), np.asarray(labels, np.float64).ravel()
-    place = np.minimum((scores * num_bins).astype(int), num_bins - 1)
-    distance = np.bincount(place, scores - labels, minlength=num_bins)
-    return float(np.abs(distance).sum() / len(scores)) if len(scores) else 0.0
+    mean, share, number = reliability(scores, labels, num_bins)
+    return float(np.nansum(np.abs(mean - share) * number) / number.sum()) if number.sum() else 0.0

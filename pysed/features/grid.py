@@ -58,3 +58,15 @@ def to_grid(
         raise ValueError(f"rows of shape {rows.shape}; expected (frames, dimensions) with at least one frame")
     weights = grid_weights(len(rows), float(row_shift_s), float(first_centre_s), float(hop_s), int(num_frames))
     return (weights @ rows.astype(np.float64)).astype(np.float32)
+
+
+def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarray:
+    """1 for the 100 ms frames of which the event covers at least half, or, of a shorter event, the most; (T100,)."""
+    labels = np.zeros(num_frames, dtype=np.float32)
+    if event is not None:
+        start = np.arange(num_frames) * HOP_S
+        covered = np.minimum(event[1], start + HOP_S) - np.maximum(event[0], start)
+        labels[covered >= HOP_S / 2 - 1e-9] = 1  # half a frame is half a frame, however it is rounded
+        if not labels.any():
+            labels[covered.argmax()] = 1
+    return labels

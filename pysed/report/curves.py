@@ -1,4 +1,4 @@
-"""The report's figures: precision against recall, F against the threshold, training; as SVG, PNG and PDF."""
+"""The report's figures: precision and recall, F by threshold, reliability, training; as SVG, PNG and PDF."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from pysed.decision.calibration import reliability
 from pysed.decision.tuning import T_BASES, rates, sweep
 from pysed.detector.checkpoint import load, load_network
 from pysed.drawing.figure_files import save_figure
 from pysed.drawing.spectrogram import line_colour
 from pysed.errors import DataError
+from pysed.features.grid import frame_labels
 from pysed.report.content import Model, Recording
 from pysed.score.results_files import in_order
 from pysed.text_files import read_csv
@@ -19,6 +21,8 @@ _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.linewidth": 0.6, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.color": "#cccccc", "grid.linewidth": 0.4,
 }  # fmt: skip
+
+_FEWEST_FRAMES = 20  # of a tenth of the scores
 
 
 def colours(models: list[Model]) -> dict[str, str]:
@@ -39,6 +43,12 @@ def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dic
         )
         _draw(here, _threshold, curves, out / f"threshold_{subset}", "threshold T_base", "F (%)")
         drawn[f"threshold_{subset}"] = f"F on {subset} against T_base; the dot is the setting that validation chose."
+        reliabilities = [reliability_curve(model, recordings) for model in here]
+        _draw(here, _reliability, reliabilities, out / f"reliability_{subset}", "score", "frames with the event (%)")
+        drawn[f"reliability_{subset}"] = (
+            f"How often the event is there at each score on {subset}. On the dotted line a score is a probability: "
+            f"0.8 means eight frames in ten. Tenths with fewer than {_FEWEST_FRAMES} frames are left out."
+        )
     first = list({(model.event, model.system): model for model in models}.values())
     progress = [training_curve(model) for model in first]
     _draw(first, _training, progress, out / "training", "epoch", "validation F (%)")
@@ -69,6 +79,21 @@ def threshold_curves(model: Model, recordings: list[Recording]) -> dict[str, Any
     }  # fmt: skip
 
 
+def reliability_curve(model: Model, recordings: list[Recording]) -> dict[str, Any]:
+    """Mean ``score`` of the frames in each tenth and the ``share`` of them in an event, (10,) each; NaN where there are
+    too few."""
+    scores, labels = [], []
+    for one in recordings:
+        if one.models.get(model.system) is model and one.name in model.scores:
+            row = model.scores[one.name]
+            spans = [(event.onset_s, event.offset_s) for event in one.reference]
+            scores.append(row)
+            labels.append(np.max([frame_labels(span, len(row)) for span in spans or [None]], axis=0))
+    score, share, number = reliability(np.concatenate(scores), np.concatenate(labels))
+    enough = number >= _FEWEST_FRAMES
+    return {"score": np.where(enough, score, np.nan), "share": np.where(enough, share, np.nan)}
+
+
 def training_curve(model: Model) -> dict[str, Any]:
     """Epochs (E,), validation F of each, and ``chosen``, which one was kept (E,) bool."""
     path = model.folder / "metrics.csv"
@@ -90,6 +115,13 @@ def _recall(axes, curve: dict, colour: str) -> None:
 def _threshold(axes, curve: dict, colour: str) -> None:
     axes.plot(curve["t_base"], 100 * curve["f"], color=colour, linewidth=1.2)
     axes.plot(curve["t_base"][curve["chosen"]], 100 * curve["f"][curve["chosen"]], "o", color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 102))
+
+
+def _reliability(axes, curve: dict, colour: str) -> None:
+    axes.plot([0, 1], [0, 100], ":", color="#888888", linewidth=0.8)
+    known = ~np.isnan(curve["score"])
+    axes.plot(curve["score"][known], 100 * curve["share"][known], "o-", color=colour, linewidth=1.2, markersize=3)
     axes.set(xlim=(0, 1), ylim=(0, 102))
 
 

@@ -13,6 +13,7 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
      "num_event_recordings": 34, "num_background_recordings": 58,      # null where counts do not name them
      "error_rate": FIGURE, "f_measure": FIGURE, "precision": FIGURE, "recall": FIGURE,
      "segment_error_rate": FIGURE, "segment_f_measure": FIGURE, "psds1": FIGURE, "psds2": FIGURE,
+     "expected_calibration_error": FIGURE,
      "consistent": true,                 # can error rate and F of every seed come together? null for the average
      "against": {"error_rate": DIFFERENCE, "f_measure": DIFFERENCE},    # null: gradual itself, or not comparable
      "paper": {"name": "Gradual Net", "error_rate": 0.04, "f_measure": 0.98, "consistent": true},       # or null
@@ -24,7 +25,7 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
 ``p`` is null for a class whose events come from fewer than five recordings, and for the average with such a class.
 
 Rates are fractions. ``mean`` is null where a seed's value is, ``std`` (with n - 1) with one seed, ``interval`` where
-counts are not known and for segments and PSDS. ``values`` stand in the order of ``seeds``.
+counts are not known and for segments, PSDS and ECE. ``values`` stand in the order of ``seeds``.
 """
 
 import json

@@ -13,10 +13,11 @@ from pysed.atomic import atomic_open
 from pysed.datadir.archives import Archive, write_archive
 from pysed.datadir.lists import read_recordings
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
+from pysed.decision.calibration import expected_calibration_error
 from pysed.decision.postprocess import detect_event
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
-from pysed.features.grid import HOP_S
+from pysed.features.grid import HOP_S, frame_labels
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
 from pysed.score.onsets import onset_statistics
@@ -131,6 +132,7 @@ def evaluate_detector(
     judged |= onset_statistics(reference, detected, detector.event)
     smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
     judged |= {name: psds(smooth, reference, detector.event, scenario) for name, scenario in SCENARIOS.items()}
+    judged["expected_calibration_error"] = _calibration_error(scores, names, reference, detector.event)
     out.mkdir(parents=True, exist_ok=True)
     write_archive(out / f"scores_{subset}", ((name, scores[name][:, None]) for name in names))
     write_events(out / f"events_{subset}.tsv", detected)
@@ -150,6 +152,17 @@ def evaluate_detector(
     }
     write_object(out / f"score_{subset}.json", score)
     return score
+
+
+def _calibration_error(
+    scores: dict[str, np.ndarray], names: dict[str, str], reference: EventLists, event: str
+) -> float:
+    """How far the frames' scores are from being probabilities."""
+    labels = []
+    for name, file in names.items():
+        spans = [(each.onset_s, each.offset_s) for each in reference[file] if each.label == event]
+        labels.append(np.max([frame_labels(span, len(scores[name])) for span in spans or [None]], axis=0))
+    return expected_calibration_error(np.concatenate([scores[name] for name in names]), np.concatenate(labels))
 
 
 def _cost(detector: "TrainedNetwork", num_frames: int, seconds: float) -> dict[str, Any]:

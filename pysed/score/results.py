@@ -20,6 +20,7 @@ NAMES = {"error_rate": ("ER", 1, 2), "f_measure": ("F %", 100, 1)}
 NAMES |= {"precision": ("precision %", 100, 1), "recall": ("recall %", 100, 1)}
 NAMES |= {"segment_error_rate": ("segment ER", 1, 2), "segment_f_measure": ("segment F %", 100, 1)}
 NAMES |= {"psds1": ("PSDS 1", 1, 3), "psds2": ("PSDS 2", 1, 3)}
+NAMES |= {"expected_calibration_error": ("ECE", 1, 3)}
 
 Record = dict[str, Any]
 Table = list[list[str]]
@@ -34,8 +35,8 @@ class Section(NamedTuple):
 
 
 def number(value: float | None, rate: str, sign: str = "") -> str:
-    """A rate as printed: error rates with two decimals, PSDS with three, the others in percent with one; "n/a" where
-    undefined."""
+    """A rate as printed: error rates with two decimals, PSDS and ECE with three, the others in percent with one; "n/a"
+    where undefined."""
     _, scale, decimals = NAMES[rate]
     return "n/a" if value is None else f"{value * scale:{sign}.{decimals}f}"
 
@@ -105,7 +106,7 @@ def made_of(found: list[Record]) -> list[str]:
 
 
 def other_criteria(found: list[Record]) -> Table:
-    """Every system's segment-based rates and PSDS; the header alone where stage 6 has not left any."""
+    """Every system's segment-based rates, PSDS and ECE; the header alone where stage 6 has not left any."""
     table = [["class", "system", *(NAMES[key][0] for key in MORE)]]
     for each in found:
         if any(each[key]["mean"] is not None for key in MORE):
@@ -215,7 +216,9 @@ def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[S
     few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
     few = [event for event in dict.fromkeys(few) if event != paper.AVERAGE]
     too_few = f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference."
-    by_others = "Segment-based, of 1 s (sed_eval); polyphonic sound detection score (docs/scoring.md)."
+    by_others = (
+        "Segment-based, of 1 s (sed_eval); polyphonic sound detection score; calibration (docs/scoring.md)."
+    )
     about_onsets = "Detected minus true onset, in files that have both: median, percentiles, share."
     about_tests = f"Difference to {AGAINST} in the same draws of recordings, and p of no difference."
     further: list[tuple[str, list[str | Table]]] = [

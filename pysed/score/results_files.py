@@ -17,7 +17,9 @@ from pysed.score.onsets import ONSETS
 from pysed.text_files import read_csv, read_json, read_lines, read_yaml
 
 RATES = ("error_rate", "f_measure", "precision", "recall")
-MORE = ("segment_error_rate", "segment_f_measure", "psds1", "psds2")  # of scores by newer versions
+MORE = (  # of scores by newer versions
+    "segment_error_rate", "segment_f_measure", "psds1", "psds2", "expected_calibration_error",
+)  # fmt: skip
 COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
 
 

@@ -10,7 +10,7 @@ from pysed.datadir.lists import read_table
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.events import event_rows_of
-from pysed.features.grid import HOP_S
+from pysed.features.grid import HOP_S, frame_labels
 from pysed.features.normalise import apply_normalisation
 from pysed.train.augment import augment, crop, mask
 from pysed.train.clips import Clips
@@ -37,18 +37,6 @@ def read_scenes(folder: Path, names: list[str]) -> tuple[np.ndarray, tuple[str, 
             raise DataError(f"{path}: no utterance {name}; make the mixtures anew")
     known = sorted(set(scenes.values()))
     return np.array([known.index(scenes[name]) for name in names]), tuple(known)
-
-
-def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarray:
-    """1 for the 100 ms frames of which the event covers at least half, or, of a shorter event, the most; (T100,)."""
-    labels = np.zeros(num_frames, dtype=np.float32)
-    if event is not None:
-        start = np.arange(num_frames) * HOP_S
-        covered = np.minimum(event[1], start + HOP_S) - np.maximum(event[0], start)
-        labels[covered >= HOP_S / 2 - 1e-9] = 1  # half a frame is half a frame, however it is rounded
-        if not labels.any():
-            labels[covered.argmax()] = 1
-    return labels
 
 
 def load_clips(

@@ -60,6 +60,12 @@ def test_outputs(tmp_path, data_dir, asr):
     smooth = {f"{name}.wav": medfilt(scores[name][:, 0], 3) for name in scores}
     for name, scenario in SCENARIOS.items():
         assert score[name] == psds(smooth, read_reference(data_dir), "cry", scenario)
+    # u2 alone has an event, from 3 to 4 s
+    flat = np.concatenate([scores[name][:, 0] for name in ("u1", "u2", "u3")]).astype(np.float64)
+    held = np.concatenate([np.zeros(300), np.arange(300) // 10 == 3, np.zeros(21)])
+    tenths = [np.floor(10 * flat) == tenth for tenth in range(10)]
+    expected = sum(abs((flat - held)[tenth].sum()) for tenth in tenths) / len(flat)
+    assert score["expected_calibration_error"] == pytest.approx(expected)
     files, counts, *_ = read_counts(tmp_path / "out/counts_devtest.tsv")
     assert files == list(events)
     assert counts[:, [0, 2]].sum() == 1 and counts[:, :2].sum() == score["num_detected"]

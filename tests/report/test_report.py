@@ -4,6 +4,7 @@ import colorsys
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from experiment import NAMES, VERDICTS, write_experiment
 
 from pysed.cli import main
 from pysed.drawing.spectrogram import grey_levels
+from pysed.events import Event
 from pysed.report import media
-from pysed.report.content import read_models, read_test_files
-from pysed.report.curves import threshold_curves
+from pysed.report.content import Model, Recording, read_models, read_test_files
+from pysed.report.curves import reliability_curve, threshold_curves
 from pysed.report.markdown import to_html
 from pysed.report.page import write_report
 from pysed.report.speed import with_speeds
@@ -191,7 +193,7 @@ def test_command_and_its_errors(experiment, tmp_path, capsys):
     data, results = experiment
     assert main(["report", "--data", str(data), "--results", str(results), "--out", str(tmp_path / "out")]) == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    figures = ("precision_recall_devtest", "threshold_devtest", "training")
+    figures = ("precision_recall_devtest", "threshold_devtest", "reliability_devtest", "training")
     assert names == {"index.html", *(f"{name}.{suffix}" for name in figures for suffix in ("svg", "png", "pdf"))}
     for arguments in (
         ["--data", "nowhere", "--results", str(results)],
@@ -241,7 +243,7 @@ def test_pictures_are_not_blank(opened):
     sizes = opened.evaluate(
         "Promise.all([...document.images].map(one => one.decode().then(() => [one.naturalWidth, one.naturalHeight])))"
     )
-    assert len(sizes) == 4 and all(min(size) > 30 for size in sizes)
+    assert len(sizes) == 5 and all(min(size) > 30 for size in sizes)
     grey = opened.evaluate("""(() => {
         const picture = document.querySelector('.lanes img'), canvas = document.createElement('canvas');
         canvas.width = picture.naturalWidth; canvas.height = picture.naturalHeight;
@@ -455,3 +457,16 @@ def test_a_page_with_everything_beside_it(experiment, tmp_path):
         assert all(url.startswith(("data:", path.parent.as_uri())) for url in asked)
     finally:
         browser.close()
+
+
+def test_reliability_is_the_share_of_frames_in_events_at_each_tenth():
+    """Ten seconds that score 0.75, of which the event holds six; a clip without an event scores 0.05."""
+    model = Model("x", "cbrnn", "devtest", Path(), {"a": np.full(100, 0.75), "b": np.full(50, 0.05)}, {})
+    a, b = (
+        Recording("x", "devtest", name, f"{name}.wav", "", events, {"cbrnn": model}, [])
+        for name, events in (("a", [Event(1.0, 7.0, "x")]), ("b", []))
+    )
+    curve = reliability_curve(model, [a, b])
+    known = ~np.isnan(curve["score"])
+    assert np.flatnonzero(known).tolist() == [0, 7]
+    assert curve["score"][known] == pytest.approx([0.05, 0.75]) and curve["share"][known] == pytest.approx([0, 0.6])

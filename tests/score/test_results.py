@@ -54,12 +54,14 @@ def test_table(corpus):
 def test_other_criteria(corpus):
     assert "other criteria" not in write_results(corpus)  # scores of an older version
     more = {"segment_error_rate": 0.6, "segment_f_measure": 0.75, "psds1": 0.5, "psds2": 0.75}
+    more["expected_calibration_error"] = 0.0126
     put(corpus / "babycry/gradual", 0.1, 0.95, **more)
     put(corpus / "babycry/gradual/seed2", 0.3, 0.85, seed=2, **{**more, "psds1": 0.7})
     put(corpus / "babycry/cbrnn", 0.5, 0.7, **{**more, "segment_f_measure": None})
     table = write_results(corpus).split("other criteria")[1].split("###")[0]
-    gradual = ["babycry", "gradual", "0.60 ± 0.00", "75.0 ± 0.0", "0.600 ± 0.141", "0.750 ± 0.000"]
-    assert rows_of(table, "| babycry")[:2] == [gradual, ["babycry", "cbrnn", "0.60", "n/a", "0.500", "0.750"]]
+    gradual = ["babycry", "gradual", "0.60 ± 0.00", "75.0 ± 0.0", "0.600 ± 0.141", "0.750 ± 0.000", "0.013 ± 0.000"]
+    cbrnn = ["babycry", "cbrnn", "0.60", "n/a", "0.500", "0.750", "0.013"]
+    assert rows_of(table, "| babycry")[:2] == [gradual, cbrnn]
     assert not rows_of(table, "gunshot") and not rows_of(table, "average")
     pooled = json.loads((corpus / "babycry/gradual/score_pooled_devtest.json").read_text())
     assert pooled["psds1"] == {"mean": 0.6, "std": pytest.approx(0.02**0.5), "interval": None, "values": [0.5, 0.7]}
