@@ -216,9 +216,7 @@ def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[S
     few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
     few = [event for event in dict.fromkeys(few) if event != paper.AVERAGE]
     too_few = f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference."
-    by_others = (
-        "Segment-based, of 1 s (sed_eval); polyphonic sound detection score; calibration (docs/scoring.md)."
-    )
+    by_others = "Segment-based, of 1 s (sed_eval); polyphonic sound detection score; calibration (docs/scoring.md)."
     about_onsets = "Detected minus true onset, in files that have both: median, percentiles, share."
     about_tests = f"Difference to {AGAINST} in the same draws of recordings, and p of no difference."
     further: list[tuple[str, list[str | Table]]] = [
