@@ -33,7 +33,7 @@ def archives(tmp_path_factory) -> tuple[Path, Path]:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in ("pysed", "models/demo"):
+    for name in ("pysed", "models/demo", "models/detectors"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=unwanted)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist"]
     environment = {**os.environ, "PYTHONPATH": "", "PIP_NO_INDEX": "1"}
@@ -54,6 +54,7 @@ def test_wheel_and_source_archive_hold_the_whole_package(archives):
         parts = {member.name.partition("/")[2] for member in opened if member.isfile()}
     package = {path for path in (ROOT / "pysed").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     model = {path for path in (ROOT / "models/demo").rglob("*") if path.is_file() and "lang" not in path.parts}
+    model |= {path for path in (ROOT / "models/detectors").glob("*/**/*") if path.is_file()}
     wanted = {path.relative_to(ROOT).as_posix() for path in package if "models" not in path.parts}
     wanted |= {f"pysed/{path.relative_to(ROOT).as_posix()}" for path in model}
     assert len(package) > 200 and len(model) > 10

@@ -157,12 +157,19 @@ def flip(path: Path) -> None:
         (lambda out: (out / "SHA256SUMS").write_text(""), "SHA256SUMS: no final.pt"),
         (lambda out: add_line(out, "../../etc/passwd"), "leads outside"),
         (lambda out: shutil.rmtree(out / "recogniser"), "missing"),
+        (lambda out: lead_away(out / "recogniser/extractor/final.ie"), "leads outside"),
     ],
 )
 def test_changed_folders_are_refused(change, words, travelled, tmp_path, capsys):
     soundfile.write(tmp_path / "a.wav", noise(2), 16000)
     change(travelled)
     assert words in refusal(capsys, travelled, tmp_path / "a.wav")
+
+
+def lead_away(path: Path) -> None:
+    """The same file, but elsewhere."""
+    elsewhere = path.rename(path.parents[3] / "elsewhere")
+    path.symlink_to(elsewhere)
 
 
 def add_line(out: Path, name: str) -> None:
