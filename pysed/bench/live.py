@@ -26,7 +26,7 @@ from pysed.features.of_samples import RATE_HZ
 _SYSTEMS = "cbrnn", "gradual"
 _STEPS_S = 1.0, 0.5
 _PIECE_S = 0.1
-_SOUND_S = 120
+_SOUND_S = 60
 
 
 def pieces(samples: np.ndarray) -> Iterator[np.ndarray]:
