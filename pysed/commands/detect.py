@@ -45,7 +45,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
     add("--device", default="cpu", metavar="D", help="of the networks: cpu (default), cuda, cuda:1")
     add("--start", metavar="TIME", help="the clock's time when the recording begins, if its name does not say it")
-    add("--counts", metavar="FILE", help="write the number of events in each hour there")
+    add("--counts", action="append", default=[], metavar="FILE",
+        help="write the number of events in each hour there: a table, or a picture where FILE ends in .png, .svg or "
+        ".pdf; may be repeated")  # fmt: skip
     add("--plot", metavar="DIR", help="draw every file there: spectrogram, events, scores, phones; a picture a minute")
     add("--clips", metavar="DIR", help="write the sound of every detection there, and clips.tsv: what each is")
     add("--clip-margin", type=float, default=1.0, metavar="S", help="seconds of sound before and after it (default 1)")
@@ -208,8 +210,8 @@ class _Run:
                     tell_faults(faults, len(self.recordings))
                     raise DataError(f"none of {len(self.recordings)} files could be read")
                 raise DataError(faults[0][1])
-        if self.values.counts:
-            _write(Path(self.values.counts), hourly_counts(self.hourly), "--counts")
+        for path in self.values.counts:
+            _write_counts(Path(path), hourly_counts(self.hourly))
         if many and (sys.stderr.isatty() or len(self.recordings) >= 100):
             print(f"{len(self.recordings)} files, {progress.rate()}", file=sys.stderr)
         if journal is not None:
@@ -297,6 +299,21 @@ def _write(path: Path, text: str, option: str) -> None:
             stream.write(text)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from None
+
+
+def _write_counts(path: Path, table: str) -> None:
+    """A picture, where the name says so."""
+    from pysed.drawing.figure_files import SUFFIXES
+
+    if path.suffix.lower() not in SUFFIXES:
+        _write(path, table, "--counts")
+        return
+    from pysed.drawing.hourly import draw_hourly
+
+    try:
+        draw_hourly(table, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another --counts") from None
 
 
 def say(line: str, stream: IO[str] | None = None) -> None:

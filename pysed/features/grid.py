@@ -7,6 +7,7 @@ frame's weights sum to one. Constants stay constant, a linear ramp keeps its val
 impulse keeps its centre of mass (rows taken as boxes would shift a ramp by up to 1 ms).
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -69,4 +70,12 @@ def frame_labels(event: tuple[float, float] | None, num_frames: int) -> np.ndarr
         labels[covered >= HOP_S / 2 - 1e-9] = 1  # half a frame is half a frame, however it is rounded
         if not labels.any():
             labels[covered.argmax()] = 1
+    return labels
+
+
+def labels_of_events(events: Iterable[tuple[float, float]], num_frames: int) -> np.ndarray:
+    """1 for the 100 ms frames of any event, as frame_labels(); (T100,)."""
+    labels = frame_labels(None, num_frames)
+    for event in events:
+        labels = np.maximum(labels, frame_labels(event, num_frames))
     return labels

@@ -12,7 +12,7 @@ from pysed.detector.checkpoint import load, load_network
 from pysed.drawing.figure_files import save_figure
 from pysed.drawing.spectrogram import line_colour
 from pysed.errors import DataError
-from pysed.features.grid import frame_labels
+from pysed.features.grid import labels_of_events
 from pysed.report.content import Model, Recording
 from pysed.score.results_files import in_order
 from pysed.text_files import read_csv
@@ -88,7 +88,7 @@ def reliability_curve(model: Model, recordings: list[Recording]) -> dict[str, An
             row = model.scores[one.name]
             spans = [(event.onset_s, event.offset_s) for event in one.reference]
             scores.append(row)
-            labels.append(np.max([frame_labels(span, len(row)) for span in spans or [None]], axis=0))
+            labels.append(labels_of_events(spans, len(row)))
     score, share, number = reliability(np.concatenate(scores), np.concatenate(labels))
     enough = number >= _FEWEST_FRAMES
     return {"score": np.where(enough, score, np.nan), "share": np.where(enough, share, np.nan)}

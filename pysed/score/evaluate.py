@@ -17,7 +17,7 @@ from pysed.decision.calibration import expected_calibration_error
 from pysed.decision.postprocess import detect_event
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
-from pysed.features.grid import HOP_S, frame_labels
+from pysed.features.grid import HOP_S, labels_of_events
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
 from pysed.score.onsets import onset_statistics
@@ -161,7 +161,7 @@ def _calibration_error(
     labels = []
     for name, file in names.items():
         spans = [(each.onset_s, each.offset_s) for each in reference[file] if each.label == event]
-        labels.append(np.max([frame_labels(span, len(scores[name])) for span in spans or [None]], axis=0))
+        labels.append(labels_of_events(spans, len(scores[name])))
     return expected_calibration_error(np.concatenate([scores[name] for name in names]), np.concatenate(labels))
 
 

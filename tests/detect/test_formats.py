@@ -165,6 +165,28 @@ def test_times_in_names(name, expected):
     assert (found.isoformat() if found else None) == expected
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "hour\tcry\tshot\n2024-01-31T05:00\t2\t1\n2024-01-31T09:00\t0\t3\n",
+        "hour\tcry\n000\t1\n2024-01-31T09:00+01:00\t2\n2024-02-01T09:00\t2\n", "hour\n",
+    ],
+)  # fmt: skip
+def test_counts_are_drawn(tmp_path, monkeypatch, table):
+    from matplotlib.axes import Axes
+
+    from pysed.drawing.hourly import draw_hourly
+
+    drawn = []
+    bar = Axes.bar
+    monkeypatch.setattr(Axes, "bar", lambda self, *at, **more: drawn.append(at) or bar(self, *at, **more))
+    draw_hourly(table, tmp_path / "hours.v1.PNG")
+    (path,) = tmp_path.iterdir()
+    assert path.name == "hours.v1.PNG" and path.read_bytes().startswith(b"\x89PNG")
+    if "shot" in table:
+        assert [(list(places), list(counts)) for places, counts in drawn] == [([0, 4], [2, 0]), ([0, 4], [1, 3])]
+
+
 def test_counts_by_hour():
     start = datetime(2024, 1, 31, 22, 30)
     events = [
