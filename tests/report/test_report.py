@@ -461,7 +461,7 @@ def test_a_page_with_everything_beside_it(experiment, tmp_path):
 
 def test_reliability_is_the_share_of_frames_in_events_at_each_tenth():
     """Ten seconds that score 0.75, of which the event holds six; a clip without an event scores 0.05."""
-    model = Model("x", "cbrnn", "devtest", Path(), {"a": np.full(100, 0.75), "b": np.full(50, 0.05)}, {})
+    model = Model("x", "cbrnn", "devtest", Path(), {"a": np.full(100, 0.75), "b": np.full(50, 0.05)}, {}, 0.5, 0.0)
     a, b = (
         Recording("x", "devtest", name, f"{name}.wav", "", events, {"cbrnn": model}, [])
         for name, events in (("a", [Event(1.0, 7.0, "x")]), ("b", []))
