@@ -31,9 +31,9 @@ def recipe(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory) -> Path:
-    """The tiny corpus with its own settings: 10 training and 4 test mixtures."""
+    """The tiny corpus with its own settings: 10 training and 4 test mixtures of 10 s."""
     folder = write_corpus(tmp_path_factory.mktemp("corpora") / "tiny")
     settings = yaml.safe_load((ROOT / "conf/corpora/default.yaml").read_text())
-    settings["mixtures"] = {"devtrain": 10, "devtest": 4}
+    settings |= {"mixtures": {"devtrain": 10, "devtest": 4}, "duration_s": 10.0}
     (folder / "corpus.yaml").write_text(yaml.safe_dump(settings))
     return folder

@@ -75,7 +75,7 @@ def test_phones_have_names_and_times(finished):
     }
     for _, _, start, duration, phone in rows:
         assert phone in names and float(duration) > 0 and float(start) >= 0
-    assert max(float(row[2]) + float(row[3]) for row in rows) == pytest.approx(30, abs=0.1)
+    assert max(float(row[2]) + float(row[3]) for row in rows) == pytest.approx(10, abs=0.1)
 
 
 def test_second_run_does_nothing(finished, tiny_corpus):

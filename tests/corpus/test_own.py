@@ -125,7 +125,7 @@ def test_from_clips_to_training_and_detection(clips, tmp_path, recipe):
     command = ["pysed", "corpus", "own", "--events", events, "--backgrounds", backgrounds, "--recording", "(.*)_"]
     run_in(recipe, *command, "--out", tmp_path / "mysounds", check=True)
     settings = yaml.safe_load((recipe / "conf/corpora/default.yaml").read_text())
-    settings["mixtures"] = {"devtrain": 10, "devtest": 4}
+    settings |= {"mixtures": {"devtrain": 10, "devtest": 4}, "duration_s": 10.0}
     (tmp_path / "mysounds/corpus.yaml").write_text(yaml.safe_dump(settings))
     line = ["./run.sh", "--corpus", tmp_path / "mysounds", "--event", "whistle", "--system", "cbrnn", "--epochs", "1"]
     for first, last in ((0, 2), (5, 6)):
