@@ -45,6 +45,20 @@ def test_whole_run_leaves_the_contracts_files(finished):
     assert "gradual" in done.stdout.rsplit("stage 6", 1)[1], "the table is printed last"
 
 
+def test_second_run_does_nothing(finished, tiny_corpus):
+    recipe, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in (recipe / "data").rglob("*") if path.is_file()}
+    models = {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")}
+    done = run_in(
+        recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--epochs", 1, "--exp", "exp", check=True
+    )
+    stages = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if " stage " in line]
+    assert [stage[:8] for stage in stages] == [f"stage {number}:" for number in range(9)]
+    assert all(stage.endswith(": up to date") for stage in stages[1:])
+    assert {path: path.stat().st_mtime_ns for path in (recipe / "data").rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")} == models
+
+
 def test_a_changed_value_has_its_own_folder_and_row(finished, tiny_corpus):
     recipe, _ = finished
     options = ("--corpus", tiny_corpus, "--event", "babycry", "--stage", 5, "--stop-stage", 6, "--exp", "exp")
@@ -76,20 +90,6 @@ def test_phones_have_names_and_times(finished):
     for _, _, start, duration, phone in rows:
         assert phone in names and float(duration) > 0 and float(start) >= 0
     assert max(float(row[2]) + float(row[3]) for row in rows) == pytest.approx(10, abs=0.1)
-
-
-def test_second_run_does_nothing(finished, tiny_corpus):
-    recipe, _ = finished
-    before = {path: path.stat().st_mtime_ns for path in (recipe / "data").rglob("*") if path.is_file()}
-    models = {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")}
-    done = run_in(
-        recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--epochs", 1, "--exp", "exp", check=True
-    )
-    stages = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if " stage " in line]
-    assert [stage[:8] for stage in stages] == [f"stage {number}:" for number in range(9)]
-    assert all(stage.endswith(": up to date") for stage in stages[1:])
-    assert {path: path.stat().st_mtime_ns for path in (recipe / "data").rglob("*") if path.is_file()} == before
-    assert {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")} == models
 
 
 def test_stage_5_alone_gives_the_same_model(finished, tiny_corpus):
