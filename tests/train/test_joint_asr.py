@@ -24,7 +24,7 @@ from pysed.networks import build_model
 from pysed.score.evaluate import score_clips
 from pysed.train import engine
 from pysed.train.clips import Clips
-from pysed.train.engine import rated
+from pysed.train.engine import parameter_groups
 from pysed.train.joint import JointLayers
 
 MODEL = Path(__file__).parents[2] / "models/demo"
@@ -74,7 +74,7 @@ def test_joint_network(tmp_path):
     joint(x, places).square().sum().backward()
     assert set(joint.upper.weights) == {"tdnnf8/linear", "tdnnf8/affine", "prefinal-l"}
     assert all((p.grad != 0).any() for p in joint.upper.parameters())
-    groups = rated(joint, CONFIG)
+    groups = parameter_groups(joint, CONFIG)
     assert sorted(g["share"] for g in groups) == pytest.approx([0.01, 1.0])
     # Tuned weights in the recogniser give the joint network's features.
     with torch.no_grad():
