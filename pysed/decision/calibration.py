@@ -36,8 +36,8 @@ def fit_logistic(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return (slope, offset) if slope > 0 else (1.0, 0.0)
 
 
-def calibrated(scores: np.ndarray, slope: float, offset: float) -> np.ndarray:
-    """sigmoid(slope · logit(score) + offset), of the scores' shape."""
+def calibrated(scores: np.ndarray, slope: float | np.ndarray, offset: float | np.ndarray) -> np.ndarray:
+    """sigmoid(slope · logit(score) + offset), of the scores' shape; of several tracks (..., K) each has its own (K,)."""
     return 1 / (1 + np.exp(-(slope * logit(scores) + offset)))
 
 

@@ -6,15 +6,19 @@ applies twice: of all settings whose F is within one standard error of the best,
 the least among them, and of these the one nearest to the prior: T_base 0.5, which is where a probability says yes, beta
 0, a gap of one second, events extended down to 0.8 times the threshold. F alone would take settings that pay for every
 hit with a false alarm, the error rate alone those that stay silent (docs/models.md has the figures).
+
+Of a network that scores onsets (pysed.decision.onsets) one threshold is chosen alone, by the same rule.
 """
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from pysed.decision.onsets import find_onsets, likeliest
 from pysed.decision.postprocess import (
     HOP_S,
     MEDIAN_FRAMES,
+    Runs,
     bridge,
     confirmed,
     decisions,
@@ -34,6 +38,7 @@ BETAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 MAX_GAPS_S = (0.2, 0.5, 1.0, 2.0, None)
 LOW_RATIOS = (1.0, 0.8)
 PRIOR = (0.5, 0.0, 1.0, 0.8)
+ONSET_GAP_S = 1.0  # pauses that an event may have, where its onset is what it is found by
 #: What is tuned: all of it; or T_base and beta alone, as the paper prints it: every gap closed, no hysteresis.
 GRIDS: dict[str, dict[str, tuple]] = {"all": {}, "threshold": {"max_gaps_s": (None,), "low_ratios": (1.0,)}}
 _ROWS_AT_ONCE = 20000
@@ -126,6 +131,19 @@ def sweep(
     return counts.reshape(len(t_bases), len(betas), len(max_gaps_s), len(low_ratios), 3)
 
 
+def sweep_onsets(onset_scores: np.ndarray, reference_onset_s: np.ndarray, thresholds: tuple[float, ...]) -> np.ndarray:
+    """Counts (hits, insertions, deletions) of every threshold on how often an onset is expected, (thresholds, 3).
+
+    onset_scores: (N, T) in [0, 1]; reference_onset_s: (N,), NaN for clips without an event.
+    """
+    found = find_onsets(onset_scores)
+    start, _ = likeliest(Runs(found.row, found.frame, found.frame), found.expected, len(onset_scores))
+    expected = np.zeros(len(onset_scores))
+    np.maximum.at(expected, found.row, found.expected)
+    onset = np.where(expected > np.asarray(thresholds)[:, None], frame_time(start), np.nan)
+    return count_onsets(reference_onset_s, onset)
+
+
 def distance_to_prior(
     t_bases: tuple[float, ...],
     betas: tuple[float, ...],
@@ -147,7 +165,7 @@ def distance_to_prior(
 def average_f(scores: np.ndarray, reference_onset_s: np.ndarray, **settings) -> float | None:
     """Event-based F, the mean over thresholds from 0.1 to 0.9, without tuning or hysteresis.
 
-    scores: (N, T), reference_onset_s: (N,), ``settings`` as for sweep().
+    scores: (N, T), or (N, T, 2) with those of onsets; reference_onset_s: (N,), ``settings`` as for sweep().
 
     Where the best F of a small set jumps from epoch to epoch with the threshold that suits it, this does not.
     None without a reference event.
@@ -155,7 +173,11 @@ def average_f(scores: np.ndarray, reference_onset_s: np.ndarray, **settings) -> 
     if not len(reference_onset_s) or np.isnan(reference_onset_s).all():
         return None
     thresholds = tuple(t for t in T_BASES if 0.1 <= t <= 0.9)
-    f_measure, _ = rates(sweep(scores, reference_onset_s, thresholds, (PRIOR[1],), (PRIOR[2],), (1.0,), **settings))
+    if scores.ndim == 3:
+        counts = sweep_onsets(scores[..., 1], reference_onset_s, thresholds)
+    else:
+        counts = sweep(scores, reference_onset_s, thresholds, (PRIOR[1],), (PRIOR[2],), (1.0,), **settings)
+    f_measure, _ = rates(counts)
     return float(f_measure.mean())
 
 
@@ -170,23 +192,32 @@ def tune(
 ) -> Tuning:
     """The setting for these (validation) scores, as the module says.
 
-    scores: (N, T) in [0, 1]; reference_onset_s: (N,), NaN for clips without an event; ``settings`` as for sweep().
+    scores: (N, T) in [0, 1], or (N, T, 2) with those of onsets, of which T_base alone is chosen; reference_onset_s: (N,),
+    NaN for clips without an event; ``settings`` as for sweep().
     Where no setting has a hit nothing can be tuned: the prior is returned (its rates None without any reference event).
     Deterministic.
     """
     reference_onset_s = np.asarray(reference_onset_s, dtype=np.float64)
     if np.asarray(scores).shape[:1] != reference_onset_s.shape:
         raise ValueError(f"scores of {len(scores)} clips, references of {len(reference_onset_s)}; expected as many")
+    if np.ndim(scores) == 3:
+        betas, max_gaps_s, low_ratios = (0.0,), (ONSET_GAP_S,), (1.0,)
     prior = PRIOR[0], PRIOR[1], _among(PRIOR[2], max_gaps_s), _among(PRIOR[3], low_ratios)
     if not len(reference_onset_s) or np.isnan(reference_onset_s).all():
         return Tuning(*prior, None, None, 0, 0, 0)
     if np.isnan(scores).any():
         raise ValueError("scores hold NaN; expected numbers in [0, 1]")
-    counts = sweep(scores, reference_onset_s, t_bases, betas, max_gaps_s, low_ratios, **settings)
+
+    def counted(t_bases: tuple[float, ...], *others: tuple) -> np.ndarray:
+        if np.ndim(scores) == 3:
+            return sweep_onsets(scores[..., 1], reference_onset_s, t_bases)[:, None, None, None]
+        return sweep(scores, reference_onset_s, t_bases, *others, **settings)
+
+    counts = counted(t_bases, betas, max_gaps_s, low_ratios)
     f_measure, error_rate = rates(counts)
     if not f_measure.max() > 0:
         # Not one hit anywhere says nothing about thresholds: the prior, with what it does.
-        counts = sweep(scores, reference_onset_s, *((value,) for value in prior), **settings)[0, 0, 0, 0]
+        counts = counted(*((value,) for value in prior))[0, 0, 0, 0]
         prior_f, prior_error_rate = (float(rate) for rate in rates(counts))
         return Tuning(*prior, prior_f, prior_error_rate, *(int(count) for count in counts))
     best = f_measure.max()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pysed.decision.onsets import likeliest, onset_runs
 from pysed.decision.postprocess import Runs, active_runs, frame_time, gap_frames, longest
 from pysed.detect.scoring import Scores
 from pysed.detector.checkpoint import TrainedNetwork
@@ -15,7 +16,10 @@ LONG_GAP_S = 1.0  # where the tuning closed every gap of a clip
 
 @dataclass(frozen=True)
 class Detection:
-    """One event found: seconds from the recording's start, its class, its highest score, its channel if asked for."""
+    """One event found: seconds from the recording's start, its class, its score, its channel if asked for.
+
+    The score is the highest of its frames'; of a network that scores onsets, the probability that it begins there.
+    """
 
     onset_s: float
     offset_s: float
@@ -51,35 +55,40 @@ class Decision:
                 raise DataError(f"{name} {getattr(self, name)}; expected {expected}")
 
 
-def find_runs(found: Scores, network: TrainedNetwork, decision: Decision) -> Runs:
-    """Every run of frames that is an event by the scores alone."""
+def find_runs(found: Scores, network: TrainedNetwork, decision: Decision) -> tuple[Runs, np.ndarray]:
+    """Every run of frames that is an event by the scores alone, and each one's score, (R,)."""
     gap_s = network.max_gap_s if decision.max_gap_s is None else decision.max_gap_s
     if gap_s is None and not decision.one_event:
         gap_s = LONG_GAP_S
+    median = network.config.median_frames
+    if network.scores_onsets:
+        tracks = np.stack((found.scores, found.onsets), axis=-1)[None]
+        least = network.t_base if decision.threshold is None else decision.threshold
+        runs, expected = onset_runs(tracks, least, gap_frames(gap_s), median)
+        return runs, np.minimum(expected, 1)
     threshold = network.t_base + network.beta * found.means if decision.threshold is None else decision.threshold
-    return active_runs(
-        found.scores[None], np.asarray(threshold), network.low_ratio, gap_frames(gap_s), network.config.median_frames
-    )
+    runs = active_runs(found.scores[None], np.asarray(threshold), network.low_ratio, gap_frames(gap_s), median)
+    return runs, np.array([found.scores[start:end].max() for _, start, end in zip(*runs, strict=True)])
 
 
 def find_events(
     found: Scores, network: TrainedNetwork, decision: Decision, duration_s: float, channel: int | None = None
 ) -> list[Detection]:
     """The events of a recording of that length, in order of time."""
-    runs = find_runs(found, network, decision)
-    starts, ends = runs.start, runs.end
+    runs, scores = find_runs(found, network, decision)
     if decision.one_event:
-        start, end = longest(runs, 1)
-        starts, ends = start[start >= 0], end[start >= 0]
+        start, _ = likeliest(runs, scores, 1) if network.scores_onsets else longest(runs, 1)
+        kept = runs.start == start[0]
+        runs, scores = Runs(*(each[kept] for each in runs)), scores[kept]
     events = [
         Detection(
             float(frame_time(start)),
             min(float(frame_time(end)), round(duration_s, 6)),
             network.event,
-            round(float(found.scores[start:end].max()), 4),
+            round(float(score), 4),
             channel,
         )
-        for start, end in zip(starts, ends, strict=True)
+        for start, end, score in zip(runs.start, runs.end, scores, strict=True)
     ]
     events = [each for each in events if each.offset_s - each.onset_s >= decision.min_duration_s - HOP_S * 1e-6]
     if decision.top is not None:

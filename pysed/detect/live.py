@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pysed.decision.onsets import AROUND_FRAMES
 from pysed.decision.postprocess import gap_frames
 from pysed.detect.decide import LONG_GAP_S, Decision, Detection, find_runs
 from pysed.detect.scoring import CONTEXT_S, Model, Scores, ScoreStream, join_scores
@@ -40,6 +41,10 @@ class EventStream:
         gap_s = network.max_gap_s if self.decision.max_gap_s is None else self.decision.max_gap_s
         self._gap = gap_frames(LONG_GAP_S if gap_s is None else gap_s) or 0
         self._median = network.config.median_frames
+        #: Frames around one that settle whether an event begins there.
+        self._around = AROUND_FRAMES if network.scores_onsets else self._median // 2
+        self._decided = 0  # the frame before which all is known of the beginnings of events found by onsets
+        self._open: set[int] = set()  # those of them whose end is not
         self._kept = join_scores([])
         self._from = 0  # the frame at which what is kept begins
         self._begun: int | None = None  # the first frame of the event that has been told of
@@ -54,7 +59,7 @@ class EventStream:
         asr = self._detector.asr
         frames = 0 if asr is None else asr.network.frames_per_chunk + asr.network.right_context + 10
         utterance = width if self._step_s is None and asr is not None else frames / 100
-        return CONTEXT_S + 2 * step + utterance + self._median // 2 * HOP_S + 0.2
+        return CONTEXT_S + 2 * step + utterance + self._around * HOP_S + 0.2
 
     def push(self, samples: np.ndarray) -> list[Detection]:
         """The events that are known to have ended, with these samples (T,)."""
@@ -79,36 +84,54 @@ class EventStream:
             return []
         self._kept = join_scores([self._kept, found])
         total = len(self._kept.scores)
-        certain = total if is_last else max(0, total - self._median // 2)
-        runs = find_runs(self._kept, self._detector.network, self.decision)
-        changes, keep = [], certain
-        for start, end in zip(runs.start.tolist(), runs.end.tolist(), strict=True):
-            if self._from + end <= self._ended:
+        certain = total if is_last else max(0, total - self._around)
+        runs, scores = find_runs(self._kept, self._detector.network, self.decision)
+        changes, keep, still_open = [], certain, set()
+        for start, end, score in zip(runs.start.tolist(), runs.end.tolist(), scores.tolist(), strict=True):
+            begins = self._from + start
+            if self._from + end <= self._ended or self._was_none(begins):
                 continue
             if is_last or end + self._gap < certain:
                 self._ended = self._from + end
-                if (event := self._event(start, end)) is not None:
-                    changes += [Change("begin", event)] * (self._begun != self._from + start) + [Change("end", event)]
+                if (event := self._event(start, end, score)) is not None:
+                    changes += [Change("begin", event)] * (self._begun != begins) + [Change("end", event)]
                 continue
-            until = min(end, certain)
-            is_strong = len(self._confirmed(start, until)) > 0
-            if is_strong and self._begun != self._from + start and (event := self._event(start, until)) is not None:
-                self._begun = self._from + start
-                changes.append(Change("begin", event))
             keep = min(keep, start)
-        keep = max(0, min(keep, self._first_open(certain)) - self._median)
+            until = min(end, certain)
+            if self._is_certain(start, until):
+                still_open.add(begins)
+                if self._begun != begins and (event := self._event(start, until, score)) is not None:
+                    self._begun = begins
+                    changes.append(Change("begin", event))
+        self._decided, self._open = self._from + certain, still_open
+        keep = max(0, min(keep, self._first_open(certain)) - max(self._median, self._around))
         self._kept = Scores(*(each[keep:] for each in self._kept))
         self._from += keep
         return changes
 
+    @property
+    def _by_onsets(self) -> bool:
+        return self._detector.network.scores_onsets
+
+    def _was_none(self, begins: int) -> bool:
+        """Whether the frame at which an event seems to begin was decided upon before, otherwise: at the edge of what is
+        kept a neighbour that was likelier is gone."""
+        return self._by_onsets and begins < self._decided and begins not in self._open
+
+    def _is_certain(self, start: int, until: int) -> bool:
+        """Whether a run is an event, whatever comes after ``until``."""
+        return start < until if self._by_onsets else len(self._confirmed(start, until)) > 0
+
     def _confirmed(self, start: int, end: int) -> np.ndarray:
         """The runs that are events by the frames of a part alone."""
         part = Scores(*(each[max(0, start - self._median) : end] for each in self._kept))
-        return find_runs(part, self._detector.network, self.decision).start
+        return find_runs(part, self._detector.network, self.decision)[0].start
 
     def _first_open(self, certain: int) -> int:
         """The first frame that may yet belong to an event: where frames above the low threshold are not far from the
         end of what is certain."""
+        if self._by_onsets:
+            return certain
         network = self._detector.network
         threshold = network.t_base + network.beta * self._kept.means
         if self.decision.threshold is not None:
@@ -119,10 +142,11 @@ class EventStream:
             return certain
         return int(active[breaks[-1] + 1] if len(breaks) else active[0])
 
-    def _event(self, start: int, end: int) -> Detection | None:
-        """The event of a run of what is kept, None where it is too short."""
-        part = Scores(*(each[start:end] for each in self._kept))
-        score = round(float(part.scores.max()), 4)
+    def _event(self, start: int, end: int, score: float) -> Detection | None:
+        """The event of a run of what is kept, with its score where onsets are scored; None where it is too short."""
+        if not self._by_onsets:
+            score = self._kept.scores[start:end].max()
+        score = round(float(score), 4)
         onset_s, offset_s = (round((self._from + frame) * HOP_S, 6) for frame in (start, end))
         offset_s = min(offset_s, round(self._num_samples / self._rate_hz, 6))
         if offset_s - onset_s < self.decision.min_duration_s - HOP_S * 1e-6:

@@ -45,15 +45,17 @@ class Model(Protocol):
 
 
 class Scores(NamedTuple):
-    """Scores of consecutive frames, and the mean score of the window that each comes from; (T100,) each."""
+    """Scores of consecutive frames, the mean score of the window that each comes from, and the scores of onsets, 0 of a
+    network that does not score them; (T100,) each."""
 
     scores: np.ndarray
     means: np.ndarray
+    onsets: np.ndarray
 
 
 def join_scores(parts: Sequence[Scores]) -> Scores:
     """Those of all parts, one after the other."""
-    empty = Scores(np.empty(0, np.float32), np.empty(0))
+    empty = Scores(np.empty(0, np.float32), np.empty(0), np.empty(0, np.float32))
     return Scores(*(np.concatenate(each) for each in zip(empty, *parts, strict=True)))
 
 
@@ -133,10 +135,12 @@ class _Windows:
         feats = self.feats.part(start, end)
         count = -(-len(feats) // self.feats.each)
         grid = None if self.grid is None else self.grid.part(start, start + count)
-        scores = self.detector.network.scores(feats, grid)
+        tracks = self.detector.network.tracks_of_clips(feats[None], None if grid is None else grid[None])[0]
+        scores, onsets = tracks.T if tracks.ndim == 2 else (tracks, np.zeros_like(tracks))
         mean = scores.mean(dtype=np.float64)
         scores = np.concatenate((scores, np.repeat(scores[-1:], end - start - count)))
-        return Scores(scores, np.full(len(scores), mean))
+        onsets = np.concatenate((onsets, np.zeros(end - start - count, np.float32)))
+        return Scores(scores, np.full(len(scores), mean), onsets)
 
 
 class ScoreStream:

@@ -60,6 +60,11 @@ class TrainedNetwork:
         """Feature frames to a score, by the front end."""
         return frames_per_label(self.frontend)
 
+    @property
+    def scores_onsets(self) -> bool:
+        """Whether it scores onsets too, by which events are then found (pysed.decision.onsets)."""
+        return getattr(self.config.network, "onsets", False)
+
     def scores(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
         """Event probability of each 100 ms frame.
 
@@ -70,6 +75,11 @@ class TrainedNetwork:
 
     def scores_of_clips(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
         """As scores(), of clips of equal length: (N, T, F), (N, ceil(T / n), A) or None -> (N, ceil(T / n))."""
+        tracks = self.tracks_of_clips(features, asr)
+        return tracks[..., 0] if tracks.ndim == 3 else tracks
+
+    def tracks_of_clips(self, features: np.ndarray, asr: np.ndarray | None = None) -> np.ndarray:
+        """As scores_of_clips(), and of a network that scores onsets (N, ceil(T / n), 2), with those."""
         return predict(self.model, *self.inputs_of_clips(features, asr))
 
     def inputs_of_clips(self, features: np.ndarray, asr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -87,7 +97,10 @@ class TrainedNetwork:
 
 
 def predict(model: torch.nn.Module, features: np.ndarray, asr: np.ndarray | None, batch_size: int = 16) -> np.ndarray:
-    """Scores (N, T100) of normalised clips (N, T, F), (N, T100, A) or None. The model is left in evaluation mode."""
+    """Scores (N, T100), or (N, T100, 2) with those of onsets, of normalised clips (N, T, F), (N, T100, A) or None.
+
+    The model is left in evaluation mode.
+    """
     model.eval()
     device = next(model.parameters()).device
     scores = []

@@ -51,6 +51,7 @@ class SystemConfig:
     weight_decay: float = setting(0.0, at_least=0)
     gradient_clip: float = setting(1.0, at_least=0)
     positive_weight: float = setting(1.0, above=0)
+    onset_weight: float = setting(5.0, at_least=0)  # of the cross-entropy of onsets, in networks that score them
     average_decay: float = setting(0.98, at_least=0, below=1)
     scene_weight: float = setting(0.0, at_least=0)  # of the cross-entropy of backgrounds' scenes; 0: none are asked for
     select: str = setting("average_f", choices=("average_f", "error_rate"))  # by which the best epoch is chosen

@@ -19,18 +19,19 @@ class Part(nn.Module):
     slope: torch.Tensor
     offset: torch.Tensor
 
-    def __init__(self, network: nn.Module, num_features: int, asr_dim: int):
+    def __init__(self, network: DetectionNetwork, num_features: int, asr_dim: int):
         super().__init__()
         self.network = network
         for name, width in (("shift", num_features), ("asr_shift", asr_dim)):
             self.register_buffer(name, torch.zeros(width))
         for name, width in (("scale", num_features), ("asr_scale", asr_dim)):
             self.register_buffer(name, torch.ones(width))
-        self.register_buffer("slope", torch.ones(()))
-        self.register_buffer("offset", torch.zeros(()))
+        tracks = (2,) if network.scores_onsets else ()
+        self.register_buffer("slope", torch.ones(tracks))
+        self.register_buffer("offset", torch.zeros(tracks))
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F), asr: (B, T100, A) or None, as Ensemble takes them -> calibrated logits (B, T100)."""
+        """features: (B, T, F), asr: (B, T100, A) or None, as Ensemble takes them -> calibrated logits."""
         if asr is not None:
             asr = (asr - self.asr_shift) * self.asr_scale
         return self.slope * self.network((features - self.shift) * self.scale, asr) + self.offset
@@ -45,6 +46,7 @@ class Ensemble(DetectionNetwork):
 
     def __init__(self, networks: list[DetectionNetwork], num_features: int, asr_dim: int = 0):
         super().__init__()
+        self.scores_onsets = networks[0].scores_onsets
         self.parts = nn.ModuleList(Part(network, num_features, asr_dim) for network in networks)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -55,7 +57,7 @@ class Ensemble(DetectionNetwork):
             super().__setattr__(name, value)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F); asr: (B, T100, A) or None -> logits (B, T100)."""
+        """features: (B, T, F); asr: (B, T100, A) or None -> logits (B, T100), or (B, T100, 2)."""
         logits = torch.stack([part(features, asr) for part in self.parts])
         # log p - log (1 - p) of the mean p; the number of parts cancels out
         return functional.logsigmoid(logits).logsumexp(dim=0) - functional.logsigmoid(-logits).logsumexp(dim=0)

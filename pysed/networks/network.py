@@ -30,7 +30,7 @@ class DetectionNetwork(nn.Module):
     ``Config`` is a frozen dataclass of the network's own keys, each a ``pysed.config.setting``. The class says which
     inputs it takes; ``forward`` takes normalised features (B, T, F) without context, ``frames_per_label`` frames to a
     score, and the normalised recogniser features (B, T100, A) or None, and returns logits (B, T100), frame t covering
-    [0.1·t, 0.1·(t+1)) seconds.
+    [0.1·t, 0.1·(t+1)) seconds; one that scores onsets (B, T100, 2), those of the event and of its beginning.
     """
 
     Config: ClassVar[type]
@@ -39,6 +39,9 @@ class DetectionNetwork(nn.Module):
     needs_asr: ClassVar[bool] = False
     #: Whether it names the background's scene too, by ``with_scene``.
     tells_scenes: ClassVar[bool] = False
+
+    #: Whether it scores onsets too; its configuration says so by ``onsets``.
+    scores_onsets: bool = False
 
     #: Whether maps are bfloat16; set by whoever runs the network, no part of its state.
     bfloat16_maps: bool = False

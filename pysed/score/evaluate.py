@@ -14,7 +14,7 @@ from pysed.datadir.archives import Archive, write_archive
 from pysed.datadir.lists import read_recordings
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
 from pysed.decision.calibration import expected_calibration_error
-from pysed.decision.postprocess import detect_event
+from pysed.decision.onsets import detect_by_rule
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
 from pysed.features.grid import HOP_S, labels_of_events
@@ -69,8 +69,8 @@ def clips_of(data_dir: Path, detector: "TrainedNetwork") -> Iterator[tuple[str, 
 
 
 def score_clips(data_dir: Path, detector: "TrainedNetwork") -> tuple[dict[str, np.ndarray], float]:
-    """Frame scores of every utterance, (T100,) float32 in [0, 1], neighbours of equal length in one batch; and the
-    seconds that the network took for them, its first use not counted."""
+    """Frame scores of every utterance, (T100,) float32 in [0, 1], or (T100, 2) with those of onsets, neighbours of equal
+    length in one batch; and the seconds that the network took for them, its first use not counted."""
     scores: dict[str, np.ndarray] = {}
     batch: list[tuple[str, np.ndarray, np.ndarray | None]] = []
     seconds = 0.0
@@ -81,9 +81,9 @@ def score_clips(data_dir: Path, detector: "TrainedNetwork") -> tuple[dict[str, n
             features = np.stack([clip[1] for clip in batch])
             asr = None if batch[0][2] is None else np.stack([clip[2] for clip in batch])  # type: ignore[misc]
             if not scores:  # what is set up at first use would be most of a small set's time
-                detector.scores_of_clips(features[:1], None if asr is None else asr[:1])
+                detector.tracks_of_clips(features[:1], None if asr is None else asr[:1])
             started = time.monotonic()
-            found = detector.scores_of_clips(features, asr)
+            found = detector.tracks_of_clips(features, asr)
             seconds += time.monotonic() - started
             scores.update((clip[0], row) for clip, row in zip(batch, found, strict=True))
             batch.clear()
@@ -101,7 +101,8 @@ def evaluate_detector(
 ) -> dict[str, Any]:
     """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
 
-    <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds.
+    <subset> is the data directory's name. Scores are (T100, 1) matrices; frame t covers [0.1·t, 0.1·(t+1)) seconds. Of
+    a network that scores onsets theirs are in ``onsets_<subset>.ark/scp``.
     Those that PSDS judges have gone through the system's median filter, as every decision of theirs would.
     Also each file's counts, ``counts_<subset>.tsv``, and ``cost_<subset>.json``: the network's number of parameters,
     its seconds for so many seconds of audio (features at hand), their ratio, device and threads.
@@ -115,19 +116,10 @@ def evaluate_detector(
     names = read_recordings(data)
     reference = read_reference(data)
     detector = load_network(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
-    scores, seconds = score_clips(data, detector)
+    tracks, seconds = score_clips(data, detector)
+    scores = {name: each[:, 0] if each.ndim == 2 else each for name, each in tracks.items()}
     subset = data.resolve().name
-    detected: EventLists = {}
-    for name, file in names.items():
-        event = detect_event(
-            scores[name],
-            detector.t_base,
-            detector.beta,
-            max_gap_s=detector.max_gap_s,
-            low_ratio=detector.low_ratio,
-            median_frames=detector.config.median_frames,
-        )
-        detected[file] = [] if event is None else [Event(*event, detector.event)]
+    detected = {file: events_of_clip(tracks[name], detector) for name, file in names.items()}
     judged, files = evaluate_files(reference, detected, detector.event)
     judged |= onset_statistics(reference, detected, detector.event)
     smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
@@ -135,6 +127,8 @@ def evaluate_detector(
     judged["expected_calibration_error"] = _calibration_error(scores, names, reference, detector.event)
     out.mkdir(parents=True, exist_ok=True)
     write_archive(out / f"scores_{subset}", ((name, scores[name][:, None]) for name in names))
+    if detector.scores_onsets:
+        write_archive(out / f"onsets_{subset}", ((name, tracks[name][:, 1:]) for name in names))
     write_events(out / f"events_{subset}.tsv", detected)
     write_counts(out / f"counts_{subset}.tsv", files, recordings_of(data, names, reference))
     num_frames = sum(map(len, scores.values()))
@@ -163,6 +157,19 @@ def _calibration_error(
         spans = [(each.onset_s, each.offset_s) for each in reference[file] if each.label == event]
         labels.append(labels_of_events(spans, len(scores[name])))
     return expected_calibration_error(np.concatenate([scores[name] for name in names]), np.concatenate(labels))
+
+
+def events_of_clip(tracks: np.ndarray, detector: "TrainedNetwork") -> list[Event]:
+    """The event of a clip, by its scores (T100,), or (T100, 2) with those of onsets; at most one, the task's rule."""
+    onset_s, offset_s = detect_by_rule(
+        tracks[None],
+        detector.t_base,
+        detector.beta,
+        max_gap_s=detector.max_gap_s,
+        low_ratio=detector.low_ratio,
+        median_frames=detector.config.median_frames,
+    )
+    return [] if np.isnan(onset_s[0]) else [Event(float(onset_s[0]), float(offset_s[0]), detector.event)]
 
 
 def _cost(detector: "TrainedNetwork", num_frames: int, seconds: float) -> dict[str, Any]:

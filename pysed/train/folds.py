@@ -21,6 +21,7 @@ from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
 from pysed.train.clips import Clips
+from pysed.train.loss import onset_labels
 
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
@@ -122,10 +123,11 @@ def subset(clips: Clips, names: list[str]) -> Clips:
 
 
 def out_of_fold(folders: list[Path], valid: list[Clips]) -> np.ndarray:
-    """Scores (N, T100) of all folds' validation clips, one fold after another, each by its own fold's network."""
+    """Scores (N, T100), or (N, T100, 2) with those of onsets, of all folds' validation clips, one fold after another,
+    each by its own fold's network."""
     scores = []
     for folder, clips in zip(folders, valid, strict=True):
-        scores.append(checkpoint.load_network(folder).scores_of_clips(clips.features, clips.asr))
+        scores.append(checkpoint.load_network(folder).tracks_of_clips(clips.features, clips.asr))
     return np.concatenate(scores)
 
 
@@ -137,8 +139,7 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
     contents = [checkpoint.load(folder / "final.pt") for folder in folders]
     raw = out_of_fold(folders, valid)
     labels = np.concatenate([clips.labels for clips in valid])
-    slope, offset = (float(np.float32(value)) for value in fit_logistic(raw, labels))  # as the checkpoint keeps them
-    scores = calibrated(raw, slope, offset)
+    slope, offset, scores = calibrate(raw, labels)
     onset_s = np.concatenate([clips.onset_s for clips in valid])
     tuned = tune(scores, onset_s, median_frames=config.median_frames, **GRIDS[config.tuned])
     state: dict[str, torch.Tensor] = {}
@@ -148,7 +149,7 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
         for stream, prefix in _STREAMS:
             statistics = content["normalisation"].get(stream, {"shift": torch.zeros(0), "scale": torch.ones(0)})
             state |= {f"{part}{prefix}{name}": statistics[name] for name in ("shift", "scale")}
-        state |= {f"{part}slope": torch.tensor(slope), f"{part}offset": torch.tensor(offset)}
+        state |= {f"{part}slope": slope, f"{part}offset": offset}
     neutral = {
         stream: {
             "kind": statistics["kind"],
@@ -166,12 +167,33 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
         **{key: getattr(tuned, key) for key in ("t_base", "beta", "max_gap_s", "low_ratio")},
         "validation": tuned.as_dict(),
     }
-    error = expected_calibration_error(scores, labels)
+    error = expected_calibration_error(scores[..., 0] if scores.ndim == 3 else scores, labels)
     told = ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
     return final, (
         f"{len(folders)} folds, {len(scores)} clips judged by networks that never heard them: {told}; "
-        f"slope {slope:.3f}, offset {offset:.3f}, expected calibration error {error:.4f}"
+        f"slope {shown(slope)}, offset {shown(offset)}, expected calibration error {error:.4f}"
     )
+
+
+def calibrate(raw: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Slope and offset of the scores' log odds, as a checkpoint keeps them, and the scores so calibrated.
+
+    raw: (N, T100), or (N, T100, 2) with those of onsets, which have a slope and an offset of their own; labels: (N,
+    T100) of the event.
+    """
+    if raw.ndim == 2:
+        slope, offset = np.float32(fit_logistic(raw, labels))
+    else:
+        wanted = labels, onset_labels(torch.from_numpy(labels)).numpy()
+        fits = [fit_logistic(raw[..., track], each) for track, each in enumerate(wanted)]
+        slope, offset = np.float32(fits).T
+    scores = calibrated(raw, np.float64(slope), np.float64(offset))
+    return torch.as_tensor(slope), torch.as_tensor(offset), scores
+
+
+def shown(values: torch.Tensor) -> str:
+    """One number, or two, to three places."""
+    return " / ".join(f"{value:.3f}" for value in values.reshape(-1).tolist())
 
 
 def mean_metrics(folders: list[Path], out: Path) -> None:

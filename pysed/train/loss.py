@@ -15,15 +15,31 @@ def batch_loss(
     scenes: torch.Tensor | None,
     config: SystemConfig,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(loss, logits (B, T100)) of a batch: features (B, T, F), asr (B, T100, A) or None, labels (B, T100), scenes (B,).
+    """(loss, logits) of a batch: features (B, T, F), asr (B, T100, A) or None, labels (B, T100), scenes (B,).
 
-    Frames of the event count ``positive_weight`` times; ``scene_weight`` times the scenes' cross-entropy is added.
+    Frames of the event count ``positive_weight`` times. Of a network that scores onsets ``onset_weight`` times their
+    cross-entropy is added, of one that tells scenes ``scene_weight`` times the scenes'.
     """
-    weight = torch.tensor(config.positive_weight, device=labels.device)
+    added: torch.Tensor | float = 0.0
     if scenes is None:
         logits = model(features, asr)
-        return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight), logits
-    assert isinstance(model, DetectionNetwork)
-    logits, scene_logits = model.with_scene(features, asr)
-    loss = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight)
-    return loss + config.scene_weight * functional.cross_entropy(scene_logits, scenes), logits
+    else:
+        assert isinstance(model, DetectionNetwork)
+        logits, scene_logits = model.with_scene(features, asr)
+        added = config.scene_weight * functional.cross_entropy(scene_logits, scenes)
+    of_event = logits
+    if logits.ndim == 3:
+        of_event = logits[..., 0]
+        added = added + config.onset_weight * functional.binary_cross_entropy_with_logits(
+            logits[..., 1], onset_labels(labels)
+        )
+    weight = torch.tensor(config.positive_weight, device=labels.device)
+    return functional.binary_cross_entropy_with_logits(of_event, labels, pos_weight=weight) + added, logits
+
+
+def onset_labels(labels: torch.Tensor) -> torch.Tensor:
+    """1 in the first frame of every event; where one is under way in the first frame of all, its onset is not there.
+    labels: (B, T100) -> the same."""
+    onsets = torch.zeros_like(labels)
+    onsets[:, 1:] = labels[:, 1:] * (1 - labels[:, :-1])
+    return onsets

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from pysed import parallel
-from pysed.decision.postprocess import MEDIAN_FRAMES, detect_batch
+from pysed.decision.onsets import detect_by_rule
+from pysed.decision.postprocess import MEDIAN_FRAMES
 from pysed.decision.tuning import GRIDS, Tuning, average_f, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
@@ -17,18 +18,17 @@ from pysed.train.data import of_recogniser
 
 
 def scores_of(model: torch.nn.Module, clips: Clips, normalise: dict[str, dict]) -> np.ndarray:
-    """Scores (N, T100) of clips; each of several processes computes a part of them."""
+    """Scores (N, T100) of clips, or (N, T100, 2) with those of onsets; each of several processes computes a part."""
     mine = np.array_split(np.arange(len(clips.names)), parallel.size())[parallel.rank()]
     features = apply_normalisation(clips.features[mine], normalise["features"])
-    scores = (
-        checkpoint.predict(model, features, of_recogniser(clips, mine, normalise)) if len(mine) else clips.labels[:0]
-    )
-    return np.concatenate(parallel.gathered(scores))
+    scores = checkpoint.predict(model, features, of_recogniser(clips, mine, normalise)) if len(mine) else None
+    return np.concatenate([part for part in parallel.gathered(scores) if part is not None])
 
 
 def cross_entropy(scores: np.ndarray, labels: np.ndarray, positive_weight: float) -> float:
-    """The training's loss in float64. scores, labels: (N, T100)."""
-    inside = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    """The training's loss in float64, without that of onsets. scores: (N, T100) or (N, T100, 2), labels: (N, T100)."""
+    of_event = scores[..., 0] if scores.ndim == 3 else scores
+    inside = np.clip(of_event.astype(np.float64), 1e-7, 1 - 1e-7)
     return float(-(positive_weight * labels * np.log(inside) + (1 - labels) * np.log(1 - inside)).mean())
 
 
@@ -48,7 +48,7 @@ def onset_delay(
     scores: np.ndarray, onset_s: np.ndarray, tuning: Tuning, median_frames: int = MEDIAN_FRAMES
 ) -> float | None:
     """Median of detected minus true onset in seconds, of detections at most 3 s off; None without any."""
-    detected, _ = detect_batch(
+    detected, _ = detect_by_rule(
         scores, tuning.t_base, tuning.beta,
         max_gap_s=tuning.max_gap_s, low_ratio=tuning.low_ratio, median_frames=median_frames,
     )  # fmt: skip
