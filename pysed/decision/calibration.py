@@ -37,7 +37,7 @@ def fit_logistic(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 
 def calibrated(scores: np.ndarray, slope: float | np.ndarray, offset: float | np.ndarray) -> np.ndarray:
-    """sigmoid(slope · logit(score) + offset), of the scores' shape; of several tracks (..., K) each has its own (K,)."""
+    """sigmoid(slope · logit(score) + offset), of the scores' shape; of tracks (..., K) each has its own (K,)."""
     return 1 / (1 + np.exp(-(slope * logit(scores) + offset)))
 
 

@@ -89,7 +89,7 @@ def onset_runs(
 
 
 def likeliest(runs: Runs, expected: np.ndarray, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """The run of each row that is expected most, the earliest of equals: (start, end), (num_rows,) each, -1 for none."""
+    """The run of each row that is expected most, the first of equals: (start, end), (num_rows,) each, -1 for none."""
     start, end = (np.full(num_rows, -1, dtype=np.int64) for _ in range(2))
     order = np.lexsort((runs.start, -expected, runs.row))
     row, first = np.unique(runs.row[order], return_index=True)
@@ -112,9 +112,7 @@ def detect_by_rule(
     Returns onsets and offsets in seconds, (N,) each, NaN where nothing was found.
     """
     if tracks.ndim == 2:
-        return detect_batch(
-            tracks, t_base, beta, max_gap_s=max_gap_s, low_ratio=low_ratio, median_frames=median_frames
-        )
+        return detect_batch(tracks, t_base, beta, max_gap_s=max_gap_s, low_ratio=low_ratio, median_frames=median_frames)
     start, end = likeliest(*onset_runs(tracks, t_base, gap_frames(max_gap_s), median_frames), len(tracks))
     return np.where(start >= 0, frame_time(start), np.nan), np.where(start >= 0, frame_time(end), np.nan)
 

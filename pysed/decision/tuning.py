@@ -192,8 +192,8 @@ def tune(
 ) -> Tuning:
     """The setting for these (validation) scores, as the module says.
 
-    scores: (N, T) in [0, 1], or (N, T, 2) with those of onsets, of which T_base alone is chosen; reference_onset_s: (N,),
-    NaN for clips without an event; ``settings`` as for sweep().
+    scores: (N, T) in [0, 1], or (N, T, 2) with those of onsets, for which T_base alone is chosen; reference_onset_s:
+    (N,), NaN for clips without an event; ``settings`` as for sweep().
     Where no setting has a hit nothing can be tuned: the prior is returned (its rates None without any reference event).
     Deterministic.
     """

@@ -19,6 +19,6 @@ class Multitask(Crnn):
         self.scene = nn.Linear(self.hidden_dim, inputs.num_scenes)
 
     def with_scene(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs as forward's -> (logits (B, T100), scene logits (B, num_scenes))."""
+        """Inputs as forward's -> (forward's logits, scene logits (B, num_scenes))."""
         x = self.hidden(features, asr)
-        return self.classifier(x).squeeze(-1), self.scene(x.mean(dim=1))
+        return self.logits(x), self.scene(x.mean(dim=1))

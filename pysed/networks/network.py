@@ -59,7 +59,7 @@ class DetectionNetwork(nn.Module):
             raise DataError(f"{inputs.system}: model {model} tells scenes apart; set scene_weight above 0")
 
     def with_scene(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs as forward's -> (logits (B, T100), scene logits (B, num_scenes)), of a network that tells scenes."""
+        """Inputs as forward's -> (forward's logits, scene logits (B, num_scenes)), of a network that tells scenes."""
         raise TypeError(f"{type(self).__name__} tells no scenes apart")
 
     def superfluous_flops(self, num_frames: int, num_bins: int) -> float:

@@ -9,6 +9,8 @@ from pysed.config import setting
 from pysed.networks.layers import Dropout, Gru, dense_layers
 from pysed.networks.network import DetectionNetwork
 
+_RARE = -5.0  # the logit that onsets begin training from: of 300 frames one has an onset
+
 
 @dataclass(frozen=True)
 class RecurrentConfig:
@@ -27,6 +29,7 @@ class RecurrentConfig:
     asr_dropout: float = setting(0.3, at_least=0, below=1)
     asr_entry: str = setting("classifier", choices=("classifier", "gru"))
     classifier_hidden: int = setting(0, at_least=0)  # 0: the classifier is one dense layer
+    onsets: bool = setting(False)  # a second logit a frame: an event begins in it
 
 
 class RecurrentNetwork(DetectionNetwork):
@@ -48,14 +51,26 @@ class RecurrentNetwork(DetectionNetwork):
         )
         self.hidden_dim = config.gru_hidden * (2 if config.bidirectional else 1)
         self.hidden_dim += asr_dim if self.asr_entry == "classifier" else 0
-        self.classifier: nn.Module = nn.Linear(self.hidden_dim, 1)
+        self.scores_onsets = config.onsets
+        num_logits = 2 if config.onsets else 1
+        self.classifier: nn.Module = nn.Linear(self.hidden_dim, num_logits)
         if config.classifier_hidden:
-            self.classifier = dense_layers(self.hidden_dim, config.classifier_hidden, 1, config.dropout)
+            self.classifier = dense_layers(
+                self.hidden_dim, config.classifier_hidden, 1, config.dropout, num_out=num_logits
+            )
+        if config.onsets:
+            last = [layer for layer in self.classifier.modules() if isinstance(layer, nn.Linear)][-1]
+            nn.init.constant_(last.bias[1:], _RARE)
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F) normalised, T a multiple of the frames to a score; asr: (B, T100, A) normalised or None
-        -> logits (B, T100)."""
-        return self.classifier(self.hidden(features, asr)).squeeze(-1)
+        -> logits (B, T100), or (B, T100, 2)."""
+        return self.logits(self.hidden(features, asr))
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Of what the classifier looks at (B, T100, hidden_dim): (B, T100), or (B, T100, 2)."""
+        logits = self.classifier(hidden)
+        return logits if self.scores_onsets else logits.squeeze(-1)
 
     def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """What the classifier looks at; inputs as forward's -> (B, T100, hidden_dim)."""

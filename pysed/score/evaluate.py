@@ -69,8 +69,8 @@ def clips_of(data_dir: Path, detector: "TrainedNetwork") -> Iterator[tuple[str, 
 
 
 def score_clips(data_dir: Path, detector: "TrainedNetwork") -> tuple[dict[str, np.ndarray], float]:
-    """Frame scores of every utterance, (T100,) float32 in [0, 1], or (T100, 2) with those of onsets, neighbours of equal
-    length in one batch; and the seconds that the network took for them, its first use not counted."""
+    """Frame scores of every utterance, (T100,) float32 in [0, 1], or (T100, 2) with those of onsets, neighbours of
+    equal length in one batch; and the seconds that the network took for them, its first use not counted."""
     scores: dict[str, np.ndarray] = {}
     batch: list[tuple[str, np.ndarray, np.ndarray | None]] = []
     seconds = 0.0

@@ -12,20 +12,24 @@ ASR_DIM = 6
 
 
 def make_model(
-    folder: Path, asr: dict | None = None, event: str = "cry", system: dict | None = None, **changes
+    folder: Path, asr: dict | None = None, event: str = "cry", system: dict | None = None, onsets=False, **changes
 ) -> Path:
-    """A folder with ``final.pt``: a small network with random weights, seeded; ``system``: its configuration."""
+    """A folder with ``final.pt``: a small network with random weights, seeded; ``system``: its configuration;
+    ``onsets``: it scores those too, and finds one every few seconds."""
     import torch
 
     from pysed.detector.checkpoint import FORMAT, save
     from pysed.detector.config import config_from_dict
     from pysed.networks import build_model
 
-    sizes = dict(channels=8, temporal_hidden=8, gru_hidden=4)
+    sizes = dict(channels=8, temporal_hidden=8, gru_hidden=4, onsets=onsets)
     config = config_from_dict(system or dict(system="gradual" if asr else "cbrnn", asr=bool(asr), **sizes), "test")
     torch.manual_seed(1)
     asr_dim = asr["dim"] if asr else 0
     model = build_model(config, 40, asr_dim)
+    if onsets:
+        with torch.no_grad():
+            model.classifier.weight[1] *= 20
     normalisation = {
         "features": {"kind": "standard", "shift": torch.full((40,), 10.0), "scale": torch.full((40,), 0.3)}
     }

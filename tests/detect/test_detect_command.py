@@ -99,7 +99,7 @@ def test_every_run_is_an_event(model):
     scores[61] = 0.95
 
     def events(gap_s, **wishes):
-        found = Scores(scores, np.zeros(100))
+        found = Scores(scores, np.zeros(100), np.zeros(100))
         tuned = dataclasses.replace(network, max_gap_s=gap_s)
         return [(each.onset_s, each.offset_s) for each in find_events(found, tuned, Decision(**wishes), 10.0)]
 

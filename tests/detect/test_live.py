@@ -51,6 +51,29 @@ def test_a_streams_events_are_those_of_the_whole(detector):
             assert begun == [event.onset_s for event in whole]
 
 
+@pytest.mark.parametrize("asr", [None, ASR], ids=["cbrnn", "gradual"])
+def test_events_found_by_onsets_are_those_of_the_whole(tmp_path, asr):
+    detector = Detector.load(make_model(tmp_path / "model", asr, onsets=True, window_s=10.0, max_gap_s=0.3))
+    samples = noise(95.37)
+    all_scores = [each.score for each in detector.detect(samples, 16000, Decision(threshold=0.0))]
+    assert len(all_scores) > 10
+    for share, wishes in ((0.0, {}), (0.5, {"min_duration_s": 0.6}), (0.8, {"max_gap_s": 2.0})):
+        decision = Decision(threshold=max(0.0, float(np.quantile(all_scores, share)) - 2e-4), **wishes)
+        whole = detector.detect(samples, 16000, decision)
+        assert whole
+        for seed, pieces in ((1, 40), (2, 300)):
+            changes = follow(detector, samples, 16000, seed, decision, pieces=pieces)
+            assert [event for kind, event in changes if kind == "end"] == whole
+            begun = [event.onset_s for kind, event in changes if kind == "begin"]
+            assert begun == [event.onset_s for event in whole]
+        stream = EventStream(detector, 16000, decision, 1.0)
+        for number in range(0, len(samples), 1600):
+            for each in stream.follow(samples[number : number + 1600]):
+                if each.kind == "begin":
+                    late_s = (number + 1600) / 16000 - each.event.onset_s
+                    assert late_s <= stream.look_ahead_s + 0.5 + decision.min_duration_s
+
+
 def test_begin_and_end_take_turns(detector):
     samples = noise(60)
     changes = follow(detector, samples, 16000, 1, decisions(detector, samples)[2], 1.0)
