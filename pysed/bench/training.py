@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from pysed.bench.clips import ASR_DIM, make_clips
 from pysed.detector.config import SystemConfig, load_config
@@ -20,6 +19,7 @@ from pysed.features.frontend import load_frontend
 from pysed.networks import compiled_layers, network_class
 from pysed.networks.cbrnn import Cbrnn, CbrnnConfig
 from pysed.networks.network import Inputs
+from pysed.train.loss import batch_loss
 
 _CONF = Path(__file__).parents[2] / "conf"
 BATCH, FRAMES, BINS = 16, 600, 40
@@ -122,7 +122,7 @@ def measure(
     labels = (torch.rand(batch, FRAMES // 2) < 0.05).float()
 
     rates = [tuple(multiply_rate(dtype, size) for dtype in (torch.float32, torch.bfloat16))]
-    seconds = best_step(model, lambda: functional.binary_cross_entropy_with_logits(model(features, asr), labels), min_s)
+    seconds = best_step(model, lambda: batch_loss(model, features, asr, labels, None, config)[0], min_s)
     rates.append(tuple(multiply_rate(dtype, size) for dtype in (torch.float32, torch.bfloat16)))
     float32, bfloat16 = (max(rate[i] for rate in rates) for i in range(2))
     return {

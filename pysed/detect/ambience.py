@@ -31,14 +31,13 @@ class AmbienceAnalyser(Analyser):
     def result(self, name: str, state: str, analysed: list[Analysis]) -> Result:
         """The alarms of all channels."""
         network, decision = self.detectors[0].network, self.work.decision
-        counts = sum(count_alarms(each.scores[0], network, decision, each.duration_s) for each in analysed)
+        counts = sum(count_alarms(each.found[0], network, decision, each.duration_s) for each in analysed)
         return Heard(name, state, analysed[0].duration_s, counts=np.asarray(counts))
 
 
-def count_alarms(scores: np.ndarray, network: TrainedNetwork, decision: Decision, duration_s: float) -> np.ndarray:
-    """Events that begin in each minute, as detection finds them: (K, M) of THRESHOLDS and minutes. scores: (T,)."""
+def count_alarms(found: Scores, network: TrainedNetwork, decision: Decision, duration_s: float) -> np.ndarray:
+    """Events that begin in each minute, as detection finds them: (K, M) of THRESHOLDS and minutes."""
     counts = np.zeros((len(THRESHOLDS), max(1, int(np.ceil(duration_s / CELL_S)))), dtype=np.int64)
-    found = Scores(scores, scores)  # the means do not count where the threshold is fixed
     for row, threshold in zip(counts, THRESHOLDS, strict=True):
         for event in find_events(found, network, replace(decision, threshold=threshold), duration_s):
             row[min(int(event.onset_s / CELL_S), len(row) - 1)] += 1
@@ -64,12 +63,14 @@ def recall_of(model: Path, network: TrainedNetwork, decision: Decision) -> Recal
         data = _data_dir(folder, network.event, subset)
         if data is None:
             continue
-        kept, counts = Archive(scores), np.zeros(3, dtype=int)
+        kept, counts = [Archive(scores)], np.zeros(3, dtype=int)
+        if network.scores_onsets:
+            kept.append(Archive(folder / f"onsets_{subset}.scp"))
         for utterance in load_data_dir(data):
             onsets = [onset_s for onset_s, _, label in utterance.events if label == network.event]
-            if onsets and utterance.name in kept:
-                row = kept[utterance.name][:, 0]
-                found = [_found(onsets, row, network, each) for each in (Decision(), decision)]
+            if onsets and all(utterance.name in each for each in kept):
+                rows = [each[utterance.name][:, 0] for each in kept]
+                found = [_found(onsets, rows, network, each) for each in (Decision(), decision)]
                 counts += (len(onsets), *found)
         if counts[0]:
             return Recall(subset, *map(int, counts))
@@ -85,7 +86,10 @@ def _data_dir(folder: Path, event: str, subset: str) -> Path | None:
     return None
 
 
-def _found(onsets: list[float], scores: np.ndarray, network: TrainedNetwork, decision: Decision) -> int:
+def _found(onsets: list[float], rows: list[np.ndarray], network: TrainedNetwork, decision: Decision) -> int:
+    """How many of the onsets are found, by the scores of a clip: the event's, and its onset's where there are any."""
+    scores = rows[0]
     means = np.full(len(scores), scores.mean(dtype=np.float64))
-    events = find_events(Scores(scores, means), network, decision, len(scores) * HOP_S)
+    found = Scores(scores, means, rows[1] if len(rows) > 1 else np.zeros_like(scores))
+    events = find_events(found, network, decision, len(scores) * HOP_S)
     return sum(any(abs(event.onset_s - onset_s) <= COLLAR_S for event in events) for onset_s in onsets)

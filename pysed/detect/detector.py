@@ -24,15 +24,20 @@ _PIECE_S = 10.0
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found in one channel of a recording, or in the mean of all: scores (T100,) and events by detector.
+    """What was found in one channel of a recording, or in the mean of all: scores and events by detector.
 
     ``features``: where they were asked for, the front end's (T, F), and the recogniser's MFCC, by detector.
     """
 
     duration_s: float
-    scores: list[np.ndarray]
+    found: list[Scores]
     events: list[list[Detection]]
     features: list[tuple[np.ndarray, np.ndarray | None]]
+
+    @property
+    def scores(self) -> list[np.ndarray]:
+        """Of the event, (T100,) by detector."""
+        return [each.scores for each in self.found]
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ def analyse(
             for each, detector in zip(joined, detectors, strict=True)
         ]
         features = [stream.features(each) for each in detectors] if keeps else []
-        analyses.append(Analysis(duration_s, [each.scores for each in joined], events, features))
+        analyses.append(Analysis(duration_s, joined, events, features))
     return analyses
 
 

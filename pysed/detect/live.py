@@ -87,11 +87,12 @@ class EventStream:
         certain = total if is_last else max(0, total - self._around)
         runs, scores = find_runs(self._kept, self._detector.network, self.decision)
         changes, keep, still_open = [], certain, set()
+        followed = {start for start in runs.start.tolist() if start < certain}  # ends that are the next event's onset
         for start, end, score in zip(runs.start.tolist(), runs.end.tolist(), scores.tolist(), strict=True):
             begins = self._from + start
             if self._from + end <= self._ended or self._was_none(begins):
                 continue
-            if is_last or end + self._gap < certain:
+            if is_last or end + self._gap < certain or end in followed:
                 self._ended = self._from + end
                 if (event := self._event(start, end, score)) is not None:
                     changes += [Change("begin", event)] * (self._begun != begins) + [Change("end", event)]

@@ -135,8 +135,12 @@ class _Windows:
         feats = self.feats.part(start, end)
         count = -(-len(feats) // self.feats.each)
         grid = None if self.grid is None else self.grid.part(start, start + count)
-        tracks = self.detector.network.tracks_of_clips(feats[None], None if grid is None else grid[None])[0]
-        scores, onsets = tracks.T if tracks.ndim == 2 else (tracks, np.zeros_like(tracks))
+        network = self.detector.network
+        if network.scores_onsets:
+            scores, onsets = network.tracks_of_clips(feats[None], None if grid is None else grid[None])[0].T
+        else:
+            scores = network.scores(feats, grid)
+            onsets = np.zeros_like(scores)
         mean = scores.mean(dtype=np.float64)
         scores = np.concatenate((scores, np.repeat(scores[-1:], end - start - count)))
         onsets = np.concatenate((onsets, np.zeros(end - start - count, np.float32)))
