@@ -79,7 +79,7 @@ def test_it_finds_the_same_with_nothing_beside_it(system, asr, tmp_path, monkeyp
     shutil.rmtree(tmp_path / "model")
     monkeypatch.chdir(tmp_path / "away")
     found = Detector.load("moved")
-    assert expected.std() > 1e-4 and len(events) > 1
+    assert expected.std() > 1e-4 and events
     np.testing.assert_array_equal(found.scores(samples, 16000), expected)
     assert found.detect(samples, 16000, decision) == events
     assert found.asr is None or found.asr.settings.path == Path("moved/recogniser")
