@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pysed.decision.onsets import ACTIVE, APART_FRAMES, COLLAR_FRAMES, SHORTEST_FRAMES
 from pysed.detector.checkpoint import TrainedNetwork
 from pysed.errors import DataError
 from pysed.export.traced import LayerOfInputs, ScoresOfFeatures
@@ -61,7 +62,7 @@ def _write_detector(network: TrainedNetwork, path: Path, rng: np.random.Generato
     }
     _trace(ScoresOfFeatures(network).eval(), inputs(40), path, names, "scores", axes)
     cases = [inputs(num_scores) for num_scores in _CHECKED] + [inputs(20, 3)]
-    expected = [network.scores_of_clips(*each) for each in cases]
+    expected = [network.tracks_of_clips(*each) for each in cases]
     return _check(path, names, cases, expected)
 
 
@@ -163,6 +164,19 @@ def _settings(network: TrainedNetwork, recogniser: AsrFeatures | None) -> dict[s
     return found
 
 
+_BY_RUNS = (
+    "Decide with the values of `decision`. The threshold is `threshold` plus `beta` times the mean of the clip's "
+    "scores. An event is a run of scores above `low_ratio` times the threshold that holds a score above the "
+    "threshold. Before that, both decisions go through a median filter of `median_frames` frames, and pauses in a "
+    "run of up to `max_gap_s` seconds (null: any) are closed."
+)
+_BY_ONSETS = (
+    f"Decide with the values of `decision`. Sum the second score over {COLLAR_FRAMES} frames on both sides of each: the "
+    f"onsets to be expected there. Where the sum is above `threshold` and the highest within {APART_FRAMES} frames on both "
+    "sides, an event begins, in the frame at which half of that sum is reached. It goes on for at least "
+    f"{SHORTEST_FRAMES} frames, until the first score, after a median filter of `median_frames` frames and with pauses "
+    f"of up to `max_gap_s` seconds closed, is no longer above {ACTIVE:g}, or until the next event begins."
+)
 _GUIDE = """# How to run this detector with ONNX
 
 The numbers that are named here are in `{settings}`. Any number of frames may be given.
@@ -177,6 +191,9 @@ def guide(network: TrainedNetwork, recogniser: AsrFeatures | None) -> str:
     inputs = f"`features` (clips, frames, {width})"
     if network.asr is not None:
         inputs += f" and `asr` (clips, scores, {network.asr['dim']})"
+    given = "`scores` (clips, scores) from 0 to 1, one for each 100 ms"
+    if network.scores_onsets:
+        given = "`scores` (clips, scores, 2) from 0 to 1, two for each 100 ms: that the event is there, that it begins"
     window = "" if network.window_s is None else f" It was trained on clips of {network.window_s:g} s."
     steps = [
         f"Bring the sound to {frontend.get('sample_frequency_hz', 16000):g} Hz and one channel. Multiply samples from "
@@ -186,12 +203,8 @@ def guide(network: TrainedNetwork, recogniser: AsrFeatures | None) -> str:
         f"`features`, not normalised. Repeat the last row until their number is a multiple of "
         f"{network.frames_per_label}, the rows to a score.",
         *([] if recogniser is None else _recogniser_steps(recogniser)),
-        f"Run `{DETECTOR}`: {inputs} give `scores` (clips, scores) from 0 to 1, one for each 100 ms. Normalisation is "
-        f"inside.{window}",
-        "Decide with the values of `decision`. The threshold is `threshold` plus `beta` times the mean of the clip's "
-        "scores. An event is a run of scores above `low_ratio` times the threshold that holds a score above the "
-        "threshold. Before that, both decisions go through a median filter of `median_frames` frames, and pauses in a "
-        "run of up to `max_gap_s` seconds (null: any) are closed.",
+        f"Run `{DETECTOR}`: {inputs} give {given}. Normalisation is inside.{window}",
+        _BY_ONSETS if network.scores_onsets else _BY_RUNS,
     ]
     numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
     return _GUIDE.format(settings=SETTINGS, steps=numbered)

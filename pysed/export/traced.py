@@ -35,7 +35,7 @@ class Normalised(nn.Module):
 
 
 class ScoresOfFeatures(nn.Module):
-    """TrainedNetwork.scores_of_clips(), of whole scores' frames."""
+    """TrainedNetwork.tracks_of_clips(), of whole scores' frames."""
 
     def __init__(self, network: TrainedNetwork):
         super().__init__()
@@ -44,7 +44,7 @@ class ScoresOfFeatures(nn.Module):
         self.asr = Normalised(network.normalisation["asr"]) if network.config.asr else None
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F), asr: (B, T100, A) or None, neither normalised -> scores (B, T100) in [0, 1]."""
+        """features: (B, T, F), asr: (B, T100, A) or None, neither normalised -> scores (B, T100), or (B, T100, 2), in [0, 1]."""
         second = None if asr is None or self.asr is None else self.asr(asr)
         return torch.sigmoid(self.model(self.features(features), second))
 

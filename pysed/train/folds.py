@@ -182,11 +182,11 @@ def calibrate(raw: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.
     T100) of the event.
     """
     if raw.ndim == 2:
-        slope, offset = np.float32(fit_logistic(raw, labels))
+        slope, offset = np.asarray(fit_logistic(raw, labels), np.float32)
     else:
         wanted = labels, onset_labels(torch.from_numpy(labels)).numpy()
         fits = [fit_logistic(raw[..., track], each) for track, each in enumerate(wanted)]
-        slope, offset = np.float32(fits).T
+        slope, offset = np.asarray(fits, np.float32).T
     scores = calibrated(raw, np.float64(slope), np.float64(offset))
     return torch.as_tensor(slope), torch.as_tensor(offset), scores
 

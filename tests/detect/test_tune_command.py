@@ -101,14 +101,12 @@ def test_alarms_are_counted_as_detection_finds_them(model):
     network = load_network(model)
     scores = np.random.default_rng(0).beta(0.3, 1, 1500).astype(np.float32)
     decision = Decision(min_duration_s=0.3, max_gap_s=0.5)
-    counts = count_alarms(Scores(scores, scores, np.zeros_like(scores)), network, decision, 150.0)
+    found = Scores(scores, scores, np.zeros_like(scores))
+    counts = count_alarms(found, network, decision, 150.0)
     assert counts.shape == (len(THRESHOLDS), 3) and counts.sum() > 100
     for place in (0, 60, 100, len(THRESHOLDS) - 1):
         wished = Decision(THRESHOLDS[place], 0.3, 0.5)
-        onsets = [
-            event.onset_s
-            for event in find_events(Scores(scores, scores, np.zeros_like(scores)), network, wished, 150.0)
-        ]
+        onsets = [event.onset_s for event in find_events(found, network, wished, 150.0)]
         assert counts[place].tolist() == np.histogram(onsets, [0, 60, 120, 180])[0].tolist()
 
 
