@@ -171,9 +171,9 @@ _BY_RUNS = (
     "run of up to `max_gap_s` seconds (null: any) are closed."
 )
 _BY_ONSETS = (
-    f"Decide with the values of `decision`. Sum the second score over {COLLAR_FRAMES} frames on both sides of each: the "
-    f"onsets to be expected there. Where the sum is above `threshold` and the highest within {APART_FRAMES} frames on both "
-    "sides, an event begins, in the frame at which half of that sum is reached. It goes on for at least "
+    f"Decide with the values of `decision`. Sum the second score over {COLLAR_FRAMES} frames on both sides of each: "
+    f"the onsets to be expected there. Where the sum is above `threshold` and the highest within {APART_FRAMES} frames "
+    "on both sides, an event begins, in the frame at which half of that sum is reached. It goes on for at least "
     f"{SHORTEST_FRAMES} frames, until the first score, after a median filter of `median_frames` frames and with pauses "
     f"of up to `max_gap_s` seconds closed, is no longer above {ACTIVE:g}, or until the next event begins."
 )
