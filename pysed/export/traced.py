@@ -44,8 +44,8 @@ class ScoresOfFeatures(nn.Module):
         self.asr = Normalised(network.normalisation["asr"]) if network.config.asr else None
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
-        """features: (B, T, F), asr: (B, T100, A) or None, neither normalised -> scores in [0, 1] (B, T100), or (B, T100, 2)
-        with those of onsets."""
+        """features: (B, T, F), asr: (B, T100, A) or None, neither normalised -> scores (B, T100) in [0, 1], or those
+        of onsets too, (B, T100, 2)."""
         second = None if asr is None or self.asr is None else self.asr(asr)
         return torch.sigmoid(self.model(self.features(features), second))
 
