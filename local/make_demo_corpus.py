@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     from tqdm import tqdm
 
     def progress(results, total):
-        return tqdm(results, total=total, desc="demo corpus", unit="file", mininterval=1.0)
+        return tqdm(results, total=total, desc="demo corpus", unit="file", mininterval=1.0, disable=None)
 
     try:
         make_corpus(options.out_dir, options.seed, options.nj, progress)
