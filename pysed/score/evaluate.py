@@ -14,7 +14,7 @@ from pysed.datadir.archives import Archive, write_archive
 from pysed.datadir.lists import read_recordings
 from pysed.datadir.recipe_sources import RECIPES, recipe_sources
 from pysed.decision.calibration import expected_calibration_error
-from pysed.decision.onsets import detect_by_rule
+from pysed.decision.onsets import event_by_rule
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
 from pysed.features.grid import HOP_S, labels_of_events
@@ -161,15 +161,15 @@ def _calibration_error(
 
 def events_of_clip(tracks: np.ndarray, detector: "TrainedNetwork") -> list[Event]:
     """The event of a clip, by its scores (T100,), or (T100, 2) with those of onsets; at most one, the task's rule."""
-    onset_s, offset_s = detect_by_rule(
-        tracks[None],
+    found = event_by_rule(
+        tracks,
         detector.t_base,
         detector.beta,
         max_gap_s=detector.max_gap_s,
         low_ratio=detector.low_ratio,
         median_frames=detector.config.median_frames,
     )
-    return [] if np.isnan(onset_s[0]) else [Event(float(onset_s[0]), float(offset_s[0]), detector.event)]
+    return [] if found is None else [Event(*found, detector.event)]
 
 
 def _cost(detector: "TrainedNetwork", num_frames: int, seconds: float) -> dict[str, Any]:
