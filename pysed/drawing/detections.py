@@ -78,7 +78,7 @@ def plot_recording(
     written = []
     parts = list(pages(analysed.duration_s))
     for start_s, length_s in parts:
-        figure = _draw(name, (start_s, start_s + length_s), detectors, analysed, tracks)
+        figure = draw(name, (start_s, start_s + length_s), detectors, analysed, tracks)
         out = folder / f"{name}{f'_{start_s:04.0f}' if len(parts) > 1 else ''}.png"
         try:
             with atomic_path(out) as temporary:
@@ -93,13 +93,14 @@ def _part(rows: np.ndarray, hop_s: float, span_s: tuple[float, float]) -> np.nda
     return rows[round(span_s[0] / hop_s) : -(-round(span_s[1] / hop_s * 1000) // 1000)]
 
 
-def _draw(
+def draw(
     name: str,
     span_s: tuple[float, float],
     detectors: Sequence[Detector],
     analysed: Analysis,
     tracks: dict[str, tuple[int, PhoneTrack]],
 ):
+    """The figure of a part of a recording, from the first second of ``span_s`` to the second, with ``name`` as title."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
