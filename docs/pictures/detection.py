@@ -1,7 +1,7 @@
 """Draw the README's picture, detection-light.svg and detection-dark.svg: what ``pysed detect --plot`` draws.
 
-    ./run.sh --event babycry
-    python docs/pictures/detection.py exp/demo/babycry/gradual data/demo/babycry/devtest/audio/mixture_devtest_babycry_053_*.wav
+./run.sh --event babycry
+python docs/pictures/detection.py exp/demo/babycry/gradual data/demo/babycry/devtest/audio/mixture_devtest_babycry_053_*.wav
 """  # noqa: E501
 
 import sys

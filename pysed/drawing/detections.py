@@ -100,7 +100,7 @@ def draw(
     analysed: Analysis,
     tracks: dict[str, tuple[int, PhoneTrack]],
 ):
-    """The figure of a part of a recording, from the first second of ``span_s`` to the second, with ``name`` as title."""
+    """The figure of a part of a recording, ``span_s`` from its first second to its last, with ``name`` as title."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
