@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import json
 import os
 import re
 from pathlib import Path
@@ -26,6 +27,7 @@ def on_files(files: Any, config: Any) -> Any:
 
     pages = {place: from_root((ROOT / name).read_text(encoding="utf-8")) for name, place in ROOT_PAGES.items()}
     pages |= {"reference/commands.md": commands_page(), "reference/python.md": python_page()}
+    pages["tour.md"] = notebook_page(ROOT / "docs/tour.ipynb")
     for place, text in pages.items():
         files.append(File.generated(config, place, content=text))
     return files
@@ -42,17 +44,25 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def from_root(text: str) -> str:
-    """A page of the root with links as seen from docs/; of those to other files their text is left."""
+    """A page of the root with links and pictures as seen from docs/; of links to other files their text is left."""
 
     def mended(link: re.Match) -> str:
         target = link[2]
         if re.match(r"[a-z]+:|#", target):
             return link[0]
         if target.startswith("docs/"):
-            return f"{link[1]}({target.removeprefix('docs/')})"
+            return f"{link[1]}({target.removeprefix('docs/').replace('.ipynb', '.md')})"
         return f"{link[1]}({ROOT_PAGES[target]})" if target in ROOT_PAGES else link[1].strip("![]")
 
+    text = re.sub(r"(src|srcset)=\"docs/", r'\1="', text)
     return re.sub(r"(!?\[[^\]]*\])\(([^)\s]+)\)", mended, text)
+
+
+def notebook_page(path: Path) -> str:
+    """A notebook as Markdown, its code in blocks."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    kinds = {"markdown": "{}\n", "code": "```python\n{}\n```\n"}
+    return "\n".join(kinds[cell["cell_type"]].format("".join(cell["source"])) for cell in cells)
 
 
 def commands_page() -> str:

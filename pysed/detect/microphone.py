@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from pysed.errors import DataError, warn_once
+from pysed.errors import DISTRIBUTION, DataError, warn_once
 
 _BLOCK_S = 0.1
 _MOST_BLOCKS = 600  # that wait while a window is scored: a minute
 _WAIT_S = 10.0  # without any sound, after which a device is taken to be gone
-_REMEDY = "pip install 'pysed[live]'"
+_REMEDY = f"pip install '{DISTRIBUTION}[live]'"
 
 
 def _sounddevice() -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
-from pysed.errors import DataError, warn_once
+from pysed.errors import DISTRIBUTION, DataError, warn_once
 
 PASSWORD_VARIABLE = "PYSED_MQTT_PASSWORD"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -62,7 +62,7 @@ def _paho() -> Any:
     try:
         from paho.mqtt import client
     except ImportError:
-        raise DataError("--mqtt: the package paho-mqtt is not installed; pip install 'pysed[live]'") from None
+        raise DataError(f"--mqtt: paho-mqtt is not installed; pip install '{DISTRIBUTION}[live]'") from None
     return client
 
 

@@ -131,14 +131,16 @@ def test_import_is_cheap():
 
 
 @pytest.mark.skipif(not MODELS.is_dir(), reason="no ../shared/cases: trained models")
-def test_the_example_in_the_readme_runs(tmp_path, monkeypatch, capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    (tmp_path / "exp/mysounds/doorbell").mkdir(parents=True)
-    (tmp_path / "exp/mysounds/doorbell/gradual").symlink_to((MODELS / "gradual").resolve())
+def test_the_examples_of_the_documentation_run(tmp_path, monkeypatch, capsys):
+    for folder in ("exp/mysounds/doorbell", "exp/demo/babycry"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "gradual").symlink_to((MODELS / "gradual").resolve())
     (tmp_path / "recording.wav").symlink_to((MODELS / "base.wav").resolve())
     monkeypatch.chdir(tmp_path)
     values: dict = {}
-    exec(compile(code, "README.md", "exec"), values)
+    for page in ("README.md", "docs/detection.md"):
+        (code,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        exec(compile(code, page, "exec"), values)
     lines = capsys.readouterr().out.splitlines()
     assert lines and all(re.fullmatch(r"\d+\.\d to \d+\.\d s: babycry, score 0\.\d\d", line) for line in lines)
     assert values["scores"].shape == (1, 300) and values["events"]

@@ -122,7 +122,7 @@ def test_a_package_that_is_missing_is_named_with_the_remedy(model, monkeypatch, 
     for each in (name, "paho.mqtt"):
         monkeypatch.setitem(sys.modules, each, None)
     assert main(["listen", "--model", model[0], *options]) == 2
-    assert "pip install 'pysed[live]'" in capsys.readouterr().err.splitlines()[-1]
+    assert "pip install 'rare-sed[live]'" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

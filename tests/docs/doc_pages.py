@@ -33,10 +33,11 @@ class Page:
 
     @property
     def links(self) -> list[tuple[int, str]]:
-        """Targets of links and pictures, of lines and tables; one may be broken over two lines."""
+        """Targets of links and pictures, in Markdown and HTML, of lines and tables."""
         found = []
         for number, line in self.lines + self.cells:
             found += [(number, target) for target in re.findall(r"\]\(([^)\s]+)\)", line)]
+            found += [(number, target) for target in re.findall(r"\b(?:src|srcset)=\"([^\"]+)\"", line)]
         return found
 
     @property
@@ -62,7 +63,7 @@ class Page:
         before = -1
         for number, line in self.lines:
             text = line.strip()
-            begins = re.match(r"([-*]|\d+\.) +", text)
+            begins = re.match(r"([-*>]|\d+\.) +", text)
             if not text or text.startswith(("#", "<")):
                 before = -1
                 continue

@@ -13,6 +13,8 @@ from pysed.cli import COMMANDS
 WIDTH = 100
 #: Words of a page's sentences: on average, and of the longest one (CONTRIBUTING.md).
 MEAN_WORDS, MOST_WORDS = 16, 40
+#: Years of school that a page asks for, by the automated readability index.
+MOST_YEARS = 9
 #: Pages that are still to be written in this form.
 UNREVISED = {"docs/results.md", "docs/experiments.md"}
 #: Whose files are named in the documentation.
@@ -34,6 +36,18 @@ def test_sentences_are_short(page: Page):
     long = [(number, " ".join(words)) for number, words in sentences if len(words) > MOST_WORDS]
     mean = sum(len(words) for _, words in sentences) / len(sentences)
     assert page.name in UNREVISED or not long and mean <= MEAN_WORDS, (f"{mean:.1f} words on average", long)
+
+
+def years_of_school(page: Page) -> float:
+    """By the lengths of words and sentences, which asks for no list of syllables from the network."""
+    textstat = pytest.importorskip("textstat", reason="the extra dev is not installed")
+    sentences = [" ".join(re.sub(r"\W+$", "", word) for word in words) for _, words in page.sentences()]
+    return textstat.automated_readability_index(". ".join(sentences) + ".")
+
+
+@pages
+def test_pages_are_easy_to_read(page: Page):
+    assert (years := years_of_school(page)) <= MOST_YEARS, f"{page.name}: {years:.1f} years of school"
 
 
 @pages
@@ -94,3 +108,11 @@ def test_checks_can_fail(tmp_path):
     assert [len(words) for _, words in page.sentences()] == [2, 3, 2, 1]
     assert page.links == [(4, "a.md")] and page.blocks == [(9, "bash", "if\n")] and page.anchors == {"a-b"}
     assert [span for _, span in page.spans] == ["x y", "t"]
+
+
+def test_heavy_prose_is_seen(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("Notwithstanding considerations regarding generalisation, methodological heterogeneity persists.\n")
+    assert years_of_school(read_page(path)) > 2 * MOST_YEARS
+    path.write_text("The dog barks at night. You hear it in the street.\n")
+    assert years_of_school(read_page(path)) < 3

@@ -22,7 +22,7 @@ def test_every_page_is_in_the_navigation():
     sections = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     listed = set(re.findall(r"'([\w/-]+\.md)'", str(sections)))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
-    assert listed == pages | set(site_pages.ROOT_PAGES.values()) | {"reference/commands.md", "reference/python.md"}
+    assert listed == pages | set(site_pages.ROOT_PAGES.values()) | {"reference/commands.md", "reference/python.md", "tour.md"}
 
 
 def test_help_of_every_command():
@@ -41,6 +41,8 @@ def test_python_interface():
 def test_links_of_the_roots_pages():
     text = site_pages.from_root("[a](docs/a.md#b) [c](CONTRIBUTING.md) [`conf/`](conf) [x](https://x.org) [h](#h)")
     assert text == "[a](a.md#b) [c](contributing.md) `conf/` [x](https://x.org) [h](#h)"
+    text = site_pages.from_root('<img src="docs/a.svg"> [n](docs/tour.ipynb)')
+    assert text == '<img src="a.svg"> [n](tour.md)'
     text = site_pages.on_page_markdown("[`conf/`](../conf) [s](../SECURITY.md) [p](phones.md)", None, None, None)
     assert text == "`conf/` [s](security.md) [p](phones.md)"
 
