@@ -22,7 +22,11 @@ def test_every_page_is_in_the_navigation():
     sections = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     listed = set(re.findall(r"'([\w/-]+\.md)'", str(sections)))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
-    assert listed == pages | set(site_pages.ROOT_PAGES.values()) | {"reference/commands.md", "reference/python.md", "tour.md"}
+    assert listed == pages | set(site_pages.ROOT_PAGES.values()) | {
+        "reference/commands.md",
+        "reference/python.md",
+        "tour.md",
+    }
 
 
 def test_help_of_every_command():

@@ -29,7 +29,9 @@ def test_it_runs(tour, recipe, monkeypatch):
     """From nothing: it makes the demo corpus, trains, and finds the cry that it shows."""
     nbclient = pytest.importorskip("nbclient", reason="the extra notebook is not installed")
     monkeypatch.setenv("PYSED_VENV", sys.prefix)
-    nbclient.NotebookClient(tour, timeout=900, kernel_name="python3", resources={"metadata": {"path": recipe}}).execute()
+    nbclient.NotebookClient(
+        tour, timeout=900, kernel_name="python3", resources={"metadata": {"path": recipe}}
+    ).execute()
     printed = ["".join(out.get("text", "") for out in cell.outputs) for cell in tour.cells if cell.cell_type == "code"]
     assert "detector: exp/demo/babycry/cbrnn" in printed[0]
     onset, offset = (float(word) for word in printed[1].split()[2:5:2])
