@@ -90,20 +90,23 @@ def _numbered_lines(path: str | os.PathLike) -> Iterable[tuple[int, str]]:
 
 def event_of(start: str, end: str, label: str, place: str, names: tuple[str, str] = ("onset", "offset")) -> Event:
     """The event that a row of text gives; ``names`` of the two times. DataError (``place: ...``) for anything wrong."""
-    times = []
-    for name, text in zip(names, (start, end), strict=True):
-        try:
-            time = float(text)
-        except ValueError:
-            raise DataError(f"{place}: {name} {text[:20]!r}; expected seconds") from None
-        if not 0 <= time <= LONGEST_S:
-            raise DataError(f"{place}: {name} {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
-        times.append(time)
+    times = [time_of(text, name, place) for text, name in zip((start, end), names, strict=True)]
     if times[1] <= times[0]:
         raise DataError(f"{place}: {names[1]} {end[:20]} <= {names[0]} {start[:20]}; an event needs positive length")
     if not label:
         raise DataError(f"{place}: no label; expected an event class")
     return Event(times[0], times[1], label)
+
+
+def time_of(text: str, name: str, place: str) -> float:
+    """Seconds from a file's start. DataError (``place: name ...``) for text that gives none."""
+    try:
+        time = float(text)
+    except ValueError:
+        raise DataError(f"{place}: {name} {text[:20]!r}; expected seconds") from None
+    if not 0 <= time <= LONGEST_S:
+        raise DataError(f"{place}: {name} {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
+    return time
 
 
 def write_events(path: str | os.PathLike, lists: Mapping[str, Iterable[Event]]) -> None:

@@ -5,6 +5,7 @@ file's name and content are data: the name cannot become an option or an address
 ffmpeg that names further files (playlists), so a file cannot make it read anything else.
 """
 
+import io
 import shutil
 import struct
 import subprocess
@@ -90,8 +91,8 @@ class FfmpegSound:
         return out[:count]
 
     def seek(self, frames: int) -> int:
-        """Never asked for: the header of such a file does not bind."""
-        raise NotImplementedError
+        """Raises UnsupportedOperation: the header of such a file does not bind, so it is read forwards alone."""
+        raise io.UnsupportedOperation("ffmpeg's output is read forwards")
 
     def close(self) -> None:
         """End the process."""

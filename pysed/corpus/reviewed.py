@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pysed.errors import DataError
-from pysed.events import LONGEST_S
+from pysed.events import time_of
 from pysed.text_files import read_lines
 
 ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
@@ -76,20 +76,10 @@ def _read(path: Path) -> Iterable[Reviewed]:
             raise DataError(f"{place}: decision {decision[:40]!r}; expected accepted, rejected or undecided")
         if not name.strip() or not label.strip():
             raise DataError(f"{place}: no file name or no class; save the labels from the page again")
-        onset_s, offset_s, *detected = (_time(text, place) for text in (*fields[2:4], *fields[5:7]))
+        onset_s, offset_s, *detected = (time_of(text, "time", place) for text in (*fields[2:4], *fields[5:7]))
         if offset_s <= onset_s or detected[1] <= detected[0]:
             raise DataError(f"{place}: offset at or before onset; an event needs positive length")
         yield Reviewed(place, decision, name, onset_s, offset_s, label, (detected[0], detected[1]), fields[7])
-
-
-def _time(text: str, place: str) -> float:
-    try:
-        time = float(text)
-    except ValueError:
-        raise DataError(f"{place}: time {text[:20]!r}; expected seconds") from None
-    if not 0 <= time <= LONGEST_S:
-        raise DataError(f"{place}: time {text[:20]}; expected seconds from the file's start, 0 to {LONGEST_S}")
-    return time
 
 
 def find_audio(name: str, folders: Iterable[Path]) -> Path | None:

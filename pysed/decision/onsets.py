@@ -119,21 +119,11 @@ def detect_by_rule(
     return np.where(start >= 0, frame_time(start), np.nan), np.where(start >= 0, frame_time(end), np.nan)
 
 
-def event_by_rule(
-    tracks: np.ndarray,
-    t_base: float,
-    beta: float,
-    *,
-    max_gap_s: float | None,
-    low_ratio: float,
-    median_frames: int = MEDIAN_FRAMES,
-) -> tuple[float, float] | None:
+def event_by_rule(tracks: np.ndarray, t_base: float, beta: float, **settings) -> tuple[float, float] | None:
     """detect_by_rule() of one clip, (T,) or (T, 2): onset and offset in seconds, None where nothing was found."""
     if tracks.ndim == 1:
-        return detect_event(tracks, t_base, beta, max_gap_s=max_gap_s, low_ratio=low_ratio, median_frames=median_frames)
-    onset_s, offset_s = detect_by_rule(
-        tracks[None], t_base, beta, max_gap_s=max_gap_s, low_ratio=low_ratio, median_frames=median_frames
-    )
+        return detect_event(tracks, t_base, beta, **settings)
+    onset_s, offset_s = detect_by_rule(tracks[None], t_base, beta, **settings)
     return None if np.isnan(onset_s[0]) else (float(onset_s[0]), float(offset_s[0]))
 
 

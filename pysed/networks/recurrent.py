@@ -74,4 +74,4 @@ class RecurrentNetwork(DetectionNetwork):
 
     def hidden(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """What the classifier looks at; inputs as forward's -> (B, T100, hidden_dim)."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no hidden()")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import yaml
 from mutations import ODD, changed_value, damaged
 from reader import Reader, files_of
 
@@ -108,6 +109,7 @@ def _checkpoints(folder: Path) -> list[Reader]:
     import torch
     from small_detector import make_model
 
+    from pysed.detect.decision_file import fingerprint, read_decision
     from pysed.detector.checkpoint import load_network
 
     tensors = (
@@ -130,6 +132,15 @@ def _checkpoints(folder: Path) -> list[Reader]:
         content["state"] = dict(content["state"])
         files = files_of(where, "final.pt")
         readers.append(Reader(name, files, lambda f: load_network(f), made={"final.pt": made(content)}))
+    network = load_network(folder / "checkpoint")
+    decision = {"threshold": 0.4, "model": fingerprint(network), "event": "cry", "per_day": 1.0, "hours": 30.0}
+    readers.append(
+        Reader(
+            "decision", {"x.yaml": yaml.safe_dump(decision).encode()},
+            lambda f: read_decision(f / "x.yaml", network, {}),
+            made={"x.yaml": lambda rng: yaml.safe_dump(changed_value(rng, decision)).encode()},
+        )
+    )  # fmt: skip
     return readers
 
 

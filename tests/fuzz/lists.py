@@ -72,10 +72,12 @@ def text_readers() -> list[Reader]:
     from pysed.corpus.official import screened_backgrounds
     from pysed.corpus.official_build import read_event_list
     from pysed.corpus.recipes import CorpusSettings
+    from pysed.corpus.reviewed import COLUMNS, read_reviewed
     from pysed.corpus.sources import load_sources
     from pysed.datadir.ctm import read_ctm, read_inventory
     from pysed.datadir.directory import load_data_dir
     from pysed.datadir.lists import read_split
+    from pysed.detect.tables import read_detections
     from pysed.detector.config import load_config
     from pysed.events import read_events
     from pysed.features.frontend import load_frontend
@@ -100,7 +102,20 @@ def text_readers() -> list[Reader]:
         "source_data/cv_setup/events_devtrain.yaml": _yaml(EVENTS).encode(),
         "source_data/cv_setup/bgs_devtrain.yaml": _yaml(PLACES).encode(),
     }
+    reviewed = "\t".join(COLUMNS) + "\naccepted\ta.wav\t1.1\t2.4\tcry\t1.0\t2.5\t0.9\n"
+    reviewed += "rejected\tb.wav\t3\t4\tcry\t3\t4\t\n"
+    event = {"onset_s": 1.0, "offset_s": 2.5, "label": "cry", "score": 0.9}
+    files = [{"filename": "a.wav", "events": [event]}, {"filename": "b.wav", "events": []}]
+    detections = {
+        "x.tsv": "filename\tonset\toffset\tevent_label\tscore\na.wav\t1.0\t2.5\tcry\t0.9\nb.wav\t\t\t\t\n",
+        "x.csv": 'filename,onset,offset,event_label,score\n"a, b.wav",1.0,2.5,cry,0.9\n',
+        "x.json": json.dumps(files),
+        "x.jsonl": json.dumps({"filename": "a.wav", **event}) + "\n",
+        "x.rttm": "SPEAKER a.wav 1 1.000 1.500 <NA> <NA> cry 0.9 <NA>\n",
+    }
     return [
+        Reader("labels of a review", _text({"x.tsv": reviewed}), lambda f: read_reviewed([f / "x.tsv"])),
+        Reader("detections", _text(detections), read_detections, made={"x.json": _changed_json(files)}),
         Reader("event list", _text({"x.tsv": rows}), lambda f: read_events(f / "x.tsv")),
         Reader("two event lists", _text({"r": rows, "d": rows}), lambda f: read_both(f / "r", f / "d")),
         Reader("reference of a data directory", data, read_reference, ("wav.scp", "events.tsv")),
