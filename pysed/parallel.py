@@ -17,13 +17,16 @@ from pysed.errors import DataError
 def start() -> None:
     """Join the other processes if torchrun started this one; GPUs are numbered by process."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
+        # PyTorch imports it at need, and once the group stands its functions' defaults would hold the group for good.
+        import torch.distributed.nn
+
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
 def stop() -> None:
-    """Leave them."""
+    """Leave them. Nothing else may hold the group: threads of it that outlive Python abort the process."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -53,11 +56,21 @@ def sum_in_place(values: torch.Tensor) -> torch.Tensor:
     return values
 
 
+class _Sum(torch.autograd.Function):
+    """A sum over the processes whose gradient is summed over them, too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
+        return sum_in_place(values.clone())
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return sum_in_place(gradient.contiguous().clone())
+
+
 def differentiable_sum(values: torch.Tensor) -> torch.Tensor:
     """``values`` summed over the processes; the gradient is that of the sum of all processes' losses."""
-    from torch.distributed.nn.functional import all_reduce
-
-    return all_reduce(values) if size() > 1 else values
+    return _Sum.apply(values) if size() > 1 else values
 
 
 def average_gradients(model: torch.nn.Module) -> None:
