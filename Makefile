@@ -11,8 +11,9 @@ lint:
 	if command -v shellcheck >/dev/null; then shellcheck -x run.sh path.sh cmd.sh utils/*.sh utils/kaldi/dispatch local/*.sh steps/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: shell scripts not checked'; fi
 
+# A process for each core, each with whole files of tests and one thread.
 test:
-	. ./path.sh; python -m pytest -q
+	. ./path.sh; OMP_NUM_THREADS=1 python -m pytest -q -n auto --dist loadfile
 
 check: lint test
 

@@ -51,7 +51,7 @@ class Detector:
     name: str
     network: TrainedNetwork
     frontend: FrontEnd
-    asr: AsrFeatures | None
+    recogniser: AsrFeatures | None
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str = "cpu") -> Self:
@@ -102,16 +102,16 @@ def load_detectors(folders: Sequence[str | os.PathLike], device: str = "cpu", ki
     detectors = []
     for folder in [os.fspath(each) for each in folders]:
         network = load_network(folder, device)
-        asr = None
+        recogniser = None
         if network.config.asr and network.asr is not None:
             tuned = network.asr.get("tuned")
             key = find_asr_model(network.asr["model"], network.folder), network.asr["layer"], folder if tuned else ""
             if key not in recognisers:
                 recognisers[key] = AsrFeatures(*key[:2], tuned)
-            asr = recognisers[key]
-            asr.check_settings(network.asr.get("settings"), folder)
+            recogniser = recognisers[key]
+            recogniser.check_settings(network.asr.get("settings"), folder)
         frontend = FrontEnd.from_dict(network.frontend or {}, f"{folder}: front end")
-        detectors.append(kind(folder, network, frontend, asr))
+        detectors.append(kind(folder, network, frontend, recogniser))
     return detectors
 
 

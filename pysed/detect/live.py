@@ -56,9 +56,10 @@ class EventStream:
         """Seconds of sound at most that are needed after a frame before it is judged."""
         width = self._detector.window_s
         step = width if self._step_s is None else self._step_s
-        asr = self._detector.asr
-        frames = 0 if asr is None else asr.network.frames_per_chunk + asr.network.right_context + 10
-        utterance = width if self._step_s is None and asr is not None else frames / 100
+        recogniser, frames = self._detector.recogniser, 0
+        if recogniser is not None:
+            frames = recogniser.network.frames_per_chunk + recogniser.network.right_context + 10
+        utterance = width if self._step_s is None and recogniser is not None else frames / 100
         return CONTEXT_S + 2 * step + utterance + self._around * HOP_S + 0.2
 
     def push(self, samples: np.ndarray) -> list[Detection]:

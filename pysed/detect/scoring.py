@@ -36,7 +36,7 @@ class Model(Protocol):
         """What the network sees."""
 
     @property
-    def asr(self) -> AsrFeatures | None:
+    def recogniser(self) -> AsrFeatures | None:
         """What it hears the sound through, if anything."""
 
     @property
@@ -164,18 +164,19 @@ class ScoreStream:
         self._num_given = self._num_samples = 0
         self._last = np.zeros(1, np.float32)
         feats = {each.frontend: _Rows(each.frontend.frames_per_label) for each in detectors}
-        grids = {(id(each.asr), each.window_s): _Rows(1) for each in detectors if each.asr}
+        grids = {(id(each.recogniser), each.window_s): _Rows(1) for each in detectors if each.recogniser}
         self._frames = {frontend: (front_end_frames(frontend), rows) for frontend, rows in feats.items()}
         self._heard = {
-            key: (RecogniserFrames(each.asr, each.window_s), grids[key])
+            key: (RecogniserFrames(each.recogniser, each.window_s), grids[key])
             for each in detectors
-            if each.asr and (key := (id(each.asr), each.window_s))
+            if each.recogniser and (key := (id(each.recogniser), each.window_s))
         }
         self._kept: dict[FrontEnd, list[np.ndarray]] | None = {each: [] for each in feats} if keeps else None
         for heard, _ in self._heard.values():
             heard.kept = [] if keeps else None
         self._windows = [
-            _Windows(each, feats[each.frontend], grids.get((id(each.asr), each.window_s)), step_s) for each in detectors
+            _Windows(each, feats[each.frontend], grids.get((id(each.recogniser), each.window_s)), step_s)
+            for each in detectors
         ]
 
     def push(self, samples: np.ndarray) -> list[Scores]:
@@ -223,7 +224,7 @@ class ScoreStream:
     def features(self, detector: Model) -> tuple[np.ndarray, np.ndarray | None]:
         """All the front end's features so far (T, F), and the MFCC of the recogniser if there is one."""
         assert self._kept is not None
-        heard = self._heard.get((id(detector.asr), detector.window_s))
+        heard = self._heard.get((id(detector.recogniser), detector.window_s))
         mfcc = None if heard is None else np.concatenate(heard[0].kept or [])
         return np.concatenate(self._kept[detector.frontend]), mfcc
 

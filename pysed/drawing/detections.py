@@ -37,9 +37,9 @@ def phone_tracks(detectors: Iterable[Detector]) -> dict[str, tuple[int, PhoneTra
     The name is the recogniser's folder's, or its whole path where several have that name.
     """
     recognisers = {
-        each.asr.settings.path: (place, each.asr)
+        each.recogniser.settings.path: (place, each.recogniser)
         for place, each in reversed(list(enumerate(detectors)))
-        if each.asr and has_graph(each.asr.settings.path)
+        if each.recogniser and has_graph(each.recogniser.settings.path)
     }
     count = Counter(folder.name for folder in recognisers)
     return {

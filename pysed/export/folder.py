@@ -29,15 +29,15 @@ _LONGEST = 1 << 20  # bytes of one of them
 def export_model(
     model: str | os.PathLike,
     out: str | os.PathLike,
-    asr: str | os.PathLike | None = None,
+    asr_model: str | os.PathLike | None = None,
     notes: str = "",
     command: str = "",
     more: Callable[[TrainedNetwork, AsrFeatures | None, Path], list[str]] | None = None,
 ) -> Path:
     """Write a trained detector to the new folder ``out``, which then needs nothing beside it; returns ``out``.
 
-    ``asr``: the recogniser's folder, where it is not the one that the checkpoint names; ``notes``: Markdown for the
-    model card; ``command``: what the card says made the folder; ``more``: writes further files into the folder and
+    ``asr_model``: the recogniser's folder, where it is not the one that the checkpoint names; ``notes``: Markdown for
+    the model card; ``command``: what the card says made the folder; ``more``: writes further files into the folder and
     returns lines about them for the card. The folder appears whole or not at all. Raises DataError for a model that
     lacks something, and for an ``out`` that exists.
     """
@@ -45,7 +45,7 @@ def export_model(
     network = load_network(model)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise DataError(f"{out}: exists already; remove it, or choose another name")
-    recogniser = None if network.asr is None else open_recogniser(network, asr)
+    recogniser = None if network.asr is None else open_recogniser(network, asr_model)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         with naming(out):
@@ -68,18 +68,18 @@ def export_model(
     return out
 
 
-def open_recogniser(network: TrainedNetwork, asr: str | os.PathLike | None = None) -> AsrFeatures:
+def open_recogniser(network: TrainedNetwork, asr_model: str | os.PathLike | None = None) -> AsrFeatures:
     """The recogniser that the network needs, its tuned layers in place.
 
-    A name in the checkpoint that leads to any place of the machine is followed only if ``asr`` says it as well.
+    A name in the checkpoint that leads to any place of the machine is followed only if ``asr_model`` says it as well.
     """
     assert network.asr is not None
     name, folder = network.asr["model"], network.folder
-    if asr is None and name and (PurePath(name).is_absolute() or ".." in PurePath(name).parts):
+    if asr_model is None and name and (PurePath(name).is_absolute() or ".." in PurePath(name).parts):
         raise DataError(
             f"{folder}: its checkpoint names the recogniser {name}; if that is the right one, give it: --asr"
         )
-    place = Path(asr) if asr is not None else find_asr_model(name, folder)
+    place = Path(asr_model) if asr_model is not None else find_asr_model(name, folder)
     recogniser = AsrFeatures(place, network.asr["layer"], network.asr.get("tuned"))
     recogniser.check_settings(network.asr.get("settings"), str(folder))
     if recogniser.network.output_dim != network.asr["dim"]:

@@ -61,8 +61,8 @@ class LayerOfInputs(nn.Module):
 
     def __init__(self, computer: NnetComputer):
         super().__init__()
-        kinds = {op.kind for op in computer.graph.ops.values()}
-        if computer.graph.cycles or kinds.intersection(_OF_CHUNKS):
+        kinds = {op.kind for op in computer.computation.ops.values()}
+        if computer.computation.cycles or kinds.intersection(_OF_CHUNKS):
             raise DataError(
                 f"{computer.nnet.place}: a recurrent network, or one that pools over time, is not written as ONNX; "
                 "export the detector without --format onnx"

@@ -62,17 +62,17 @@ def front_end_frames(frontend: FrontEnd) -> Frames:
 class RecogniserFrames:
     """A recogniser's features on the 100 ms grid of the scores, of 16-bit valued samples that come in pieces."""
 
-    def __init__(self, asr: AsrFeatures, utterance_s: float):
-        options, network, extractor = asr.settings.mfcc, asr.network, asr.extractor
-        self._asr, self._chunk = asr, network.frames_per_chunk
+    def __init__(self, recogniser: AsrFeatures, utterance_s: float):
+        options, network, extractor = recogniser.settings.mfcc, recogniser.network, recogniser.extractor
+        self._recogniser, self._chunk = recogniser, network.frames_per_chunk
         self._factor = network.options.frame_subsampling_factor
         self._utterance = self._chunk * -(-round(utterance_s * _FRAMES_A_SECOND) // self._chunk)
-        self._mfcc = Frames(asr.mfcc, options.window_shift, options.window_size)
+        self._mfcc = Frames(recogniser.mfcc, options.window_shift, options.window_size)
         self.kept: list[np.ndarray] | None = None  # the MFCC, where somebody puts a list here
         self._feats = np.empty((0, options.num_ceps), np.float32)  # from the start of the utterance at hand
         self._next = 0  # its frame at which the next chunk begins
         self._state = None if extractor is None else extractor.new_state()
-        cmvn = asr.settings.cmvn
+        cmvn = recogniser.settings.cmvn
         is_online = (cmvn is None or isinstance(cmvn, OnlineCmvnOptions)) and not (
             extractor and extractor.options.greedy_ivector_extractor
         )
@@ -94,7 +94,7 @@ class RecogniserFrames:
         count = self._rows_from + len(self._rows)
         ready = int((_CENTRE_S + _ROW_S * (count - 2)) * 10) if num_frames is None else num_frames
         if ready <= self._given:
-            return np.empty((0, self._asr.network.output_dim), np.float32)
+            return np.empty((0, self._recogniser.network.output_dim), np.float32)
         centre_s = round(_CENTRE_S + _ROW_S * self._rows_from - self._given / 10, 6)
         grid = to_grid(self._rows, row_shift_s=_ROW_S, first_centre_s=centre_s, num_frames=ready - self._given)
         self._given = ready
@@ -108,10 +108,10 @@ class RecogniserFrames:
         if last > self._next:
             feats, ivectors = self._feats[:num_frames], None
             state = copy.deepcopy(self._state)
-            if self._asr.extractor is not None:
-                ivectors = self._asr.extractor.extract(feats, state)
+            if self._recogniser.extractor is not None:
+                ivectors = self._recogniser.extractor.extract(feats, state)
             rows = self._next // self._factor, -(-last // self._factor)
-            blocks = self._asr.network.blocks(self._asr.settings.normalise(feats), ivectors, rows)
+            blocks = self._recogniser.network.blocks(self._recogniser.settings.normalise(feats), ivectors, rows)
             self._rows = np.concatenate((self._rows, *blocks))
             self._next = last
             if is_whole:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi.files import Source, open_input
-from pysed.kaldi.openfst import ARC, FstHeader, Graph, read_header, read_states, read_symbol_tables
+from pysed.kaldi.openfst import ARC, Fst, FstHeader, read_header, read_states, read_symbol_tables
 
 _ADD_ON_MAGIC = 446681434
 _MOST = 1 << 31
@@ -27,7 +27,7 @@ class Lexicon:
     stands for the end of the utterance.
     """
 
-    graph: Graph
+    graph: Fst
     first: np.ndarray
     intervals: np.ndarray
     end: int
@@ -37,12 +37,12 @@ class Lexicon:
 class Grammar:
     """``graph`` and the names of its output labels, where the file has them."""
 
-    graph: Graph
+    graph: Fst
     words: dict[int, str] | None
 
 
 def read_lexicon(rxfilename: str) -> Lexicon:
-    """``HCLr.fst``. Raises DataError for another kind of file and a damaged one; `Graph.check` is the caller's."""
+    """``HCLr.fst``. Raises DataError for another kind of file and a damaged one; `Fst.check` is the caller's."""
     with open_input(rxfilename) as source:
         header = read_header(source)
         if header.fst_type != "olabel_lookahead":
@@ -106,7 +106,7 @@ def read_grammar(rxfilename: str) -> Grammar:
     return Grammar(graph, words)
 
 
-def _read_ngram(source: Source, header: FstHeader) -> Graph:
+def _read_ngram(source: Source, header: FstHeader) -> Fst:
     """States are contexts, the empty one first; beside words each other has a backing-off arc without a label."""
     size, num_words, num_finals = struct.unpack("<QQQ", source.read(24))
     if header.arc_type != "standard" or size != header.num_states or max(size, num_words, num_finals) >= _MOST:
@@ -141,7 +141,7 @@ def _read_ngram(source: Source, header: FstHeader) -> Graph:
     arcs["next"] = np.concatenate([parents[1:], following])
     finals = np.full(size, np.inf, np.float32)
     finals[ends] = final_costs
-    return Graph.of_arcs(source.name, 1, finals, np.concatenate([np.arange(1, size), sources]), arcs)
+    return Fst.of_arcs(source.name, 1, finals, np.concatenate([np.arange(1, size), sources]), arcs)
 
 
 def _bits(source: Source, count: int) -> np.ndarray:
@@ -181,7 +181,7 @@ def _following(parents: np.ndarray, labels: np.ndarray, sources: np.ndarray, wor
     return following
 
 
-def unigram(grammar: Graph) -> Graph:
+def unigram(grammar: Fst) -> Fst:
     """A grammar of one state: each word costs what it costs where nothing is known of the words before it.
 
     That is the state of most words. Raises DataError for a grammar without words.
@@ -193,4 +193,4 @@ def unigram(grammar: Graph) -> Graph:
     state = int(numbers.argmax())
     arcs = grammar.arcs[(sources == state) & (grammar.arcs["input"] > 0) & (grammar.arcs["output"] > 0)].copy()
     arcs["next"] = 0
-    return Graph.of_arcs(grammar.name, 0, np.zeros(1, np.float32), np.zeros(len(arcs), np.int64), arcs)
+    return Fst.of_arcs(grammar.name, 0, np.zeros(1, np.float32), np.zeros(len(arcs), np.int64), arcs)

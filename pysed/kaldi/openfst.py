@@ -96,7 +96,7 @@ def _symbol_table(source: Source) -> dict[int, str]:
 
 
 @dataclass(frozen=True)
-class Graph:
+class Fst:
     """A weighted transducer: ``states`` (S,) with final costs and each state's first arc, ``arcs`` (A,).
 
     ``in_file``: the file ``name`` is a const FST of the usual form, so that a decoder can read it itself.
@@ -200,15 +200,15 @@ class Graph:
         with tempfile.NamedTemporaryFile(prefix="pysed-graph-") as file:
             if not kaldifst.StdConstFst(fst).write(file.name):
                 raise DataError(f"{file.name}: cannot write {name} there; disk full?")
-            graph = read_graph(file.name)
+            graph = read_fst(file.name)
             return cls(name, graph.start, np.array(graph.states), np.array(graph.arcs))
 
 
-def read_graph(rxfilename: str) -> Graph:
+def read_fst(rxfilename: str) -> Fst:
     """A graph of type const or vector over the tropical semiring; a const one in a file is mapped, not loaded.
 
     Raises DataError for another kind of file and for one that is truncated or has bytes to spare.
-    `Graph.check` is left to the caller.
+    `Fst.check` is left to the caller.
     """
     with open_input(rxfilename) as source:
         at_start = source.pos == 0
@@ -218,7 +218,7 @@ def read_graph(rxfilename: str) -> Graph:
     return graph
 
 
-def read_states(source: Source, header: FstHeader, at_start: bool = False) -> Graph:
+def read_states(source: Source, header: FstHeader, at_start: bool = False) -> Fst:
     """What follows the header of a const or vector FST; ``at_start``: the header was the first thing in the file."""
     if header.arc_type != "standard" or header.fst_type not in ("const", "vector"):
         raise source.fail(
@@ -228,14 +228,14 @@ def read_states(source: Source, header: FstHeader, at_start: bool = False) -> Gr
     return _read_const(source, header, at_start) if header.fst_type == "const" else _read_vector(source, header)
 
 
-def _read_const(source: Source, header: FstHeader, at_start: bool) -> Graph:
+def _read_const(source: Source, header: FstHeader, at_start: bool) -> Fst:
     aligned = header.version == 1 or bool(header.flags & _IS_ALIGNED)
     if header.version not in (1, 2) or header.num_arcs < 0:
         raise source.fail(f"version {header.version}, {header.num_arcs} arcs; it is damaged")
     states = _table(source, header.num_states, STATE, aligned)
     arcs = _table(source, header.num_arcs, ARC, aligned)
     in_file = at_start and isinstance(arcs, np.memmap) and not aligned and header.flags == 0
-    return Graph(source.name, header.start, states, arcs, in_file)
+    return Fst(source.name, header.start, states, arcs, in_file)
 
 
 def _table(source: Source, count: int, dtype: np.dtype, aligned: bool) -> np.ndarray:
@@ -251,7 +251,7 @@ def _table(source: Source, count: int, dtype: np.dtype, aligned: bool) -> np.nda
     return table
 
 
-def _read_vector(source: Source, header: FstHeader) -> Graph:
+def _read_vector(source: Source, header: FstHeader) -> Fst:
     finals, counts, parts = [], [], []
     for _ in range(header.num_states):
         final, count = struct.unpack("<fq", source.read(12))
@@ -266,7 +266,7 @@ def _read_vector(source: Source, header: FstHeader) -> Graph:
     if len(ends) and ends[-1] >= _MOST_STATES:
         raise source.fail(f"{ends[-1]} arcs; more than a decoding graph can have")
     states["first"] = ends - states["num_arcs"]
-    return Graph(source.name, header.start, states, np.concatenate(parts) if parts else np.zeros(0, ARC))
+    return Fst(source.name, header.start, states, np.concatenate(parts) if parts else np.zeros(0, ARC))
 
 
 def load_graph(rxfilename: str, num_labels: int) -> Any:
@@ -274,7 +274,7 @@ def load_graph(rxfilename: str, num_labels: int) -> Any:
 
     Raises DataError for a graph that is damaged or does not fit a model of ``num_labels`` transition-ids.
     """
-    graph = read_graph(rxfilename)
+    graph = read_fst(rxfilename)
     graph.check(num_labels)
     return graph.load()
 

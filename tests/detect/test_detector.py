@@ -54,7 +54,7 @@ def test_scores_are_the_same_however_the_sound_is_cut(detector, rate_hz):
 def test_a_clip_of_the_training_length_is_scored_as_the_recipe_does(detector):
     samples = noise(10)
     values = as_int16_values(samples)
-    asr = None if detector.asr is None else to_grid(detector.asr.compute(values), num_frames=100)
+    asr = None if detector.recogniser is None else to_grid(detector.recogniser.compute(values), num_frames=100)
     expected = detector.network.scores(sed_features(values, detector.frontend), asr)
     np.testing.assert_allclose(detector.scores(samples, 16000), expected, atol=1e-6)
 
@@ -68,8 +68,8 @@ def test_the_front_ends_features_leave_no_trace_of_pieces(detector):
     feats, mfcc = stream.features(detector)
     values = as_int16_values(samples)
     np.testing.assert_allclose(feats, sed_features(values, detector.frontend), atol=1e-4)
-    if detector.asr is not None:
-        np.testing.assert_allclose(mfcc, detector.asr.mfcc(values), atol=1e-2)
+    if detector.recogniser is not None:
+        np.testing.assert_allclose(mfcc, detector.recogniser.mfcc(values), atol=1e-2)
 
 
 def test_a_second_of_silence_leaves_the_events_before_it(tmp_path):

@@ -54,7 +54,7 @@ def test_gradual_model_end_to_end(tmp_path):
     asr = {"model": "models/demo", "layer": "prefinal-l", "dim": 128}
     folder = make_model(tmp_path / "model", asr)
     models = load_detectors([str(folder), str(folder)])
-    assert models[0].asr is models[1].asr, "one recogniser for both"
+    assert models[0].recogniser is models[1].recogniser, "one recogniser for both"
     (found,) = analyse(models, [np.random.default_rng(0).normal(0, 0.1, 16000 * 4)], 16000)
     first, second = found.scores
     assert first.shape == (40,) and np.isfinite(first).all()

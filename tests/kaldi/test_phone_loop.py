@@ -13,7 +13,7 @@ from pysed.kaldi.graph.decoding_graph import build_graph
 from pysed.kaldi.graph.expand import expand
 from pysed.kaldi.graph.phone_loop import phone_loop, positions
 from pysed.kaldi.graph.tree import Split, Table, Tree, read_tree
-from pysed.kaldi.openfst import Graph, read_graph
+from pysed.kaldi.openfst import Fst, read_fst
 from pysed.kaldi.phones import read_symbols, split_to_phones, without_position
 from pysed.kaldi.stream import KaldiReader
 from pysed.kaldi.tables import int_vectors
@@ -36,14 +36,14 @@ def model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def graph(model) -> Graph:
-    return read_graph(str(model / "graph/HCLG.fst"))
+def graph(model) -> Fst:
+    return read_fst(str(model / "graph/HCLG.fst"))
 
 
 class Walker:
     """Plain search for a label sequence in a graph, independent of any decoder."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Fst):
         self.graph = graph
         self.leaving = [graph.arcs[s["first"] : s["first"] + s["num_arcs"]].tolist() for s in graph.states]
 
@@ -74,7 +74,7 @@ def test_accepts_kaldis_alignments_and_not_backwards(graph):
 def test_accepts_random_paths_of_kaldis_graph(graph):
     """Every sentence of the demo's grammar, as Kaldi's mkgraph.sh expanded it, is a path of the loop."""
     random = np.random.default_rng(7)
-    kaldi, loop = Walker(read_graph(str(MODEL / "graph/HCLG.fst"))), Walker(graph)
+    kaldi, loop = Walker(read_fst(str(MODEL / "graph/HCLG.fst"))), Walker(graph)
     used: set[int] = set()
     for _ in range(150):
         state, labels = kaldi.graph.start, []

@@ -16,13 +16,13 @@ import numpy as np
 from pysed.atomic import atomic_path
 from pysed.errors import DataError
 from pysed.kaldi.look_ahead import Lexicon
-from pysed.kaldi.openfst import ARC, STATE, FstHeader, Graph
+from pysed.kaldi.openfst import ARC, STATE, Fst, FstHeader
 
 _BLOCK = 1 << 16  # states at a time
 _MOST_PAIRS = 1 << 21  # of states and what may follow, at a time
 
 
-def write_composed(lexicon: Lexicon, grammar: Graph, disambiguation: list[int], num_inputs: int, out: Path) -> None:
+def write_composed(lexicon: Lexicon, grammar: Fst, disambiguation: list[int], num_inputs: int, out: Path) -> None:
     """Write the composition to ``out``: transition-ids up to ``num_inputs`` → words.
 
     ``disambiguation``: input labels that are read without a frame. Raises DataError where the two do not fit, and
@@ -48,7 +48,7 @@ def write_composed(lexicon: Lexicon, grammar: Graph, disambiguation: list[int], 
 class _Composition:
     """States are numbered in the order in which they are found; a key stands for (lexicon, grammar, committed)."""
 
-    def __init__(self, lexicon: Lexicon, grammar: Graph, disambiguation: list[int], num_inputs: int):
+    def __init__(self, lexicon: Lexicon, grammar: Fst, disambiguation: list[int], num_inputs: int):
         self.lexicon, self.grammar = lexicon, grammar
         graph = lexicon.graph
         graph.check(max(disambiguation, default=num_inputs))

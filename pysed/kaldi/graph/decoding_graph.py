@@ -12,7 +12,7 @@ from pysed.kaldi.graph.grammar import GRAMMAR, LEXICON, read_numbers, words_of
 from pysed.kaldi.graph.phone_loop import phone_loop, positions
 from pysed.kaldi.graph.tree import read_tree
 from pysed.kaldi.look_ahead import read_grammar, read_lexicon, unigram
-from pysed.kaldi.openfst import Graph
+from pysed.kaldi.openfst import Fst
 from pysed.kaldi.phones import read_symbols
 from pysed.kaldi.transitions import read_transition_model
 
@@ -27,10 +27,10 @@ def build_graph(model: Path, lang: Path | None = None) -> str:
     tree, transitions = read_tree(str(model / "tree")), read_transition_model(str(model / "final.mdl"))
     symbols = read_symbols(str(model / "phones.txt"))
 
-    def of_phones() -> Graph:
+    def of_phones() -> Fst:
         return expand(phone_loop(positions(symbols, transitions)), [], tree, transitions, str(model))
 
-    def of_words(lang: Path) -> Graph:
+    def of_words(lang: Path) -> Fst:
         disambiguation = read_numbers(lang / "phones" / "disambig.int")
         return expand(words_of(lang), disambiguation, tree, transitions, str(lang))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi.graph.tree import Tree
-from pysed.kaldi.openfst import ARC, Graph
+from pysed.kaldi.openfst import ARC, Fst
 from pysed.kaldi.transitions import TransitionModel
 
 
@@ -23,7 +23,7 @@ def determinize(fst: Any) -> None:
     kaldifst.minimize_encoded(fst)
 
 
-def expand(phones: Any, disambiguation: Collection[int], tree: Tree, transitions: TransitionModel, name: str) -> Graph:
+def expand(phones: Any, disambiguation: Collection[int], tree: Tree, transitions: TransitionModel, name: str) -> Fst:
     """The decoding graph of ``phones`` (StdVectorFst, input: phones and disambiguation symbols).
 
     Transition-ids on the input, each state's self-loop after the transition that leaves it; outputs as they were.
@@ -36,11 +36,11 @@ def expand(phones: Any, disambiguation: Collection[int], tree: Tree, transitions
     graph = kaldifst.compose(_HmmTransducer(tree, transitions, name).of(windows), context)
     del context
     determinize(graph)
-    arrays = Graph.unload(name, graph)
+    arrays = Fst.unload(name, graph)
     arrays.arcs["input"][arrays.arcs["input"] > transitions.num_transition_ids] = 0
     graph = kaldifst.StdVectorFst(arrays.load())
     kaldifst.minimize_encoded(graph)
-    return add_self_loops(Graph.unload(name, graph), transitions)
+    return add_self_loops(Fst.unload(name, graph), transitions)
 
 
 def _stay_and_leave(transitions: TransitionModel) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +116,7 @@ class _HmmTransducer:
                 self._leave(node, hmm, target, 0)
 
 
-def add_self_loops(graph: Graph, transitions: TransitionModel) -> Graph:
+def add_self_loops(graph: Fst, transitions: TransitionModel) -> Fst:
     """The graph with each transition-state's self-loop at the states that its transitions lead to.
 
     A state that transitions of several transition-states lead to, or none, is entered through one state for each.
@@ -145,7 +145,7 @@ def add_self_loops(graph: Graph, transitions: TransitionModel) -> Graph:
     loops = np.zeros(looping.sum(), ARC)
     loops["input"], loops["next"] = stay[classes[looping]], nodes[looping]
     loops["weight"] = -transitions.log_probs[loops["input"]]
-    return Graph.of_arcs(
+    return Fst.of_arcs(
         graph.name,
         graph.start,
         finals,

@@ -8,7 +8,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi.graph.expand import determinize
-from pysed.kaldi.openfst import Graph, read_graph
+from pysed.kaldi.openfst import Fst, read_fst
 from pysed.text_files import read_lines
 
 LEXICON, GRAMMAR = "L_disambig.fst", "G.fst"
@@ -25,8 +25,8 @@ def read_numbers(path: Path) -> list[int]:
     return numbers
 
 
-def _read_checked(path: Path) -> Graph:
-    graph = read_graph(str(path))
+def _read_checked(path: Path) -> Fst:
+    graph = read_fst(str(path))
     graph.check(np.iinfo(np.int32).max)
     return graph
 
@@ -43,7 +43,7 @@ def words_of(lang: Path) -> Any:
         sources = np.repeat(np.arange(grammar.num_states), grammar.states["num_arcs"])
         kept = ~np.isin(grammar.arcs["output"], read_numbers(lang / "oov.int"))
         finals = grammar.states["final"]
-        grammar = Graph.of_arcs(grammar.name, grammar.start, finals, sources[kept], grammar.arcs[kept])
+        grammar = Fst.of_arcs(grammar.name, grammar.start, finals, sources[kept], grammar.arcs[kept])
     lexicon, words = (kaldifst.StdVectorFst(g.load()) for g in (_read_checked(lang / LEXICON), grammar))
     kaldifst.arcsort(lexicon, "olabel")
     kaldifst.arcsort(words, "ilabel")

@@ -1,4 +1,4 @@
-"""Recurrences: which operations of a graph form cycles, and the order in which everything can be computed.
+"""Recurrences: which operations of a computation form cycles, and the order in which everything can be computed.
 
 A cycle is computed block by block of ``delay`` frames in the order of time. It must be led back through
 IfDefined(Offset(node, t)), all t of one sign, as Kaldi's LSTM and GRU layers are. No torch here.

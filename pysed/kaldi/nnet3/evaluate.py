@@ -12,8 +12,8 @@ import torch
 
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.chunks import ChunkOptions
-from pysed.kaldi.nnet3.graph import build_graph
-from pysed.kaldi.nnet3.indexes import graph_context
+from pysed.kaldi.nnet3.computation import build_computation
+from pysed.kaldi.nnet3.indexes import context_of
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.plan import Plan
 from pysed.kaldi.nnet3.steps import BATCH, Weights
@@ -41,16 +41,16 @@ class NnetComputer:
         self.nnet = nnet
         self.options = ChunkOptions() if options is None else options
         self.options.check()
-        self.graph = build_graph(nnet, output)
-        inputs = {op.name for op in self.graph.ops.values() if op.kind == "input"}
+        self.computation = build_computation(nnet, output)
+        inputs = {op.name for op in self.computation.ops.values() if op.kind == "input"}
         if not inputs <= {"input", "ivector"}:
             raise nnet.fail(f"inputs {', '.join(sorted(inputs))}; expected input and perhaps ivector")
-        self.left_context, self.right_context = graph_context(nnet, self.graph)
-        self.output_dim = self.graph.ops[output].dim
+        self.left_context, self.right_context = context_of(nnet, self.computation)
+        self.output_dim = self.computation.ops[output].dim
         self.input_dim, self.ivector_dim = nnet.input_dim("input"), nnet.input_dim("ivector")
-        factor = math.lcm(self.options.frame_subsampling_factor, self.graph.modulus)
+        factor = math.lcm(self.options.frame_subsampling_factor, self.computation.modulus)
         self.frames_per_chunk = factor * -(-self.options.frames_per_chunk // factor)
-        self._weights = Weights(self.graph)
+        self._weights = Weights(self.computation)
         self._plans: dict[_Chunk, Plan] = {}
 
     def compute(self, feats: np.ndarray, ivectors: np.ndarray | None = None) -> np.ndarray:
@@ -114,7 +114,7 @@ class NnetComputer:
     def _batches(self, num_outputs: int, start: int = 0) -> Iterator[tuple[_Chunk, list[int]]]:
         """Chunks of one shape together, few enough for their frames to stay in the caches."""
         per_chunk = self.frames_per_chunk // self.options.frame_subsampling_factor
-        widest = max(op.dim for op in self.graph.ops.values())
+        widest = max(op.dim for op in self.computation.ops.values())
         most = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // widest) // (per_chunk + 8))
         o = self.options
         shape, firsts = _Chunk(0, 0, 0), list[int]()
@@ -140,7 +140,7 @@ class NnetComputer:
             step = self.options.frame_subsampling_factor
             outputs = np.arange(shape.num_outputs) * step
             inputs = {"input": np.arange(-shape.left, outputs[-1] + shape.right + 1), "ivector": np.zeros(1, np.int64)}
-            plan = Plan(self.graph, self._weights, outputs, inputs)
+            plan = Plan(self.computation, self._weights, outputs, inputs)
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[shape] = plan

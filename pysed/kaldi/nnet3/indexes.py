@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.kaldi.nnet3.computation import Computation, build_computation
 from pysed.kaldi.nnet3.cycles import Cycle
 from pysed.kaldi.nnet3.descriptors import Descriptor
-from pysed.kaldi.nnet3.graph import Graph, build_graph
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.operations import Op
 
@@ -119,20 +119,22 @@ def _op_computable(op: Op, ts: np.ndarray, have: Frames) -> np.ndarray:
     return found
 
 
-def _groups(graph: Graph) -> list[tuple[list[Op], Cycle | None]]:
+def _groups(computation: Computation) -> list[tuple[list[Op], Cycle | None]]:
     """The operations in order, those of a cycle together."""
-    cycles = {name: cycle for cycle in graph.cycles for name in cycle.names}
-    grouped = itertools.groupby(graph.ops.values(), lambda op: cycles[op.name].names if op.name in cycles else op.name)
+    cycles = {name: cycle for cycle in computation.cycles for name in cycle.names}
+    grouped = itertools.groupby(
+        computation.ops.values(), lambda op: cycles[op.name].names if op.name in cycles else op.name
+    )
     groups = [list(ops) for _, ops in grouped]
     return [(ops, cycles.get(ops[0].name)) for ops in groups]
 
 
-def _backward(graph: Graph, outputs: np.ndarray, have: Frames | None, inputs: Frames) -> Frames:
-    wanted: dict[str, list[np.ndarray]] = {name: [] for name in graph.ops}
-    wanted[graph.output].append(outputs)
+def _backward(computation: Computation, outputs: np.ndarray, have: Frames | None, inputs: Frames) -> Frames:
+    wanted: dict[str, list[np.ndarray]] = {name: [] for name in computation.ops}
+    wanted[computation.output].append(outputs)
     found: Frames = {}
-    spans = _spans(graph, inputs) if graph.cycles and have is None else {}
-    for ops, cycle in reversed(_groups(graph)):
+    spans = _spans(computation, inputs) if computation.cycles and have is None else {}
+    for ops, cycle in reversed(_groups(computation)):
         if cycle is None:
             ts = _merge(wanted[ops[0].name])
         else:
@@ -155,7 +157,7 @@ def _span(ts: np.ndarray) -> Span:
     return (float(ts[0]), float(ts[-1])) if len(ts) else (math.inf, -math.inf)
 
 
-def _spans(graph: Graph, inputs: Frames) -> dict[str, Span]:
+def _spans(computation: Computation, inputs: Frames) -> dict[str, Span]:
     """Frames beyond which an operation cannot be computed from the inputs, however much is left undefined."""
     found: dict[str, Span] = {}
 
@@ -173,7 +175,7 @@ def _spans(graph: Graph, inputs: Frames) -> dict[str, Span]:
             return first - descriptor.numbers[0], last - descriptor.numbers[0]
         return (first, last + descriptor.numbers[0]) if op == "Round" else (first, last)
 
-    for ops, cycle in _groups(graph):
+    for ops, cycle in _groups(computation):
         for op in ops:
             before, after = _whole_window(op)
             parts = [reach(descriptor) for descriptor in op.reads()]
@@ -220,9 +222,9 @@ def _merge(arrays: list[np.ndarray]) -> np.ndarray:
     return np.unique(arrays[0] if len(arrays) == 1 else np.concatenate(arrays)).astype(np.int64)
 
 
-def _forward(graph: Graph, wanted: Frames, inputs: Frames) -> Frames:
+def _forward(computation: Computation, wanted: Frames, inputs: Frames) -> Frames:
     have: Frames = {}
-    for ops, cycle in _groups(graph):
+    for ops, cycle in _groups(computation):
         for op in ops:
             ts = wanted[op.name]
             if op.kind == "input":
@@ -238,18 +240,20 @@ def _forward(graph: Graph, wanted: Frames, inputs: Frames) -> Frames:
     return have
 
 
-def needed_frames(graph: Graph, outputs: np.ndarray, inputs: Frames) -> Frames:
+def needed_frames(computation: Computation, outputs: np.ndarray, inputs: Frames) -> Frames:
     """The frames to compute of each operation for the output frames, given the input frames there are.
 
     Raises DataError where an output frame cannot be computed from these inputs.
     """
     outputs = np.asarray(outputs, np.int64)
-    have = _forward(graph, _backward(graph, outputs, None, inputs), inputs)
-    missing = np.setdiff1d(outputs, have[graph.output])
+    have = _forward(computation, _backward(computation, outputs, None, inputs), inputs)
+    missing = np.setdiff1d(outputs, have[computation.output])
     if len(missing):
         spans = ", ".join(f"{k} {v.min()}..{v.max()}" if len(v) else f"{k} none" for k, v in inputs.items())
-        raise DataError(f"node {graph.output}: frame {missing[0]} cannot be computed from the input frames {spans}")
-    return _backward(graph, outputs, have, inputs)
+        raise DataError(
+            f"node {computation.output}: frame {missing[0]} cannot be computed from the input frames {spans}"
+        )
+    return _backward(computation, outputs, have, inputs)
 
 
 def context(nnet: Nnet, output: str = "output") -> tuple[int, int]:
@@ -257,28 +261,28 @@ def context(nnet: Nnet, output: str = "output") -> tuple[int, int]:
 
     Raises DataError where a window of 800 frames gives none.
     """
-    return graph_context(nnet, build_graph(nnet, output, fold=False))
+    return context_of(nnet, build_computation(nnet, output, fold=False))
 
 
-def graph_context(nnet: Nnet, graph: Graph) -> tuple[int, int]:
-    """The same for a network's graph."""
+def context_of(nnet: Nnet, computation: Computation) -> tuple[int, int]:
+    """The same for a network's computation."""
     size = 40
     while size < 800:
-        found = [_context_for_shift(graph, start, size) for start in range(graph.modulus + 1)]
+        found = [_context_for_shift(computation, start, size) for start in range(computation.modulus + 1)]
         pairs = [pair for pair in found if pair is not None]
         if len(pairs) == len(found):
             return max(p[0] for p in pairs), max(p[1] for p in pairs)
         size *= 2
-    raise nnet.fail(f"no output of node {graph.output} can be computed from {size // 2} frames of input")
+    raise nnet.fail(f"no output of node {computation.output} can be computed from {size // 2} frames of input")
 
 
-def _context_for_shift(graph: Graph, start: int, size: int) -> tuple[int, int] | None:
+def _context_for_shift(computation: Computation, start: int, size: int) -> tuple[int, int] | None:
     outputs = np.arange(start, start + size)
-    inputs = {op.name: outputs for op in graph.ops.values() if op.kind == "input"}
+    inputs = {op.name: outputs for op in computation.ops.values() if op.kind == "input"}
     if "ivector" in inputs:
-        inputs["ivector"] = np.arange(min(0, start - graph.modulus), start + size)
-    have = _forward(graph, _backward(graph, outputs, None, inputs), inputs)
-    good = np.isin(outputs, have[graph.output])
+        inputs["ivector"] = np.arange(min(0, start - computation.modulus), start + size)
+    have = _forward(computation, _backward(computation, outputs, None, inputs), inputs)
+    good = np.isin(outputs, have[computation.output])
     if not good.any():
         return None
     first = int(np.argmax(good))

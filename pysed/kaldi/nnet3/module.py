@@ -12,8 +12,8 @@ from torch import nn
 
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.components import AFFINE
-from pysed.kaldi.nnet3.graph import Graph, build_graph
-from pysed.kaldi.nnet3.indexes import Frames, graph_context
+from pysed.kaldi.nnet3.computation import Computation, build_computation
+from pysed.kaldi.nnet3.indexes import Frames, context_of
 from pysed.kaldi.nnet3.model import Nnet
 from pysed.kaldi.nnet3.operations import Op
 from pysed.kaldi.nnet3.plan import Plan
@@ -41,18 +41,18 @@ class NnetModule(nn.Module):
     def __init__(self, nnet: Nnet, output: str = "output", step: int = 1):
         super().__init__()
         self.nnet, self.step = nnet, step
-        self.graph = build_graph(nnet, output, fold=False)
-        if self.graph.cycles:
-            first = self.graph.cycles[0].names[0]
+        self.computation = build_computation(nnet, output, fold=False)
+        if self.computation.cycles:
+            first = self.computation.cycles[0].names[0]
             raise nnet.fail(f"node {first} is recurrent; it can be computed, but not trained here")
-        self.left_context, self.right_context = graph_context(nnet, self.graph)
+        self.left_context, self.right_context = context_of(nnet, self.computation)
         self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()
         self.trained: dict[str, str] = {}  # node → key of its parameters
-        for op in self.graph.ops.values():
+        for op in self.computation.ops.values():
             name = nnet.nodes[op.name].component
             if name and nnet.components[name].type in _TRAINED:
                 self.trained[op.name] = self._take(name)
-        self._constants = Weights(self.graph, without=set(self.trained))
+        self._constants = Weights(self.computation, without=set(self.trained))
         self._plans: dict[int, Plan] = {}
 
     def _take(self, name: str) -> str:
@@ -93,7 +93,7 @@ class NnetModule(nn.Module):
 
     def plan(self, outputs: np.ndarray, inputs: Frames) -> Plan:
         """A plan for given frames that uses the weights as they are at the time."""
-        return _TrainedPlan(self, self.graph, self._constants, outputs, inputs)
+        return _TrainedPlan(self, self.computation, self._constants, outputs, inputs)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_plans": {}}  # a copy's plans are not this module's
@@ -119,10 +119,15 @@ class _TrainedPlan(Plan):
     """A plan whose matrix products use the module's parameters as they are at the time."""
 
     def __init__(
-        self, module: NnetModule, graph: Graph, weights: Weights, outputs: np.ndarray, inputs: dict[str, np.ndarray]
+        self,
+        module: NnetModule,
+        computation: Computation,
+        weights: Weights,
+        outputs: np.ndarray,
+        inputs: dict[str, np.ndarray],
     ):
         self._module = module
-        super().__init__(graph, weights, outputs, inputs)
+        super().__init__(computation, weights, outputs, inputs)
 
     def _linear(self, op: Op, ts: np.ndarray) -> Step:
         module, key = self._module, self._module.trained.get(op.name)

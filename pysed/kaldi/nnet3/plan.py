@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from pysed.kaldi.nnet3.computation import Computation
 from pysed.kaldi.nnet3.cycles import Cycle
 from pysed.kaldi.nnet3.descriptors import Descriptor
-from pysed.kaldi.nnet3.graph import Graph
 from pysed.kaldi.nnet3.indexes import Frames, computable, mapped, needed_frames
 from pysed.kaldi.nnet3.kernels import FRAMEWISE, WINDOWED, window_rows
 from pysed.kaldi.nnet3.operations import Op
@@ -21,13 +21,13 @@ class Plan:
     ``frames`` says which t each value holds.
     """
 
-    def __init__(self, graph: Graph, weights: Weights, outputs: np.ndarray, inputs: Frames):
-        self.graph, self.weights = graph, weights
-        self.frames = {name: ts for name, ts in needed_frames(graph, outputs, inputs).items() if len(ts)}
-        self.output = graph.output
+    def __init__(self, computation: Computation, weights: Weights, outputs: np.ndarray, inputs: Frames):
+        self.computation, self.weights = computation, weights
+        self.frames = {name: ts for name, ts in needed_frames(computation, outputs, inputs).items() if len(ts)}
+        self.output = computation.output
         self.steps: list[tuple[Callable[[Values], None], list[str]]] = []
-        chosen = [op for op in graph.ops.values() if op.name in self.frames and op.kind != "input"]
-        cycles = {name: cycle for cycle in graph.cycles for name in cycle.names}
+        chosen = [op for op in computation.ops.values() if op.name in self.frames and op.kind != "input"]
+        cycles = {name: cycle for cycle in computation.cycles for name in cycle.names}
         place = {op.name: cycles[op.name].names[0] if op.name in cycles else op.name for op in chosen}
         last_use = {name: place[op.name] for op in chosen for d in op.reads() for name in d.nodes()}
         for op in chosen:
@@ -54,12 +54,12 @@ class Plan:
         return setting
 
     def _recurrence(self, cycle: Cycle) -> Recurrence:
-        ops = [self.graph.ops[name] for name in cycle.names]
+        ops = [self.computation.ops[name] for name in cycle.names]
         return Recurrence(cycle, ops, self.frames[cycle.names[0]], self.weights, self.descriptor)
 
     def num_products(self) -> int:
         """Multiplications in the matrix products of one chunk."""
-        linear = (op for op in self.graph.ops.values() if op.kind == "linear" and op.name in self.frames)
+        linear = (op for op in self.computation.ops.values() if op.kind == "linear" and op.name in self.frames)
         return sum(len(self.frames[op.name]) * sum(w.size for _, w in op.params["blocks"]) for op in linear)
 
     def _step(self, op: Op) -> Step:
@@ -132,14 +132,14 @@ class Plan:
 
     def _all_frames(self) -> Frames:
         empty = np.zeros(0, np.int64)
-        return {name: self.frames.get(name, empty) for name in self.graph.ops}
+        return {name: self.frames.get(name, empty) for name in self.computation.ops}
 
     def _choose(self, alternatives: list[tuple[Descriptor, np.ndarray]], ts: np.ndarray) -> Step:
         """Each frame from the alternative whose mask holds there, zero where none does."""
         used = [(part, mask) for part, mask in alternatives if mask.any()]
         if len(used) == 1 and used[0][1].all():
             return self.descriptor(used[0][0], ts)
-        dim = alternatives[0][0].dim({name: op.dim for name, op in self.graph.ops.items()})
+        dim = alternatives[0][0].dim({name: op.dim for name, op in self.computation.ops.items()})
         steps = [(torch.from_numpy(np.flatnonzero(mask)), self.descriptor(part, ts[mask])) for part, mask in used]
 
         def step(values: Values) -> torch.Tensor:

@@ -25,7 +25,7 @@ def node_below(nnet: Nnet, output: str, num_layers: int) -> str:
         raise nnet.fail(f"no node {output!r}; expected the layer used in training")
     above, layers = set[str](), 0
     module = NnetModule(nnet, output)
-    for name in reversed([op for op in module.graph.ops if op != output]):
+    for name in reversed([op for op in module.computation.ops if op != output]):
         kept = _reached(nnet, output, name)
         if any(nnet.nodes[node].kind == "input" for node in kept):
             continue  # something goes past it
@@ -81,9 +81,9 @@ class LowerLayers(NnetComputer):
 
     def __init__(self, nnet: Nnet, output: str, frames: np.ndarray, options: ChunkOptions):
         super().__init__(nnet, output, options)
-        weights = Weights(self.graph)
+        weights = Weights(self.computation)
         reach = np.arange(frames[0] - self.left_context, frames[-1] + self.right_context + 1)
-        self._whole = Plan(self.graph, weights, frames, {"input": reach, "ivector": np.zeros(1, np.int64)})
+        self._whole = Plan(self.computation, weights, frames, {"input": reach, "ivector": np.zeros(1, np.int64)})
 
     def _plan(self, shape) -> Plan:
         return self._whole  # a last, shorter chunk too: what it has too much is left out in the end

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 import torch
 
-from pysed.kaldi.nnet3.graph import Graph
+from pysed.kaldi.nnet3.computation import Computation
 from pysed.kaldi.nnet3.operations import Op
 
 Values = dict[str, torch.Tensor]
@@ -24,17 +24,17 @@ def constant(array: np.ndarray) -> torch.Tensor:
 
 
 class Weights:
-    """The constants of a graph's operations as float32 tensors, shared by all its plans.
+    """The constants of a computation's operations as float32 tensors, shared by all its plans.
 
     ``without`` names operations whose weights are kept elsewhere.
     """
 
-    def __init__(self, graph: Graph, without: Collection[str] = ()):
+    def __init__(self, computation: Computation, without: Collection[str] = ()):
         self.linear: dict[str, list[torch.Tensor]] = {}
         self.bias: dict[str, torch.Tensor] = {}
         self.added: dict[str, torch.Tensor] = {}
         with np.errstate(all="ignore"):  # a damaged model may hold any number
-            self._convert([op for op in graph.ops.values() if op.name not in without])
+            self._convert([op for op in computation.ops.values() if op.name not in without])
 
     def _convert(self, ops: list[Op]) -> None:
         for op in ops:

@@ -8,8 +8,8 @@ from nnet3_reference import COMPONENTS, compute
 from pysed.errors import DataError
 from pysed.kaldi.nnet3.chunks import ChunkOptions
 from pysed.kaldi.nnet3.components import SCHEMAS, Component
+from pysed.kaldi.nnet3.computation import build_computation
 from pysed.kaldi.nnet3.evaluate import NnetComputer
-from pysed.kaldi.nnet3.graph import build_graph
 
 CASES = components()
 # Read and copied, but refused by the evaluator.
@@ -140,7 +140,7 @@ def test_variance_below_zero_counts_as_zero():
 
 def test_folding_keeps_the_values_and_saves_operations():
     nnet = tdnnf_network()
-    whole, folded = (build_graph(nnet, "output", fold) for fold in (False, True))
+    whole, folded = (build_computation(nnet, "output", fold) for fold in (False, True))
     kinds = sorted(op.kind for op in folded.ops.values())
     assert kinds == ["identity", "input", "input"] + 5 * ["linear"]
     assert len(whole.ops) == 20

@@ -5,11 +5,11 @@ import pytest
 from nnet3_cases import network
 
 from pysed.errors import DataError
+from pysed.kaldi.nnet3.computation import build_computation
 from pysed.kaldi.nnet3.config import apply_config
 from pysed.kaldi.nnet3.config_lines import config_lines
 from pysed.kaldi.nnet3.descriptors import parse_descriptor
 from pysed.kaldi.nnet3.evaluate import NnetComputer
-from pysed.kaldi.nnet3.graph import build_graph
 from pysed.kaldi.nnet3.indexes import computable, context, mapped, needed_frames
 
 
@@ -147,14 +147,14 @@ def test_needed_frames_of_a_strided_network():
     config = "input-node name=input dim=1\n" + tdnn.format("a", "-1,0,1") + tdnn.format("b", "-3,3")
     config += "component-node name=a component=a input=input\ncomponent-node name=b component=b input=a\n"
     nnet = network(config + "output-node name=output input=b")
-    graph = build_graph(nnet, fold=False)
-    needed = needed_frames(graph, np.array([0, 3, 6]), {"input": np.arange(-4, 11)})
+    computation = build_computation(nnet, fold=False)
+    needed = needed_frames(computation, np.array([0, 3, 6]), {"input": np.arange(-4, 11)})
     assert needed["b"].tolist() == [0, 3, 6]
     assert needed["a"].tolist() == [-3, 0, 3, 6, 9]
     assert needed["input"].tolist() == [*range(-4, 11)]
     assert context(nnet) == (4, 4)
     with pytest.raises(DataError, match="node output: frame 6 cannot be computed .* input -4..9"):
-        needed_frames(graph, np.array([0, 3, 6]), {"input": np.arange(-4, 10)})
+        needed_frames(computation, np.array([0, 3, 6]), {"input": np.arange(-4, 10)})
 
 
 @pytest.mark.parametrize(
@@ -241,4 +241,4 @@ def test_later_lines_replace_nodes():
 def test_repeats_only_every_many_frames():
     config = "input-node name=input dim=1\noutput-node name=output input=Append(Round(input, 97), Round(input, 89))"
     with pytest.raises(DataError, match="every 8633 frames"):
-        build_graph(network(config))
+        build_computation(network(config))

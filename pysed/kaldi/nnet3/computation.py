@@ -18,7 +18,7 @@ _MAX_NODES = 2000
 
 
 @dataclass
-class Graph:
+class Computation:
     """Operations in an order in which each reads only earlier ones (but for ``cycles``), and the one that is wanted."""
 
     ops: dict[str, Op]
@@ -41,7 +41,7 @@ def shift(descriptor: Descriptor, t: int) -> Descriptor:
     return Descriptor("Offset", (descriptor,), "", (t, 0))
 
 
-def build_graph(nnet: Nnet, output: str = "output", fold: bool = True) -> Graph:
+def build_computation(nnet: Nnet, output: str = "output", fold: bool = True) -> Computation:
     """The operations for one output node (or any other node, by its name).
 
     Raises DataError for a node or component that the evaluator does not know, and for cycles of unknown form.
@@ -53,12 +53,12 @@ def build_graph(nnet: Nnet, output: str = "output", fold: bool = True) -> Graph:
     if len(names) > _MAX_NODES:
         raise nnet.fail(f"{len(names)} nodes to compute; at most {_MAX_NODES} are supported")
     with np.errstate(all="ignore"):  # a damaged model may hold any number
-        graph = Graph({name: _make_op(nnet, name, dims) for name in names}, output, nnet.modulus())
-        graph.arrange(nnet.fail)
+        computation = Computation({name: _make_op(nnet, name, dims) for name in names}, output, nnet.modulus())
+        computation.arrange(nnet.fail)
         if fold:
-            _fold(graph)
-            graph.arrange(nnet.fail)
-    return graph
+            _fold(computation)
+            computation.arrange(nnet.fail)
+    return computation
 
 
 def _needed(nnet: Nnet, output: str) -> list[str]:
@@ -109,64 +109,64 @@ def _replaces_x(descriptor: Descriptor) -> bool:
     return own or any(_replaces_x(part) for part in descriptor.parts)
 
 
-def _fold(graph: Graph) -> None:
-    _alias_identities(graph)
-    _fold_scales(graph)
-    _fold_rectifiers(graph)
-    _fold_linear_chains(graph)
-    _fold_residuals(graph)
-    _defer_offsets(graph)
+def _fold(computation: Computation) -> None:
+    _alias_identities(computation)
+    _fold_scales(computation)
+    _fold_rectifiers(computation)
+    _fold_linear_chains(computation)
+    _fold_residuals(computation)
+    _defer_offsets(computation)
 
 
-def _consumers(graph: Graph) -> dict[str, list[tuple[Op, Descriptor]]]:
-    found: dict[str, list[tuple[Op, Descriptor]]] = {name: [] for name in graph.ops}
-    for op in graph.ops.values():
+def _consumers(computation: Computation) -> dict[str, list[tuple[Op, Descriptor]]]:
+    found: dict[str, list[tuple[Op, Descriptor]]] = {name: [] for name in computation.ops}
+    for op in computation.ops.values():
         for descriptor in op.reads():
             for name in descriptor.nodes():
                 found[name].append((op, descriptor))
     return found
 
 
-def _rename(graph: Graph, old: str, new: str) -> None:
+def _rename(computation: Computation, old: str, new: str) -> None:
     """Everyone who read ``old`` reads ``new``."""
-    for op in graph.ops.values():
+    for op in computation.ops.values():
         if op.kind == "linear":
             op.params["blocks"] = [(d.renamed({old: new}), w) for d, w in op.params["blocks"]]
             if "residual" in op.params:
                 op.params["residual"] = op.params["residual"].renamed({old: new})
         elif op.input is not NOTHING:
             op.input = op.input.renamed({old: new})
-    del graph.ops[old]
+    del computation.ops[old]
 
 
-def _alias_identities(graph: Graph) -> None:
-    for op in list(graph.ops.values()):
-        if op.kind == "identity" and op.input.op == "Node" and op.name != graph.output:
-            _rename(graph, op.name, op.input.name)
+def _alias_identities(computation: Computation) -> None:
+    for op in list(computation.ops.values()):
+        if op.kind == "identity" and op.input.op == "Node" and op.name != computation.output:
+            _rename(computation, op.name, op.input.name)
 
 
-def _only_reader(graph: Graph, op: Op, kind: str) -> Op | None:
+def _only_reader(computation: Computation, op: Op, kind: str) -> Op | None:
     """The op of this kind that ``op`` reads, as it is, if nobody else reads that."""
     if op.input.op != "Node":
         return None
-    source = graph.ops[op.input.name]
-    if source.kind != kind or len(_consumers(graph)[source.name]) != 1:
+    source = computation.ops[op.input.name]
+    if source.kind != kind or len(_consumers(computation)[source.name]) != 1:
         return None
     return source
 
 
-def _fold_scales(graph: Graph) -> None:
+def _fold_scales(computation: Computation) -> None:
     """linear → [relu →] scale and offset: the scale goes into the weights, the offset is kept beside."""
-    for op in list(graph.ops.values()):
+    for op in list(computation.ops.values()):
         if op.kind != "scale_offset":
             continue
         scale, offset = op.params["scale"], op.params["offset"]
-        source = _only_reader(graph, op, "relu")
+        source = _only_reader(computation, op, "relu")
         rectifier = source
         if rectifier is not None and np.all(scale > 0):
-            source = _only_reader(graph, rectifier, "linear")
+            source = _only_reader(computation, rectifier, "linear")
         elif rectifier is None:
-            source = _only_reader(graph, op, "linear")
+            source = _only_reader(computation, op, "linear")
         else:
             source = None
         if source is None:
@@ -179,35 +179,35 @@ def _fold_scales(graph: Graph) -> None:
             source.params["bias"] = bias
             rectifier.deferred = offset
         last = rectifier if rectifier is not None else source
-        if op.name == graph.output:
+        if op.name == computation.output:
             op.kind, op.params = "identity", {}
         else:
-            _rename(graph, op.name, last.name)
+            _rename(computation, op.name, last.name)
 
 
-def _fold_rectifiers(graph: Graph) -> None:
-    for op in list(graph.ops.values()):
-        if op.kind == "relu" and (source := _only_reader(graph, op, "linear")) is not None:
-            _absorb(graph, op, source)
+def _fold_rectifiers(computation: Computation) -> None:
+    for op in list(computation.ops.values()):
+        if op.kind == "relu" and (source := _only_reader(computation, op, "linear")) is not None:
+            _absorb(computation, op, source)
             op.params["relu"] = True
 
 
-def _absorb(graph: Graph, op: Op, source: Op) -> None:
+def _absorb(computation: Computation, op: Op, source: Op) -> None:
     """``op`` takes the place and the parameters of the linear op it alone reads."""
     op.kind, op.params, op.input = "linear", dict(source.params), NOTHING
-    del graph.ops[source.name]
+    del computation.ops[source.name]
 
 
-def _fold_linear_chains(graph: Graph) -> None:
+def _fold_linear_chains(computation: Computation) -> None:
     """linear → linear, where one product of matrices costs less than two layers."""
-    for op in list(graph.ops.values()):
+    for op in list(computation.ops.values()):
         if op.kind != "linear":
             continue
         blocks = op.params["blocks"]
         if len(blocks) != 1 or blocks[0][0].op != "Node":
             continue
-        source = graph.ops[blocks[0][0].name]
-        if source.kind != "linear" or source.params.get("relu") or len(_consumers(graph)[source.name]) != 1:
+        source = computation.ops[blocks[0][0].name]
+        if source.kind != "linear" or source.params.get("relu") or len(_consumers(computation)[source.name]) != 1:
             continue
         outer, inner = blocks[0][1], source.params["blocks"]
         width = sum(w.shape[1] for _, w in inner)
@@ -215,25 +215,25 @@ def _fold_linear_chains(graph: Graph) -> None:
             continue
         op.params["bias"] = op.params["bias"] + outer @ source.params["bias"]
         op.params["blocks"] = [(d, outer @ w) for d, w in inner]
-        del graph.ops[source.name]
+        del computation.ops[source.name]
 
 
-def _fold_residuals(graph: Graph) -> None:
+def _fold_residuals(computation: Computation) -> None:
     """Sum(Scale(s, X), L) with a linear L that nobody else reads: L adds s·X itself."""
-    for op in list(graph.ops.values()):
+    for op in list(computation.ops.values()):
         if op.kind != "identity" or op.input.op != "Sum" or len(op.input.parts) != 2:
             continue
         for part, other in (op.input.parts, op.input.parts[::-1]):
             if other.op != "Node" or len(list(part.nodes())) != 1:
                 continue
             scale, rest = (part.numbers[0], part.parts[0]) if part.op == "Scale" else (1.0, part)
-            source = graph.ops[other.name]
+            source = computation.ops[other.name]
             if rest.op != "Node" or source.kind != "linear" or "residual" in source.params:
                 continue
-            if len(_consumers(graph)[source.name]) != 1 or rest.name == source.name:
+            if len(_consumers(computation)[source.name]) != 1 or rest.name == source.name:
                 continue
             deferred = source.deferred
-            _absorb(graph, op, source)
+            _absorb(computation, op, source)
             op.deferred = deferred
             op.params.update(residual=rest, residual_scale=scale)
             break
@@ -246,12 +246,12 @@ def _transparent(descriptor: Descriptor) -> bool:
     return descriptor.op in _TRANSPARENT and all(map(_transparent, descriptor.parts))
 
 
-def deferred_of(graph: Graph, descriptor: Descriptor) -> np.ndarray:
+def deferred_of(computation: Computation, descriptor: Descriptor) -> np.ndarray:
     """The constant by which the descriptor's true value exceeds its stored one."""
     if descriptor.op == "Node":
-        deferred = graph.ops[descriptor.name].deferred
-        return np.zeros(graph.ops[descriptor.name].dim) if deferred is None else deferred
-    parts = [deferred_of(graph, part) for part in descriptor.parts]
+        deferred = computation.ops[descriptor.name].deferred
+        return np.zeros(computation.ops[descriptor.name].dim) if deferred is None else deferred
+    parts = [deferred_of(computation, part) for part in descriptor.parts]
     if descriptor.op == "Append":
         return np.concatenate(parts)
     if descriptor.op == "Sum":
@@ -259,21 +259,21 @@ def deferred_of(graph: Graph, descriptor: Descriptor) -> np.ndarray:
     return parts[0] * descriptor.numbers[0] if descriptor.op == "Scale" else parts[0]
 
 
-def _defer_offsets(graph: Graph) -> None:
+def _defer_offsets(computation: Computation) -> None:
     """Move constants added after a rectifier into the biases of the layers that follow."""
-    consumers = _consumers(graph)
-    order = list(graph.ops.values())
+    consumers = _consumers(computation)
+    order = list(computation.ops.values())
     keeps = {"linear", "identity"}
     for op in order:
         if op.kind in keeps and all(map(_transparent, op.reads())):
             if op.kind == "linear":
                 for descriptor, weights in op.params["blocks"]:
-                    op.params["bias"] = op.params["bias"] + weights @ deferred_of(graph, descriptor)
+                    op.params["bias"] = op.params["bias"] + weights @ deferred_of(computation, descriptor)
                 if "residual" in op.params:
-                    rest = deferred_of(graph, op.params["residual"]) * op.params["residual_scale"]
+                    rest = deferred_of(computation, op.params["residual"]) * op.params["residual_scale"]
                     op.deferred = rest + (0.0 if op.deferred is None else op.deferred)
             else:
-                op.deferred = deferred_of(graph, op.input)
+                op.deferred = deferred_of(computation, op.input)
         if op.deferred is None or not np.any(op.deferred):
             op.deferred = None
             continue
@@ -282,6 +282,6 @@ def _defer_offsets(graph: Graph) -> None:
                 op.params["added"] = op.deferred
                 op.deferred = None
                 break
-    last = graph.ops[graph.output]
+    last = computation.ops[computation.output]
     if last.deferred is not None:
         last.params["added"], last.deferred = last.deferred, None
