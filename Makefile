@@ -13,7 +13,7 @@ lint:
 
 # A process for each core, each with whole files of tests and one thread.
 test:
-	. ./path.sh; OMP_NUM_THREADS=1 python -m pytest -q -n auto --dist loadfile
+	. ./path.sh; OMP_NUM_THREADS=1 python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: lint test
 
