@@ -197,7 +197,7 @@ def shown(values: torch.Tensor) -> str:
 
 
 def mean_metrics(folders: list[Path], out: Path) -> None:
-    """``metrics.csv`` of the folds' own: of each epoch the mean over the folds that reached it."""
+    """``metrics.csv`` of the folds' own: of each epoch the mean over the folds that reached it, and their seconds."""
     rows: dict[int, list[dict[str, str]]] = {}
     for folder in folders:
         with open(folder / "metrics.csv", newline="", encoding="utf-8") as stream:
@@ -211,5 +211,6 @@ def mean_metrics(folders: list[Path], out: Path) -> None:
             for key in rows[epoch][0]:
                 values = [float(row[key]) for row in rows[epoch] if row[key]]
                 if key != "epoch":
-                    mean[key] = round(sum(values) / len(values), 6) if values else ""
+                    divisor = 1 if key == "seconds" else len(values)
+                    mean[key] = round(sum(values) / divisor, 6) if values else ""
             writer.writerow(mean)
