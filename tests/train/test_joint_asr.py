@@ -125,7 +125,7 @@ def test_detection_is_the_recipes(tmp_path, root, capsys):
     for name in names:
         ((scores,),) = [each.scores for each in analyse_file(data / f"{name}.wav", [model])]
         np.testing.assert_allclose(scores, expected[name], atol=1e-5)
-    other = dataclasses.replace(model, asr=recogniser)
+    other = dataclasses.replace(model, recogniser=recogniser)
     ((scores,),) = [each.scores for each in analyse_file(data / "c0.wav", [other])]
     assert np.abs(scores - expected["c0"]).max() > 1e-4, "the trained layers are those that count"
 
