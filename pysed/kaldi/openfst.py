@@ -205,7 +205,7 @@ class Fst:
 
 
 def read_fst(rxfilename: str) -> Fst:
-    """A graph of type const or vector over the tropical semiring; a const one in a file is mapped, not loaded.
+    """An FST of type const or vector over the tropical semiring; a const one in a file is mapped, not loaded.
 
     Raises DataError for another kind of file and for one that is truncated or has bytes to spare.
     `Fst.check` is left to the caller.

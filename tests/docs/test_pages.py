@@ -10,7 +10,8 @@ from doc_pages import PAGES, ROOT, Page, read_page
 
 from pysed.cli import COMMANDS
 
-WIDTH = 100
+#: Characters of a line of text, and of one of code.
+WIDTH, CODE_WIDTH = 100, 120
 #: Words of a page's sentences: on average, and of the longest one (CONTRIBUTING.md).
 MEAN_WORDS, MOST_WORDS = 16, 40
 #: Years of school that a page asks for, by the automated readability index.
@@ -25,6 +26,12 @@ pages = pytest.mark.parametrize("page", [read_page(path) for path in PAGES], ids
 @pages
 def test_lines_are_short(page: Page):
     wide = [f"{page.name}:{number}: {len(line)}" for number, line in page.lines if len(line) > WIDTH]
+    wide += [
+        f"{page.name}:{number} ({language}): {len(line)}"
+        for number, language, text in page.blocks
+        for line in text.splitlines()
+        if len(line) > CODE_WIDTH
+    ]
     assert not wide, wide
 
 
