@@ -56,4 +56,16 @@ def test_site_builds_without_warnings(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Table of contents" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    pages = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    assert "Table of contents" in pages[tmp_path / "index.html"] and len(pages) > 20
+    foreign = r"<(?:script|img|iframe)[^>]*src=.?https?:[^>]*>|<link[^>]*stylesheet[^>]*https?:[^>]*>"
+    loaded = {path.name: found for path, text in pages.items() if (found := re.findall(foreign, text))}
+    assert not loaded, loaded
+
+
+def test_nothing_of_the_site_is_loaded_from_elsewhere():
+    """Without its shim for pages from disk, the theme asks unpkg.com for one, and has no search where that fails."""
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    (shim,) = site["extra"]["polyfills"]
+    assert "iframe-worker" in shim and "window.Worker=" in (ROOT / "docs" / shim).read_text(encoding="utf-8")
+    assert site["theme"]["font"] is False
