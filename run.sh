@@ -16,6 +16,7 @@ epochs=
 set=()
 nj=2
 seeds=1
+new_mixtures=false
 remake=false
 accept_licence=false
 download_dir=downloads
@@ -37,6 +38,8 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --epochs N                  training epochs (the system's configuration)
   --nj N                      parallel jobs; models trained side by side (2)
   --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
+  --new-mixtures              a seed draws the training mixtures, and the recordings held out for validation, anew, too;
+                              the results go to a folder of their own, such as gradual.new-mixtures
   --remake                    make anew what was made by other code, from --stage on
   --accept-licence            accept a corpus's licence without being asked
   --download-dir DIR          where archives are kept, or are already (downloads)
@@ -66,6 +69,10 @@ if active 1; then
   for event in $events; do
     step steps/make_mixtures.sh --nj "$nj" --num-mixtures "$num_mixtures" --config "$corpus_config" \
       "$source_dir" "$event" "$data/$event"
+    for seed in $drawn_seeds; do
+      step steps/make_mixtures.sh --nj "$nj" --num-mixtures "$num_mixtures" --config "$corpus_config" --seed "$seed" \
+        "$source_dir" "$event" "$data/$event"
+    done
     did 1
   done
 fi
@@ -87,7 +94,8 @@ fi
 
 if active 5; then
   log "stage 5: train: $data/*/devtrain -> $exp/$corpus_name/{${events// /,}}/{${systems// /,}}/"
-  for_each_model "$nj" steps/train.sh --side-by-side "$nj" --epochs "$epochs" --asr "$asr_dir" --layer "$layer"
+  for_each_model "$nj" steps/train.sh --side-by-side "$nj" --epochs "$epochs" --asr "$asr_dir" --layer "$layer" \
+    --new-mixtures "$new_mixtures"
 fi
 
 if active 6; then

@@ -4,12 +4,14 @@ set -euo pipefail
 
 nj=2
 num_mixtures=
+seed=
 config=conf/corpora/default.yaml
 help_message="Usage: $0 [options] SOURCE_DIR EVENT OUT_DIR
 Example: $0 --nj 2 data/demo babycry data/demo/babycry
   --nj N             parallel jobs ($nj)
   --num-mixtures N   training mixtures (as configured)
   --config FILE      the corpus's settings ($config)
+  --seed N           only OUT_DIR/devtrain_seedN: training mixtures, and recordings held out of them, drawn anew
 Reads:  SOURCE_DIR/source_data, and SOURCE_DIR/mixture_data/evaltest where there is one
 Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{wav.scp,utt2spk,reco2dur,events.tsv,...}"
 . ./path.sh
@@ -17,6 +19,7 @@ Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{
 . utils/parse_options.sh
 (($# == 3)) || die "$help_message"
 source_dir=$1 event=$2 out=$3
+[[ -z $seed ]] || need_integer seed "$seed" 0
 lists=$source_dir/source_data/cv_setup screening=$source_dir/source_data/bgs/bg_screening.csv
 lock_folder "$out"
 
@@ -37,14 +40,24 @@ make_set() {
 
 mix=pysed.corpus.make_sets:make_mixtures
 if [[ $(yaml_value "$config" official) == true ]]; then mix=pysed.corpus.official_build:make_official; fi
-for subset in devtrain devtest; do
-  events=$lists/events_$subset.yaml backgrounds=$lists/bgs_$subset.yaml
+
+# mix_set SET SUBSET OPTION...: the mixtures of a subset.
+mix_set() {
+  local subset=$2 count=()
+  local events=$lists/events_$subset.yaml backgrounds=$lists/bgs_$subset.yaml
   need_files "$0" "$events" "$backgrounds"
-  count=()
   if [[ $subset == devtrain && -n $num_mixtures ]]; then count=(--num-mixtures "$num_mixtures"); fi
-  make_set "$subset" "$events"$'\n'"$backgrounds"$'\n'"$screening"$'\n'"$config" "$mix" \
-    mix --subset "$subset" --config "$config" "${count[@]}"
-  make_set "isolated_$subset" "$events" pysed.corpus.make_sets:make_isolated isolate --subset "$subset"
+  make_set "$1" "$events"$'\n'"$backgrounds"$'\n'"$screening"$'\n'"$config" "$mix" \
+    mix --subset "$subset" --config "$config" "${count[@]}" "${@:3}"
+}
+
+if [[ -n $seed ]]; then
+  mix_set "devtrain_seed$seed" devtrain --seed "$seed"
+  exit
+fi
+for subset in devtrain devtest; do
+  mix_set "$subset" "$subset"
+  make_set "isolated_$subset" "$lists/events_$subset.yaml" pysed.corpus.make_sets:make_isolated isolate --subset "$subset"
 done
 
 # A ready-made evaluation set is used as it is.

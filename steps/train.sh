@@ -7,6 +7,7 @@ epochs=
 asr=models/demo
 layer=prefinal-l
 side_by_side=1
+new_mixtures=false
 help_message="Usage: $0 [options] DATA_DIR EVENT SYSTEM_YAML MODEL_DIR
 Example: $0 --seed 1 data/demo/babycry babycry conf/systems/gradual.yaml exp/demo/babycry/gradual
   --seed N       random seed ($seed)
@@ -15,6 +16,8 @@ Example: $0 --seed 1 data/demo/babycry babycry conf/systems/gradual.yaml exp/dem
   --layer NODE   its node ($layer)
   --side-by-side N   how many models are trained at once: each has its share of the cores, and the last digits of a
                  training's figures depend on how many those are ($side_by_side)
+  --new-mixtures true   train on the mixtures that were drawn for this seed, DATA_DIR/devtrain_seedN; seed 1 has devtrain
+                 ($new_mixtures)
 Reads:  DATA_DIR/devtrain/{feats_<frontend>,prefinal}.scp
 Writes: MODEL_DIR/{final.pt,config.yaml,metrics.csv,train.log,job.log,events.out.tfevents.0.pysed}"
 . ./path.sh
@@ -24,7 +27,9 @@ Writes: MODEL_DIR/{final.pt,config.yaml,metrics.csv,train.log,job.log,events.out
 . utils/parse_options.sh
 (($# == 4)) || die "$help_message"
 need_integer side-by-side "$side_by_side" 1
-data=$1/devtrain event=$2 system=$3 dir=$4
+data=$1/devtrain
+[[ $new_mixtures != true || $seed == 1 ]] || data+=_seed$seed
+event=$2 system=$3 dir=$4
 need_files "$0" "$system"
 frontend=$(yaml_value "$system" frontend)
 inputs=("$data/.done" "$data/.done_feats_$frontend")

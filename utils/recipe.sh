@@ -100,6 +100,9 @@ seed_list=${seeds//,/ }
   die "$0: --seeds $seeds: expected a number of seeds, or seeds joined by commas"
 [[ $seeds == *,* ]] || { need_integer seeds "$seeds" 1 && seed_list=$(seq -s ' ' 1 "$seeds"); }
 
+drawn_seeds= # those that have mixtures of their own
+[[ $new_mixtures == false ]] || for seed in $seed_list; do [[ $seed == 1 ]] || drawn_seeds+="$seed "; done
+
 . ./path.sh
 . ./cmd.sh
 
@@ -184,9 +187,13 @@ for_each_set() {
   local -a options=()
   while [[ $1 != -- ]]; do options+=("$1") && shift; done
   shift
-  local name set size sets=() total=0
+  local name set size seed sets=() total=0
   for name in $events; do
     for set in "$data/$name"/*/; do
+      if [[ $set == */devtrain_seed*/ ]]; then # of another run, perhaps
+        seed=${set##*/devtrain_seed}
+        [[ " $drawn_seeds" == *" ${seed%/} "* ]] || continue
+      fi
       [[ -f $set/wav.scp ]] || die "$0: $set: no wav.scp; run stage 1"
       size=$(wc -l <"$set/wav.scp")
       sets+=("${set%/}") total=$((total + size))
@@ -210,6 +217,7 @@ for_each_model() {
     for one in $systems; do
       for seed in $seed_list; do
         dir=$exp/$corpus_name/$name/$one
+        [[ $new_mixtures == false ]] || dir+=.new-mixtures
         ((seed == 1)) || dir+=/seed$seed
         ((${#running[@]} < at_once)) || { wait_for_one && did 1; }
         ((failed == 0)) || break 3

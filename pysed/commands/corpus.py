@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     mix.add_argument("--event", required=True)
     mix.add_argument("--subset", required=True)
     mix.add_argument("--num-mixtures", type=int)
+    mix.add_argument("--seed", type=int, default=1, help="of the draws; 1: as the configuration says")
     mix.add_argument("--nj", type=int, default=1)
     mix.add_argument("--out", type=Path, required=True)
 
@@ -191,7 +192,9 @@ def _make(options: argparse.Namespace) -> None:
     if options.command == "mix":
         if options.nj < 1 or (options.num_mixtures is not None and options.num_mixtures < 1):
             raise DataError("pysed corpus mix: --nj and --num-mixtures: expected a number of at least 1")
-        settings = CorpusSettings.load(options.config)
+        if not 0 <= options.seed < 10**9:
+            raise DataError(f"pysed corpus mix: --seed {options.seed}; expected 0 to 999999999")
+        settings = CorpusSettings.load(options.config).of_seed(options.seed)
         if options.plan:
             print("\n".join(plan.plan_mixtures(*corpus, settings, options.num_mixtures)))
         else:

@@ -44,6 +44,11 @@ class CorpusSettings:
         content = read_mapping(path, "a corpus configuration")
         return checked(cls, {"fade_s": 0.0 if content.get("official") else FADE_S, **content}, str(path))
 
+    def of_seed(self, seed: int) -> "CorpusSettings":
+        """The settings for the mixtures of one training seed: 1 has those of the configuration; with every other one
+        recordings held out, mixtures and variations are drawn anew."""
+        return replace(self, seed=(self.seed + 10_000 * (seed - 1)) % (2**32 - 2))
+
     def check(self, place: str) -> None:
         """DataError for settings that no corpus can have."""
         for key in ("mixtures", "ebrs"):
