@@ -203,7 +203,10 @@ def clear_left(folder: str, pattern: str = r"\..+") -> None:
 
 
 def _may_be_written(path: str, pid: int) -> bool:
-    """Does a process of that number run that is not younger than the file (numbers are used again)?"""
+    """Does a process of that number run that is not younger than the file (numbers are used again)?
+
+    The clock on the wall may be set, or jump in a machine that was paused, so a day more is allowed.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
             started = int(stream.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
@@ -211,6 +214,6 @@ def _may_be_written(path: str, pid: int) -> bool:
             uptime = float(stream.read().split()[0])
         import time
 
-        return time.time() - os.lstat(path).st_mtime < uptime - started + 1
+        return time.time() - os.lstat(path).st_mtime < uptime - started + 86400
     except (OSError, ValueError, IndexError):
         return os.path.exists(f"/proc/{pid}")

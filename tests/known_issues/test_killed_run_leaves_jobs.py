@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 from hand_made import data_directory, kill, left_over, processes_in, start, wait_until
@@ -49,3 +50,15 @@ def test_the_number_of_a_process_that_is_gone_may_be_used_again(tmp_path):
     os.utime(path, (1, 1))  # before this process began
     clear_left(str(tmp_path))
     assert not path.exists()
+
+
+def test_a_clock_set_forward_takes_nothing_from_a_run(tmp_path):
+    """To a run that began, and wrote its file, before the clock was set, the file looks older than the run."""
+    from pysed.freshness.marks import clear_left
+
+    path = tmp_path / f".x.{os.getpid()}.tmp"
+    path.write_text("half")
+    before = time.time() - 6 * 3600
+    os.utime(path, (before, before))
+    clear_left(str(tmp_path))
+    assert path.exists()
