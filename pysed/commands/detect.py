@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     listed = _listed(values.files_from)
     if not values.inputs and not listed:
         raise DataError("no audio given; expected files, folders or --files-from LIST")
-    recordings = _recordings(values.inputs, listed)
+    recordings = list_recordings(values.inputs, listed)
     _check(values, len(recordings))
     return _Run(values, recordings).run()
 
@@ -97,7 +97,7 @@ def _listed(path: str | None) -> list[str]:
     return names
 
 
-def _recordings(inputs: list[str], listed: list[str]) -> dict[str, Path]:
+def list_recordings(inputs: Sequence[str], listed: Sequence[str] = ()) -> dict[str, Path]:
     """Name → file; files of a list have their paths for names, as many may have one base name.
 
     What is not there is kept, if it is not all, to be reported with the files that cannot be read.

@@ -11,6 +11,8 @@ from pysed.errors import DataError
 
 if TYPE_CHECKING:
     from pysed.decision.alarms import Alarms, Choice
+    from pysed.detect.ambience import AmbienceAnalyser
+    from pysed.detect.journal import Journal
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,7 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Set a detector's threshold so that its false alarms stay below a number a day, by recordings of "
         "the places where it is to work, without the event. The number is an upper bound at 95 %% confidence.",
         epilog="Exit codes: 0 done, 2 bad use, or too few recordings to show the number, 3 some files could not be "
-        "read. Then: pysed detect --model DIR --decision FILE ...",
+        "read. Then: pysed detect --model DIR --decision FILE ... A run that was killed, or that had too few "
+        "recordings, goes on where it stopped when it is started again.",
     )
     add = parser.add_argument
     add("--model", required=True, metavar="DIR", help="folder with final.pt, which stays as it is")
@@ -44,8 +47,7 @@ def main(argv: list[str]) -> int:
         raise DataError(f"--per-day {values.per_day}; expected a number of false alarms above 0")
     if values.jobs < 1:
         raise DataError(f"--jobs {values.jobs}; expected 1 or more")
-    from pysed.audio.folders import find_recordings
-    from pysed.commands.detect import parse_channels, tell_faults
+    from pysed.commands.detect import list_recordings, parse_channels, tell_faults
     from pysed.detect.ambience import AmbienceAnalyser, recall_of
     from pysed.detect.archive import Work
     from pysed.detect.decide import Decision
@@ -54,16 +56,21 @@ def main(argv: list[str]) -> int:
 
     channels = parse_channels(values.channels)
     check_channels(channels)
-    recordings = find_recordings(values.ambience)
+    recordings = list_recordings(values.ambience)
     decision = Decision(None, values.min_duration, values.max_gap)
     analyser = AmbienceAnalyser(Work((values.model,), decision, channels, values.device))
     network = analyser.detectors[0].network
-    alarms, faults = _listen(recordings, analyser, values.jobs)
-    if len(faults) == len(recordings):
-        raise DataError(faults[0][1] if len(faults) == 1 else f"none of {len(faults)} files could be read")
-    choice = alarms.choose(values.per_day) or _too_little(alarms, values.per_day, values.best_effort)
     model = Path(values.model)
     path = Path(values.out) if values.out else (model if model.is_dir() else model.parent) / "decision.yaml"
+    journal = _journal(path, analyser)
+    alarms, faults = _listen(recordings, analyser, values.jobs, journal)
+    if len(faults) == len(recordings):
+        journal.remove()
+        if len(faults) > 1:
+            tell_faults(faults, len(faults))
+            raise DataError(f"none of {len(faults)} files could be read")
+        raise DataError(faults[0][1])
+    choice = alarms.choose(values.per_day) or _too_little(alarms, values.per_day, values.best_effort)
     decision = Decision(choice.threshold, values.min_duration, values.max_gap)
     found = DecisionFile(
         choice.threshold, fingerprint(network), values.min_duration, values.max_gap, network.event, values.per_day,
@@ -73,6 +80,7 @@ def main(argv: list[str]) -> int:
         write_decision(path, found, shlex.join(["pysed", "tune", *argv]))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+    journal.remove()
     heard = f"{24 * alarms.days:.1f} hours of ambience in {len(recordings) - len(faults)} files"
     print(f"{heard}: threshold {choice.threshold:g} with {_number(choice.num_alarms, 'alarm')}")
     at_once = f"; they come {choice.dispersion:.1f} at once" if choice.dispersion > 1.05 else ""
@@ -83,20 +91,34 @@ def main(argv: list[str]) -> int:
     return 3 if faults else 0
 
 
-def _listen(recordings: dict, analyser, jobs: int) -> "tuple[Alarms, list[tuple[str, str]]]":
+def _journal(path: Path, analyser: "AmbienceAnalyser") -> "Journal":
+    """What was heard before the run was interrupted, kept beside the output."""
+    from pysed.decision.alarms import THRESHOLDS
+    from pysed.detect.ambience import Heard
+    from pysed.detect.journal import Journal
+
+    return Journal(Path(f"{path}.journal"), f"{analyser.work.key()} {THRESHOLDS}", Heard)
+
+
+def _listen(
+    recordings: dict[str, Path], analyser: "AmbienceAnalyser", jobs: int, journal: "Journal"
+) -> "tuple[Alarms, list[tuple[str, str]]]":
     """The alarms on all recordings, and the files that could not be read with the reason."""
+    import numpy as np
+
     from pysed.commands.detect import say
     from pysed.decision.alarms import Alarms
-    from pysed.detect.archive import Progress, results
+    from pysed.detect.archive import Progress, all_results
 
     alarms, faults = Alarms(), []
     progress = Progress(len(recordings), say if sys.stderr.isatty() else None)
-    for result in results(recordings, analyser, jobs):
-        progress.add(result)
-        if result.fault:
-            faults.append((result.name, result.fault))
-        else:
-            alarms.add(result.counts, result.duration_s)  # type: ignore[attr-defined]  # Heard
+    with journal:
+        for result in all_results(recordings, analyser, jobs, journal):
+            progress.add(result)
+            if result.fault:
+                faults.append((result.name, result.fault))
+            else:
+                alarms.add(np.array(result.counts), result.duration_s)  # type: ignore[attr-defined]  # Heard
     return alarms, faults
 
 

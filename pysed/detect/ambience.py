@@ -1,5 +1,6 @@
 """False alarms on recordings without the event, at every threshold, and the events that a threshold still finds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from pysed.features.grid import HOP_S
 
 @dataclass(frozen=True)
 class Heard(Result):
-    """A recording's alarms: how many begin in each minute at each of THRESHOLDS, (K, M)."""
+    """A recording's alarms: how many begin in each minute at each of THRESHOLDS, (K, M) as lists."""
 
-    counts: np.ndarray | None = None
+    counts: Sequence[Sequence[int]] = ()
 
 
 class AmbienceAnalyser(Analyser):
@@ -32,7 +33,7 @@ class AmbienceAnalyser(Analyser):
         """The alarms of all channels."""
         network, decision = self.detectors[0].network, self.work.decision
         counts = sum(count_alarms(each.found[0], network, decision, each.duration_s) for each in analysed)
-        return Heard(name, state, analysed[0].duration_s, counts=np.asarray(counts))
+        return Heard(name, state, analysed[0].duration_s, counts=np.asarray(counts).tolist())
 
 
 def count_alarms(found: Scores, network: TrainedNetwork, decision: Decision, duration_s: float) -> np.ndarray:

@@ -3,9 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from pysed.detect.decide import Detection
+from pysed.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Result:
         return json.dumps(asdict(self), ensure_ascii=True)
 
     @classmethod
-    def of_line(cls, line: str) -> "Result":
+    def of_line(cls, line: str) -> Self:
         """From the journal. Raises ValueError, TypeError or KeyError for a line that is none."""
         values = json.loads(line)
         events = tuple(tuple(Detection(**each) for each in events) for events in values.pop("events"))
@@ -40,24 +41,30 @@ def file_state(path: Path) -> str:
 
 
 class Journal:
-    """The results so far, in a file that is read again after an interruption; use it as a context."""
+    """The results so far, in a file that is read again after an interruption; use it as a context.
 
-    def __init__(self, path: Path, key: str):
-        self.path, self._key = path, key
+    ``kind``: of the results.
+    """
+
+    def __init__(self, path: Path, key: str, kind: type[Result] = Result):
+        self.path, self._key, self._kind = path, key, kind
         self.done: dict[str, Result] = {}
         self._stream: IO[str] | None = None
 
     def __enter__(self) -> "Journal":
         good = 0
-        if self.path.is_file():
-            with open(self.path, "rb") as stream:
-                good = self._read(stream)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = open(self.path, "r+" if good else "w", encoding="ascii")
-        self._stream.seek(good)
-        self._stream.truncate()
-        if not good:
-            self._write(json.dumps({"key": self._key}))
+        try:
+            if self.path.is_file():
+                with open(self.path, "rb") as stream:
+                    good = self._read(stream)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = open(self.path, "r+" if good else "w", encoding="ascii")
+            self._stream.seek(good)
+            self._stream.truncate()
+            if not good:
+                self._write(json.dumps({"key": self._key}))
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written ({error.strerror}); choose another output") from None
         return self
 
     def _read(self, stream: IO[bytes]) -> int:
@@ -68,7 +75,7 @@ class Journal:
                 if not line.endswith(b"\n") or (not number and json.loads(line) != {"key": self._key}):
                     break
                 if number:
-                    result = Result.of_line(line.decode("ascii"))
+                    result = self._kind.of_line(line.decode("ascii"))
                     self.done[result.name] = result
             except (ValueError, TypeError, KeyError, AttributeError):
                 break

@@ -1,6 +1,11 @@
 """``pysed tune`` on ambience of known alarms, and ``pysed detect --decision`` with what it writes."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +19,12 @@ from pysed.config import read_mapping
 from pysed.datadir.archives import write_archive
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.decision.alarms import THRESHOLDS
-from pysed.detect.ambience import count_alarms, recall_of
+from pysed.detect.ambience import AmbienceAnalyser, count_alarms, recall_of
 from pysed.detect.decide import Decision, find_events
 from pysed.detect.scoring import Scores
 from pysed.detector.checkpoint import load_network
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("loud")
 
 
@@ -125,3 +131,60 @@ def test_recall_is_counted_on_the_scores_of_stage_6(tmp_path, model):
     write_archive(model / "scores_devtest", scores.items())
     found = recall_of(model, network, Decision(threshold=0.7))
     assert found is not None and (found.subset, found.num_events, found.tuned, found.chosen) == ("devtest", 4, 2, 1)
+
+
+def _start(arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pysed", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _lines(path):
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def test_a_killed_run_goes_on_and_gives_what_an_undisturbed_one_does(tmp_path, model):
+    folder = tmp_path / "nights"
+    folder.mkdir()
+    for number in range(40):
+        soundfile.write(folder / f"{number:02d}.flac", tone(7 + number, 16000, (5.0,), seed=number), 16000)
+    (folder / "07.flac").write_bytes(b"fLaC and no more")
+    plain = ("tune", "--model", model, "--ambience", folder, "--per-day", 1e6)
+    whole = _start([*plain, "--out", tmp_path / "whole.yaml"])
+    said, faults = whole.communicate()
+    assert whole.returncode == 3 and "07.flac" in faults and not (tmp_path / "whole.yaml.journal").exists()
+    out, journal = tmp_path / "killed.yaml", tmp_path / "killed.yaml.journal"
+    for mark in (3, 20):  # files that are done
+        process = _start([*plain, "--out", out, "--jobs", 1 + mark % 2])
+        while _lines(journal) <= mark and process.poll() is None:
+            time.sleep(0.01)
+        assert process.poll() is None, process.communicate()
+        process.kill()
+        process.communicate()
+        assert not out.exists() and _lines(journal) > mark
+    done = journal.read_bytes()
+    last = _start([*plain, "--out", out])
+    assert (last.communicate(), last.returncode) == ((said.replace("whole.yaml", "killed.yaml"), faults), 3)
+    kept, wanted = (path.read_text().splitlines()[1:] for path in (out, tmp_path / "whole.yaml"))
+    assert kept == wanted and len(kept) > 5
+    assert not journal.exists() and done.count(b'"07.flac"') == 1
+
+
+def test_what_too_few_recordings_gave_is_not_heard_again(tmp_path, capsys, monkeypatch, model, ambience):
+    heard = []
+    analyse = AmbienceAnalyser.analyse
+    monkeypatch.setattr(
+        AmbienceAnalyser, "analyse", lambda self, name, path: heard.append(name) or analyse(self, name, path)
+    )
+    arguments = ("tune", "--model", model, "--ambience", ambience, "--per-day", 100)
+    assert run(capsys, *arguments)[0] == 2 and heard == ["loud.flac", "quiet.flac"]
+    soundfile.write(ambience / "more.flac", tone(60, 16000, seed=2), 16000)
+    assert run(capsys, *arguments, "--best-effort")[0] == 0 and heard[2:] == ["more.flac"]
+    assert run(capsys, *arguments, "--min-duration", 0.5, "--best-effort")[0] == 0 and len(heard) == 6
+    assert not (model / "decision.yaml.journal").exists()
+
+
+def test_a_missing_recording_among_others_is_one_failure(tmp_path, capsys, model, ambience):
+    arguments = ("tune", "--model", model, "--ambience", tmp_path / "gone", ambience, "--per-day", 100000)
+    code, out, err = run(capsys, *arguments)
+    assert code == 3 and "gone" in err and "in 2 files" in out
