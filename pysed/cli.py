@@ -1,11 +1,16 @@
 """The ``pysed`` console command: one subcommand, one module, imported only when it is asked for."""
 
+import atexit
+import gc
 import importlib
 import os
 import sys
 from concurrent.futures import BrokenExecutor
 
 from pysed.errors import DataError, missing_extra, system_fault
+
+# A command ends at once: Python would look through all that torch has loaded for cycles, which takes half a second.
+atexit.register(gc.freeze)
 
 COMMANDS = {
     "corpus": ("pysed.commands.corpus", "mixtures and data directories from a corpus folder"),

@@ -1,7 +1,6 @@
 """Scores made probabilities: logistic calibration (Platt 1999), and how far scores are from being probabilities."""
 
 import numpy as np
-from scipy.optimize import minimize
 
 _RIDGE = 1e-3  # pull of the slope towards 1 and the offset towards 0, in frames: few scores cannot run away
 
@@ -23,6 +22,8 @@ def fit_logistic(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         raise ValueError(f"{len(x)} scores, {len(y)} labels; expected as many")
     if not len(y) or y.min() == y.max():
         return 1.0, 0.0
+
+    from scipy.optimize import minimize  # when it is needed: it takes a fifth of a second
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         z = values[0] * x + values[1]

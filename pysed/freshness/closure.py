@@ -1,7 +1,9 @@
 """Which definitions of the package a result's code can reach, found by reading the sources."""
 
+import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,7 +11,7 @@ from functools import cache
 from pysed.errors import DataError
 from pysed.freshness import syntax
 from pysed.freshness.comments import without_c_comments, without_shell_comments
-from pysed.freshness.files import ROOT, digest
+from pysed.freshness.files import ROOT, cache_folder, digest, read_json, write_json
 from pysed.freshness.syntax import BODY, Module
 
 EVERYTHING = "*"
@@ -27,11 +29,27 @@ def module_file(name: str) -> str | None:
 
 @cache
 def parsed(name: str) -> Module:
-    """A module's definitions and what they use."""
+    """A module's definitions and what they use, remembered in the user's cache by the text of the module."""
     path = module_file(name)
     assert path is not None, name
     with open(path, encoding="utf-8") as stream:
-        return syntax.read(name, stream.read(), os.path.basename(path) == "__init__.py")
+        source = stream.read()
+    is_package = os.path.basename(path) == "__init__.py"
+    known_by = digest(json.dumps([_reader(), name, is_package, source]))
+    place = os.path.join(cache_folder(), f"parts-{known_by}.json")
+    known = read_json(place)
+    if known:
+        return syntax.from_plain(known)
+    module = syntax.read(name, source, is_package)
+    write_json(place, syntax.as_plain(module))
+    return module
+
+
+@cache
+def _reader() -> str:
+    """What a module's parts depend on beside its text: this Python's syntax trees, and the code that reads them."""
+    with open(syntax.__file__, encoding="utf-8") as stream:
+        return digest(sys.version + stream.read())
 
 
 def follow(roots: list[str]) -> tuple[dict[str, str], set[str]]:

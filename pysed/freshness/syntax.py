@@ -37,6 +37,21 @@ class Module:
     imports: dict[str, list[tuple[str, str]]]
 
 
+def as_plain(module: Module) -> dict[str, Any]:
+    """A module's parts as JSON takes them."""
+    parts = module.definitions.items()
+    definitions = {name: [part.digest, *map(sorted, (part.uses, part.packages, part.texts))] for name, part in parts}
+    return {"definitions": definitions, "imports": module.imports}
+
+
+def from_plain(values: dict[str, Any]) -> Module:
+    """The module of which ``as_plain`` gave the values."""
+    parts = values["definitions"].items()
+    definitions = {name: Part(told, *map(set, names)) for name, (told, *names) in parts}
+    imports = {name: [(module, inner) for module, inner in found] for name, found in values["imports"].items()}
+    return Module(definitions, imports)
+
+
 def read(name: str, source: str, is_package: bool) -> Module:
     """A module's parts."""
     tree = ast.parse(source)

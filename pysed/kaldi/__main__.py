@@ -4,6 +4,8 @@ Exit codes are Kaldi's: 0 done, 1 wrong usage or nothing produced, 255 for an er
 line on stderr). Only the module of the command asked for is imported.
 """
 
+import atexit
+import gc
 import importlib
 import os
 import pkgutil
@@ -11,6 +13,8 @@ import sys
 
 from pysed.errors import DataError, missing_extra, system_fault
 from pysed.kaldi.messages import set_program
+
+atexit.register(gc.freeze)  # for the reason given in pysed/cli.py
 
 _ERROR = 255
 # Their matrices are small: the threads of a matrix library would spend their time waiting for each other.

@@ -18,7 +18,7 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from pysed.decision import tuning
 
@@ -77,7 +77,7 @@ class Draws(NamedTuple):
             if size > 1
         )
         degrees = max(1.0, (events + backgrounds + trainings) ** 2 / spread) if spread > 0 else np.inf
-        widen = stats.t.ppf((1 + level) / 2, degrees) / stats.norm.ppf((1 + level) / 2)
+        widen = stdtrit(degrees, (1 + level) / 2) / ndtri((1 + level) / 2)
         return self.centre + widen * (shrink * (self.both - self.centre) + self.trainings)
 
 

@@ -108,7 +108,7 @@ def evaluate_detector(
     its seconds for so many seconds of audio (features at hand), their ratio, device and threads.
     """
     import torch
-    from scipy.signal import medfilt
+    from scipy.ndimage import median_filter
 
     from pysed.detector.checkpoint import load_network
 
@@ -122,7 +122,10 @@ def evaluate_detector(
     detected = {file: events_of_clip(tracks[name], detector) for name, file in names.items()}
     judged, files = evaluate_files(reference, detected, detector.event)
     judged |= onset_statistics(reference, detected, detector.event)
-    smooth = {file: medfilt(scores[name], detector.config.median_frames) for name, file in names.items()}
+    smooth = {
+        file: median_filter(scores[name], detector.config.median_frames, mode="constant")
+        for name, file in names.items()
+    }
     judged |= {name: psds(smooth, reference, detector.event, scenario) for name, scenario in SCENARIOS.items()}
     judged["expected_calibration_error"] = _calibration_error(scores, names, reference, detector.event)
     out.mkdir(parents=True, exist_ok=True)

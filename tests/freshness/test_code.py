@@ -13,11 +13,17 @@ TRAINING = ("pysed.commands.train:main", "pysed.networks=cbrnn", "-pysed.train.j
 SCORING = ("pysed.commands.evaluate:main",)
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A user's cache: empty for the first test."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def package(tmp_path):
+def package(tmp_path, cache):
     """A copy of the package, and a function that says which files of it roots reach, with digests."""
     shutil.copytree(ROOT / "pysed", tmp_path / "pysed", ignore=shutil.ignore_patterns("__pycache__"))
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "KALDI_ROOT": ""}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "KALDI_ROOT": ""}
     script = "import sys, json; from pysed.freshness.code import code_of; print(json.dumps(code_of(sys.argv[1:])))"
 
     def code(*roots: str) -> dict[str, str]:
@@ -104,6 +110,19 @@ def test_kaldi_commands_and_shell_scripts(package, monkeypatch):
     assert code("steps/x.sh", "copy-feats") == before
     script.write_text("#!/bin/bash\necho '# not this comment' \"${#words}\"\n")
     assert changed(before, code("steps/x.sh", "copy-feats")) == {"steps/x.sh"}
+
+
+def test_what_is_remembered_of_a_module_is_what_its_text_gives(tmp_path, monkeypatch):
+    from pysed.freshness import closure, syntax
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("pysed.train.engine", "pysed.networks", "pysed.native.libraries"):
+        path = closure.module_file(name)
+        read = syntax.read(name, Path(path).read_text(), path.endswith("__init__.py"))
+        for _ in range(2):  # at first from the text, then from the cache
+            closure.parsed.cache_clear()
+            assert closure.parsed(name) == read
+    assert len(list(tmp_path.glob("pysed/parts-*.json"))) == 3
 
 
 def test_every_root_of_the_scripts_exists():
