@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     mix.add_argument("--event", required=True)
     mix.add_argument("--subset", required=True)
     mix.add_argument("--num-mixtures", type=int)
+    mix.add_argument("--shift-ebr", type=float, default=0.0, metavar="DB", help="so much louder are all events")
     mix.add_argument("--seed", type=int, default=1, help="of the draws; 1: as the configuration says")
     mix.add_argument("--nj", type=int, default=1)
     mix.add_argument("--out", type=Path, required=True)
@@ -195,6 +196,8 @@ def _make(options: argparse.Namespace) -> None:
         if not 0 <= options.seed < 10**9:
             raise DataError(f"pysed corpus mix: --seed {options.seed}; expected 0 to 999999999")
         settings = CorpusSettings.load(options.config).of_seed(options.seed)
+        if options.shift_ebr:
+            settings = settings.shifted(options.shift_ebr)
         if options.plan:
             print("\n".join(plan.plan_mixtures(*corpus, settings, options.num_mixtures)))
         else:

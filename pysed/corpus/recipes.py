@@ -49,6 +49,13 @@ class CorpusSettings:
         recordings held out, mixtures and variations are drawn anew."""
         return replace(self, seed=(self.seed + 10_000 * (seed - 1)) % (2**32 - 2))
 
+    def shifted(self, shift_db: float) -> "CorpusSettings":
+        """The settings for the same mixtures with all events ``shift_db`` louder; DataError out of range."""
+        ebrs = tuple(ebr + shift_db for ebr in self.ebrs)
+        if not all(-200 <= ebr <= 200 for ebr in ebrs):
+            raise DataError(f"ratios {ebrs} dB, shifted by {shift_db}; expected -200 to 200")
+        return replace(self, ebrs=ebrs)
+
     def check(self, place: str) -> None:
         """DataError for settings that no corpus can have."""
         for key in ("mixtures", "ebrs"):

@@ -137,3 +137,14 @@ def test_faults_of_settings(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(DataError, match=words):
         CorpusSettings.load(path)
+
+
+def test_louder_events_in_the_same_mixtures():
+    sources, settings = make_sources(20, 40), CorpusSettings({"devtest": 30}, ebrs=(-6, 0, 6))
+    as_they_are = subset_recipes(sources, "gunshot", settings, 30, held_out=False)
+    louder = subset_recipes(sources, "gunshot", settings.shifted(12), 30, held_out=False)
+    for before, after in zip(as_they_are, louder, strict=True):
+        assert (before.background, before.event, before.offset_s) == (after.background, after.event, after.offset_s)
+        assert after.ebr_db == (None if before.ebr_db is None else before.ebr_db + 12)
+    with pytest.raises(DataError, match="shifted by 200"):
+        settings.shifted(200)
