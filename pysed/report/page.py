@@ -1,8 +1,9 @@
 """The report's one page: what the browser needs is inside it, as far as a number of bytes reaches."""
 
 import html
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pysed.atomic import atomic_open, atomic_path
@@ -24,6 +25,7 @@ from pysed.score.summary import MEANING, small_table, verdict
 from pysed.text_files import read_text
 
 PAGE_BYTES = 28 * 2**20
+_NARROW_PT = 300  # less than two panels
 
 
 def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BYTES) -> tuple[Path, str]:
@@ -53,7 +55,7 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
         "VERDICT": _verdict_section(content["subsets"], rows),
         "RESULTS": _folded("All figures", _result_section(sections))
         + (_folded("Commands", f"<ul>{commands}</ul>") if commands else ""),
-        "CURVES": "\n".join(_figure(out, *one, "broad") for one in draw_all(models, recordings, out).items()),
+        "CURVES": _figures(out, draw_all(models, recordings, out), sorted({model.event for model in models})),
         "PHONES": _phone_section(results / "phones", out),
         "PATTERNS": patterns,
         "PATTERN_LINK": '<a href="#patterns">Patterns</a>' if patterns else "",
@@ -79,17 +81,29 @@ def _filled(parts: Mapping[str, str], content: dict, beside: str) -> str:
     return fill_page("page.html", {**parts, "BESIDE": beside, "DATA": as_json(content)})
 
 
-def _figure(out: Path, name: str, caption: str, kind: str) -> str:
-    """A figure of ``out`` with links to its files; where its panels lie there alone, they stand side by side where
-    there is room."""
-    panels = sorted(out.glob(f"{name}_*.svg")) if (kind == "broad") else []
-    images = []
-    for path in panels or [out / f"{name}.svg"]:
-        source = media.data_uri("image/svg+xml", media.themed_svg(read_text(path)).encode())
-        images.append(f'<img src="{source}" alt="{html.escape(caption)}">')
+def _figures(out: Path, captions: Mapping[str, str], panels: Sequence[str] = ()) -> str:
+    """The figures of ``out`` by name; narrow ones, as those of one event class, stand side by side where there is room.
+
+    ``panels``: what each figure has a panel of; several of them lie there alone, too, as ``<name>_<panel>.svg``.
+    """
+    figures = []
+    for name, caption in captions.items():
+        alone = [f"{name}_{panel}" for panel in panels if (out / f"{name}_{panel}.svg").is_file()]
+        figures.append(_figure(out, name, caption, alone if len(alone) > 1 else ()))
+    narrow = figures and all('<div class="narrow">' in figure for figure in figures)
+    return f'<div class="pair">{"".join(figures)}</div>' if narrow else "\n".join(figures)
+
+
+def _figure(out: Path, name: str, caption: str, panels: Sequence[str]) -> str:
+    """A figure of ``out`` with links to its files; the files of its panels stand side by side where there is room."""
+    drawn = [read_text(out / f"{each}.svg") for each in panels or [name]]
+    sources = [media.data_uri("image/svg+xml", media.themed_svg(text).encode()) for text in drawn]
+    images = "".join(f'<img src="{source}" alt="{html.escape(caption)}">' for source in sources)
+    width = re.search(r'<svg [^>]*\bwidth="([\d.]+)pt"', drawn[0])
+    kind = "panels" if panels else "narrow" if width and float(width[1]) < _NARROW_PT else "broad"
     links = " ".join(f'<a href="{name}{suffix}">{suffix[1:].upper()}</a>' for suffix in SUFFIXES)
     legend = f"<figcaption>{html.escape(caption, quote=False)} {links}</figcaption>"
-    return f'<figure><div class="{"panels" if panels else kind}">{"".join(images)}</div>{legend}</figure>'
+    return f'<figure><div class="{kind}">{images}</div>{legend}</figure>'
 
 
 def _verdict_section(subsets: Mapping[str, list[dict]], rows: list[Row]) -> str:
@@ -109,14 +123,14 @@ def _with_speeds(section: Section, speeds: Mapping[str, float]) -> Section:
     return section._replace(parts=[with_speeds(part, speeds) for part in section.parts if isinstance(part, list)])
 
 
-def _copied(folder: Path, out: Path, captions: Mapping[str, str], kind: str) -> str:
+def _copied(folder: Path, out: Path, captions: Mapping[str, str]) -> str:
     """The figures of stage 7 that are in ``folder``, their files copied beside the page."""
     found = {name: caption for name, caption in captions.items() if (folder / f"{name}.svg").is_file()}
     for name in found:
         for suffix in SUFFIXES:
             with atomic_path(out / f"{name}{suffix}") as temporary:
                 shutil.copyfile(folder / f"{name}{suffix}", temporary)
-    return "".join(_figure(out, name, caption, kind) for name, caption in found.items())
+    return _figures(out, found)
 
 
 def _folded(summary: str, content: str) -> str:
@@ -138,9 +152,9 @@ def _phone_section(folder: Path, out: Path) -> str:
     """Figure 2 and the tables of stage 7."""
     if not (folder / "phones.md").is_file():
         return "<p>No phone analysis yet: run stages 4 and 7.</p>"
-    pictures = _copied(folder, out, {name: caption for name, (_, caption) in FIGURES.items()}, "column")
+    pictures = _copied(folder, out, {name: caption for name, (_, caption) in FIGURES.items()})
     tables = to_html(read_text(folder / "phones.md"), level=2)
-    return f'<div class="pair">{pictures}</div>{_folded("Tables", tables)}'
+    return f"{pictures}{_folded('Tables', tables)}"
 
 
 def _pattern_section(folder: Path, out: Path) -> str:
@@ -148,5 +162,5 @@ def _pattern_section(folder: Path, out: Path) -> str:
     if not (folder / "patterns.md").is_file():
         return ""
     tables = to_html(read_text(folder / "patterns.md"), level=2)
-    body = _copied(folder, out, CAPTIONS, "broad") + _folded("Tables", tables)
+    body = _copied(folder, out, CAPTIONS) + _folded("Tables", tables)
     return f'<section id="patterns"><h2>Which speech patterns help</h2>{body}</section>'

@@ -416,11 +416,13 @@ def test_colours_keep_their_meaning_in_the_dark(opened):
 
 
 def test_figures_are_as_wide_as_the_text_and_stack_on_a_phone(opened):
+    """Those of one class stand side by side, not one of them as wide as the page, and need no scrolling on a phone."""
     wide = "[...document.querySelectorAll('figure')].map(one => one.clientWidth + 2)"
+    opened.call("Emulation.setDeviceMetricsOverride", width=1300, height=800, deviceScaleFactor=1, mobile=False)
     text = opened.evaluate("document.querySelector('#files p').clientWidth")
-    assert min(opened.evaluate(wide)) >= text
+    assert len(found := opened.evaluate(wide)) == 4 and min(found) >= text and max(found) < 640
     opened.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
-    assert min(opened.evaluate(wide.replace("figure", "figure img"))) >= 0.85 * 360
+    assert min(found := opened.evaluate(wide.replace("figure", "figure img"))) >= 0.85 * 360 and max(found) <= 360
     opened.call("Emulation.clearDeviceMetricsOverride")
 
 
