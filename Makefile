@@ -6,8 +6,10 @@ SHELL := /bin/bash
 setup:
 	. ./path.sh
 
+# Also the documentation: lines, sentences, how hard it is to read, links, code, names (docs/style.md).
 lint:
 	. ./path.sh; ruff check .; ruff format --check .; mypy; lint-imports; \
+	python -m pytest -q -o addopts= tests/docs/test_pages.py; \
 	if command -v shellcheck >/dev/null; then shellcheck -x run.sh path.sh cmd.sh utils/*.sh utils/kaldi/dispatch local/*.sh steps/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: shell scripts not checked'; fi
 

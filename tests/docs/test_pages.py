@@ -12,7 +12,7 @@ from pysed.cli import COMMANDS
 
 #: Characters of a line of text, and of one of code.
 WIDTH, CODE_WIDTH = 100, 120
-#: Words of a page's sentences: on average, and of the longest one (CONTRIBUTING.md).
+#: Words of a page's sentences: on average, and of the longest one (docs/style.md).
 MEAN_WORDS, MOST_WORDS = 16, 40
 #: Years of school that a page asks for, by the automated readability index.
 MOST_YEARS = 9
