@@ -72,8 +72,9 @@ def test_a_class_beyond_ascii_goes_through_the_feature_stages(recipe, tmp_path):
     rename_class(corpus, "泣き声")
     (corpus / "source_data/events/knock").rename(corpus / "source_data/events/泣き声")
     settings = yaml.safe_load((recipe / "conf/corpora/default.yaml").read_text())
-    (corpus / "corpus.yaml").write_text(yaml.safe_dump({**settings, "mixtures": {"devtrain": 6, "devtest": 4}}))
-    options = ("--corpus", corpus, "--event", "泣き声", "--stop-stage", 2, "--num-mixtures", 6)
+    settings |= {"mixtures": {"devtrain": 6, "devtest": 4}, "duration_s": 10.0}
+    (corpus / "corpus.yaml").write_text(yaml.safe_dump(settings))
+    options = ("--corpus", corpus, "--event", "泣き声", "--stop-stage", 2, "--num-mixtures", 6, "--nj", 1)
     run_in(recipe, "./run.sh", *options, check=True)
     data = recipe / "data/bébé/泣き声"
     assert len((data / "devtest/feats_logmel40.scp").read_text().splitlines()) == 4

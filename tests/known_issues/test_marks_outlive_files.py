@@ -11,9 +11,10 @@ from tiny_recipe import run_in
 MADE = ("feats_*.ark", "feats_*.scp")
 
 
-@pytest.fixture
-def features(recipe, tiny_corpus, tmp_path):
-    data = data_directory(tmp_path / "data", tiny_corpus)
+@pytest.fixture(scope="module")
+def features(recipe, tiny_corpus, tmp_path_factory):
+    """A data directory whose features are whole, as every test leaves it, and a function that makes them."""
+    data = data_directory(tmp_path_factory.mktemp("marks") / "data", tiny_corpus)
 
     def stage():
         return run_in(recipe, "steps/make_sed_feats.sh", "--nj", 2, data, "logmel40", check=True).stdout

@@ -1,16 +1,24 @@
 """The systems' benchmark: operations counted by hand, and what its parts find of a system that needs them all."""
 
+from functools import partial
+
 import pytest
 
 from pysed.bench import systems
 from pysed.networks import compiled_layers
 
 
-def test_operations_by_hand(tmp_path, monkeypatch):
+@pytest.fixture
+def few(monkeypatch):
+    """A batch of four clips."""
+    monkeypatch.setattr(systems, "BATCH", 4)
+
+
+def test_operations_by_hand(tmp_path, few, monkeypatch):
     """mlp, of a crop of 10 s: 500 frames, forward, gradients of all weights, and of all inputs but the features."""
     layers = [200 * 50, 50 * 50, 50 * 1]
     by_hand = 2 * 500 * (2 * sum(layers) + sum(layers[1:]))
-    assert systems.operations("mlp", tmp_path)["step"] == by_hand
+    assert systems.measured(systems.operations, "mlp", tmp_path, 1, native="0")["step"] == by_hand
     # cnn1d_rnn: 128 filters of 32 at 97 places, gradients at one; an LSTM of 128 on 128
     monkeypatch.setattr(compiled_layers, "library", lambda maps: None)  # what is compiled is not counted
     convolution, lstm = 128 * 32 * 97, 4 * 128 * (128 + 128)
@@ -18,18 +26,23 @@ def test_operations_by_hand(tmp_path, monkeypatch):
     assert systems.operations("cnn1d_rnn", tmp_path)["step"] == pytest.approx(by_hand, rel=0.001)
 
 
-def test_operations_of_cbrnn_by_hand(tmp_path):
+def test_operations_of_cbrnn_by_hand(tmp_path, few, monkeypatch):
     """Of a crop of 10 s, 200 frames of 40 bins: three convolutions of 5 x 5 over 40, 8 and 2 rows, attentions, GRU."""
     convolutions = (40 + 64 * (8 + 2)) * 25 * 64
     attentions = 2 * 40 * 32 + 64 * 200
     gru = 2 * 96 * (200 + 32) + 2 * 96 * (64 + 32)
     forward = 200 * (convolutions + attentions + gru) + 100 * 64
-    found = systems.measured(systems.operations, "cbrnn", tmp_path, 1, native="0")["step"]
+    monkeypatch.setattr(compiled_layers, "library", lambda maps: None)
+    found = systems.operations("cbrnn", tmp_path)["step"]
     assert found == pytest.approx(3 * 2 * forward, rel=0.02)  # forward, gradients of weights, gradients of inputs
 
 
-def test_training_and_detection(tmp_path):
-    step = systems.measured(systems.training, "joint_asr", tmp_path, 1)
+def test_training_and_detection(tmp_path, few, monkeypatch):
+    """The parts as they are, of a few clips and each thing once."""
+    monkeypatch.setattr(systems, "_REPEATS", 1)
+    monkeypatch.setattr(systems, "best_step", partial(systems.best_step, min_s=0.0))
+    monkeypatch.setattr(systems, "multiply_rate", partial(systems.multiply_rate, size=128))
+    step = systems.training("joint_asr", tmp_path)
     assert 0 < step["seconds"] < 60 and 100 < step["peak_mib"] < 20000 and step["parameters"] > 269745
-    found = systems.measured(systems.detection, "joint_asr", tmp_path, 1)
+    found = systems.detection("joint_asr", tmp_path)
     assert 0 < found["network"] < found["all"] < 60, "the network is a part of the whole"

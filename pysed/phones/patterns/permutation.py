@@ -1,7 +1,6 @@
 """Tests of what is noise: shifted tracks, exchanged labels, and the correction for asking many questions at once."""
 
 import numpy as np
-from scipy.stats import binomtest, false_discovery_control
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -9,6 +8,8 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
     Source: Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57, 289.
     """
+    from scipy.stats import false_discovery_control  # takes half a second to import; the report does without
+
     adjusted = np.array(p, float)
     asked = np.isfinite(adjusted)
     if asked.any():
@@ -69,4 +70,6 @@ def shifted_tracks(
 
 def sign_test(better: int, worse: int) -> float:
     """Two-sided exact p of as many changes one way as the other (McNemar's test); 1 without changes."""
+    from scipy.stats import binomtest
+
     return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
