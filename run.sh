@@ -36,7 +36,7 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --exp DIR                   where results go (exp)
   --num-mixtures N            training mixtures per class (the corpus's configuration)
   --epochs N                  training epochs (the system's configuration)
-  --nj N                      parallel jobs; models trained side by side (2)
+  --nj N                      parallel jobs; models, or a model's folds, trained side by side (2)
   --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
   --new-mixtures              a seed draws the training mixtures, and the recordings held out for validation, anew, too;
                               the results go to a folder of their own, such as gradual.new-mixtures
@@ -94,8 +94,8 @@ fi
 
 if active 5; then
   log "stage 5: train: $data/*/devtrain -> $exp/$corpus_name/{${events// /,}}/{${systems// /,}}/"
-  for_each_model "$nj" steps/train.sh --side-by-side "$nj" --epochs "$epochs" --asr "$asr_dir" --layer "$layer" \
-    --new-mixtures "$new_mixtures"
+  for_each_model "$nj" steps/train.sh --side-by-side "$nj" --folds-at-once "$(folds_at_once)" --epochs "$epochs" \
+    --asr "$asr_dir" --layer "$layer" --new-mixtures "$new_mixtures"
 fi
 
 if active 6; then

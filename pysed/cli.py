@@ -66,8 +66,9 @@ def main(argv: list[str] | None = None) -> int:
         return _said("standard output: closed by its reader", 1)
     except OSError as error:
         return _said(system_fault(error), 2)
-    except (MemoryError, BrokenExecutor):
-        return _said(f"pysed {argv[0]}: out of memory; give it smaller inputs or fewer jobs", 1)
+    except (MemoryError, BrokenExecutor) as error:
+        what = f" ({' '.join(str(error).split())})" if isinstance(error, MemoryError) and str(error) else ""
+        return _said(f"pysed {argv[0]}: out of memory{what}; give it smaller inputs or fewer jobs", 1)
     except KeyboardInterrupt:
         return _said("interrupted", 130)
 

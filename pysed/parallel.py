@@ -5,13 +5,27 @@ The processes draw the same random numbers, those of the whole batch, and use th
 itself a process is the only one, and nothing here costs or changes anything.
 """
 
+import multiprocessing
 import os
+import threading
 from typing import Any
 
 import torch
 from torch import distributed
 
 from pysed.errors import DataError
+
+
+def end_with_parent() -> None:
+    """From now on this process of ``multiprocessing`` ends when its parent does, however that ended."""
+
+    def wait() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def start() -> None:

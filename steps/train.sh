@@ -7,6 +7,7 @@ epochs=
 asr=models/demo
 layer=prefinal-l
 side_by_side=1
+folds_at_once=1
 new_mixtures=false
 help_message="Usage: $0 [options] DATA_DIR EVENT SYSTEM_YAML MODEL_DIR
 Example: $0 --seed 1 data/demo/babycry babycry conf/systems/gradual.yaml exp/demo/babycry/gradual
@@ -14,8 +15,9 @@ Example: $0 --seed 1 data/demo/babycry babycry conf/systems/gradual.yaml exp/dem
   --epochs N     training epochs (the system's configuration)
   --asr DIR      ASR model that made the features; noted in the checkpoint ($asr)
   --layer NODE   its node ($layer)
-  --side-by-side N   how many models are trained at once: each has its share of the cores, and the last digits of a
+  --side-by-side N   how many trainings run at once: each has its share of the cores, and the last digits of a
                  training's figures depend on how many those are ($side_by_side)
+  --folds-at-once N   how many of these are folds of this model, if it has any; no figure depends on it ($folds_at_once)
   --new-mixtures true   train on the mixtures that were drawn for this seed, DATA_DIR/devtrain_seedN; seed 1 has devtrain
                  ($new_mixtures)
 Reads:  DATA_DIR/devtrain/{feats_<frontend>,prefinal}.scp
@@ -27,6 +29,8 @@ Writes: MODEL_DIR/{final.pt,config.yaml,metrics.csv,train.log,job.log,events.out
 . utils/parse_options.sh
 (($# == 4)) || die "$help_message"
 need_integer side-by-side "$side_by_side" 1
+need_integer folds-at-once "$folds_at_once" 1
+((folds_at_once <= side_by_side)) || side_by_side=$folds_at_once
 data=$1/devtrain
 [[ $new_mixtures != true || $seed == 1 ]] || data+=_seed$seed
 event=$2 system=$3 dir=$4
@@ -45,7 +49,7 @@ fi
 training_code "$system"
 train() {
   # shellcheck disable=SC2086 # a command and its options
-  $train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" \
+  $train_cmd train --system "$system" --data "$data" --event "$event" --seed "$seed" --jobs "$folds_at_once" \
     ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
 }
 lock_folder "$1" shared
@@ -60,7 +64,8 @@ if [[ (! -f $dir/checkpoint.pt && ! -d $dir/fold1) || ! -f $dir/.train_key || $(
 fi
 log "  $dir: training" # which tells of each epoch in train.log
 export side_by_side
-write_job "$dir/job.sh" train train_cmd system data event seed epochs asr_options dir
+[[ $train_run_cmd == *utils/run_jobs.sh ]] || folds_at_once=1 # elsewhere a job has the cores that it asked for
+write_job "$dir/job.sh" train train_cmd system data event seed folds_at_once epochs asr_options dir
 start_job "$train_run_cmd" "$dir/job.log" "$dir/job.sh"
 last=$(tail -n 1 "$dir/train.log") # of the best epoch; or of all folds
 rates='^(.*): .*f_measure ([0-9.]+), error_rate ([0-9.]+)'

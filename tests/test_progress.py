@@ -95,3 +95,20 @@ def test_on_a_terminal_a_bar_and_epochs_are_painted_and_gone_in_the_end(tmp_path
     assert re.search(r"stage 5: train: a  \[#{6}-{18}\] 25 %, \d+ s left", said), "half of one of two"
     last = said.rsplit("\033[J", 1)[1]
     assert "[" not in last, "nothing is painted below the last line"
+
+
+def test_folds_side_by_side_share_a_line(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(PROGRAM.parent))
+    from show_progress import Training
+
+    (tmp_path / "config.yaml").write_text("epochs: 4\nfolds: 5\n")
+    for number, done in ((1, 4), (2, 1), (3, 0)):
+        (tmp_path / f"fold{number}").mkdir()
+        rows = "".join(f"{epoch},0.5,0.25\n" for epoch in range(1, done + 1))
+        (tmp_path / f"fold{number}/metrics.csv").write_text("epoch,loss,average_f\n" + rows)
+    (tmp_path / "fold1/final.pt").touch()
+    training = Training(str(tmp_path))
+    figures = ", loss 0.500, validation F 25.0 %"
+    assert training.look() == (0.0, f"{tmp_path} fold 2, 3: epoch 1, 0 of 4{figures}")  # by a run before
+    (tmp_path / "fold3/metrics.csv").write_text("epoch,loss,average_f\n1,0.5,0.25\n2,0.5,0.25\n3,0.5,0.25\n")
+    assert training.look() == (3 / 15, f"{tmp_path} fold 2, 3: epoch 1, 3 of 4{figures}")

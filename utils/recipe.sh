@@ -206,13 +206,23 @@ for_each_set() {
   done
 }
 
+# num_models: of all chosen events, systems and seeds.
+num_models() { echo $(($(wc -w <<<"$events") * $(wc -w <<<"$systems") * $(wc -w <<<"$seed_list"))); }
+
+# folds_at_once: the trainings of --nj that each of the models trained side by side may have.
+folds_at_once() {
+  local models
+  models=$(num_models)
+  echo $((nj / (models < nj ? models : nj)))
+}
+
 # for_each_model NUMBER SCRIPT [OPTION...]: runs it for every chosen event, system and seed, so many side by side.
 # After a failure no more are begun; those that run are waited for.
 for_each_model() {
   local at_once=$1 name one seed dir
   shift
   failed=0
-  work $(($(wc -w <<<"$events") * $(wc -w <<<"$systems") * $(wc -w <<<"$seed_list")))
+  work "$(num_models)"
   for name in $events; do
     for one in $systems; do
       for seed in $seed_list; do

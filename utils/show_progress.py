@@ -50,24 +50,31 @@ class Training:
 
     def __init__(self, folder: str):
         self.folder = Path(folder)
-        self.before = epochs_done(self.folder)[0]  # by a run that was interrupted
+        self.before = sum(epoch for epoch, _ in map(epochs_done, self._parts()))  # by a run that was interrupted
+
+    def _parts(self) -> list[Path]:
+        """The folders of its folds, if it has any; else its own."""
+        folds = self.folder.glob("fold[0-9]*")
+        return sorted(folds, key=lambda path: int(path.name[4:])) or [self.folder]
 
     def look(self) -> tuple[float, str]:
-        """(share from 0 to 1 since this run began it, line)."""
-        folds = sorted(self.folder.glob("fold[0-9]*"), key=lambda path: int(path.name[4:]))
-        inner = folds[-1] if folds else self.folder
+        """(share from 0 to 1 since this run began it, line): of several folds those that are trained side by side."""
         try:
-            config = (inner / "config.yaml").read_text(encoding="utf-8")
+            config = (self.folder / "config.yaml").read_text(encoding="utf-8")
         except OSError:
             config = ""
-        found = re.search(r"^epochs: (\d+)", config, re.MULTILINE)
-        total = int(found[1]) if found else 0
-        epoch, figures = epochs_done(inner)
-        name = f"{self.folder}{f' fold {inner.name[4:]}' if folds else ''}"
-        share = 0.0
-        if total and not folds:
-            share = max(epoch - self.before, 0) / max(total - self.before, 1)
-        return share, f"{name}: epoch {epoch} of {total or '?'}" + (f", {figures}" if figures else "")
+        epochs, folds = (re.search(rf"^{key}: (\d+)", config, re.MULTILINE) for key in ("epochs", "folds"))
+        total = int(epochs[1]) if epochs else 0
+        parts = self._parts()
+        done = [epochs_done(part) for part in parts]
+        going = [index for index, part in enumerate(parts) if not (part / "final.pt").exists()] or [len(parts) - 1]
+        name, figures = str(self.folder), next((done[index][1] for index in going if done[index][1]), "")
+        if parts != [self.folder]:
+            name += f" fold {', '.join(parts[index].name[4:] for index in going)}"
+        work = total * max(int(folds[1]) if folds else 1, len(parts)) - self.before
+        share = min(max(sum(epoch for epoch, _ in done) - self.before, 0) / work, 1.0) if total and work > 0 else 0.0
+        line = f"{name}: epoch {', '.join(str(done[index][0]) for index in going)} of {total or '?'}"
+        return share, line + (f", {figures}" if figures else "")
 
 
 class Stage:

@@ -79,7 +79,7 @@ def step_flops(config: SystemConfig, num_frames: int = FRAMES) -> tuple[float, f
 
 def best_step(model: torch.nn.Module, loss_of_batch: Callable[[], torch.Tensor], min_s: float = 3.0) -> float:
     """Seconds of a step as training takes it, the best of those that fill ``min_s`` seconds."""
-    from pysed.train.engine import descend, update_average
+    from pysed.train.steps import descend, update_average
 
     average = copy.deepcopy(model)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)

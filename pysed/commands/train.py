@@ -10,8 +10,8 @@ from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 
 
-def main(argv: list[str]) -> int:
-    """Run ``pysed train``; returns the exit code."""
+def command_parser() -> CommandParser:
+    """The options of ``pysed train``."""
     parser = CommandParser(
         prog="pysed train",
         description="Train a detector on a data directory. A run that was cut off is gone on with.",
@@ -30,8 +30,20 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--asr", metavar="DIR", help="ASR model that made prefinal.scp; noted in the checkpoint")
     parser.add_argument("--layer", default="prefinal-l", help="its node (%(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one configuration key")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="folds trained side by side, on a processor: each has its share of the cores, or OMP_NUM_THREADS threads "
+        "(as many as there are cores; 1 where OMP_NUM_THREADS is set)",
+    )
     parser.add_argument("--print-config", action="store_true", help="only print the resolved configuration")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run ``pysed train``; returns the exit code."""
+    options = command_parser().parse_args(argv)
 
     from pysed.detector.config import load_config, parse_changes
 
@@ -41,6 +53,8 @@ def main(argv: list[str]) -> int:
     config = load_config(options.system, changes)
     if options.seed < 0:
         raise DataError(f"pysed train: --seed {options.seed}; expected 0 or more")
+    if options.jobs is not None and options.jobs < 1:
+        raise DataError(f"pysed train: --jobs {options.jobs}; expected 1 or more")
     if not options.print_config and not Path(options.data).is_dir():
         raise DataError(f"{options.data}: no such folder; expected a data directory; run the stages before")
     frontend = load_frontend_values(config.frontend, Path(options.system))
@@ -55,7 +69,9 @@ def main(argv: list[str]) -> int:
     parallel.start()
     try:
         command = os.environ.get("PYSED_COMMAND") or shlex.join(["pysed", "train", *argv])
-        train(Task(config, options.event, options.seed, asr, frontend, command), options.data, options.out)
+        jobs = options.jobs or (1 if os.environ.get("OMP_NUM_THREADS") else len(os.sched_getaffinity(0)))
+        task = Task(config, options.event, options.seed, asr, frontend, command)
+        train(task, options.data, options.out, jobs=jobs)
     except BrokenPipeError:
         sys.stderr.close()
         return 1

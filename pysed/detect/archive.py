@@ -9,7 +9,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from typing import Any
 
 import torch
 
+from pysed import parallel
 from pysed.audio import refuse_damage
 from pysed.detect.clips import write_clips
 from pysed.detect.decide import Decision, Detection
@@ -105,17 +105,9 @@ def _one_line(text: Any) -> str:
 _analyser: Analyser | None = None
 
 
-def _end_with_parent() -> None:
-    """A process whose parent was killed has nobody to work for."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 def _start(kind: type[Analyser], work: Work) -> None:
     global _analyser
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    parallel.end_with_parent()  # whose death leaves nobody to work for
     torch.set_num_threads(1)
     _analyser = kind(work)
 

@@ -1,8 +1,30 @@
 """Clips of a data directory, in memory."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+
+class Rows:
+    """Some rows of an array that is shared, read as an array of its own: of several folds none copies it."""
+
+    def __init__(self, values: np.ndarray, rows: np.ndarray):
+        self.values, self.rows = values, rows
+        self.shape, self.dtype = (len(rows), *values.shape[1:]), values.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.values[self.rows[index]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.values[row] for row in self.rows)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
 
 
 @dataclass(frozen=True)
@@ -17,8 +39,8 @@ class Clips:
     """
 
     names: list[str]
-    features: np.ndarray
-    asr: np.ndarray | None
+    features: np.ndarray | Rows
+    asr: np.ndarray | Rows | None
     labels: np.ndarray
     onset_s: np.ndarray
     scenes: np.ndarray | None = None

@@ -5,7 +5,9 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,15 @@ from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.data import load_clips, make_batch
-from pysed.train.failures import not_finite, what_is_not_finite
+from pysed.train.failures import naming_fold, not_finite, what_is_not_finite
 from pysed.train.folds import check_leaks, join, mean_metrics, read_folds, read_recordings, split_by_mixture, subset
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss
 from pysed.train.precision import keep_freed_memory, use_bfloat16
-from pysed.train.records import Records, progress
+from pysed.train.records import EpochBar, Records, print_line, progress
+from pysed.train.side_by_side import side_by_side
 from pysed.train.state import resume, run_identity, save_state, seed_everything
+from pysed.train.steps import descend, learning_rate, parameter_groups, update_average
 from pysed.train.validation import cross_entropy, measures, merit, scene_accuracy, scores_of
 
 
@@ -52,14 +56,17 @@ class Task:
     command: str | None = None
 
 
-def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_after: int | None = None) -> Path | None:
+def train(
+    task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_after: int | None = None, jobs: int = 1
+) -> Path | None:
     """Train on the training split of ``data``, choose epoch and thresholds on its validation split; or in folds.
 
     Writes ``config.yaml``, ``metrics.csv`` (a row an epoch), ``train.log`` and ``final.pt`` into ``out``, returns the
     last one's path. A run that was cut off goes on from ``checkpoint.pt`` and ends with the very weights of an unbroken
-    one. ``stop_after``: end after that many epochs as if cut off (returns None).
+    one. ``stop_after``: end after that many epochs as if cut off (returns None). ``jobs``: folds trained side by side.
 
-    Raises DataError for bad data, and when the loss stops being a number, naming the cause.
+    Raises DataError for bad data, and when the loss stops being a number, naming the cause; MemoryError for a fold that
+    ran out of memory.
     """
     data, out, event = Path(data), Path(out), task.event
     if task.config.validation_mixtures:
@@ -70,7 +77,7 @@ def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_afte
     config = replace(task.config, folds=len(folds))  # as many as the data has, at most
     task = replace(task, config=config)
     if len(folds) > 1:
-        return fit_folds(task, folds, data, out, stop_after)
+        return fit_folds(task, folds, data, out, stop_after, jobs)
     split = folds[0]
     clips = load_clips(data, split["train"], event, config, frames_per_label(task.frontend))
     valid = load_clips(data, split["valid"], event, config, frames_per_label(task.frontend))
@@ -81,33 +88,58 @@ def train(task: Task, data: str | os.PathLike, out: str | os.PathLike, stop_afte
 
 
 def fit_folds(
-    task: Task, folds: list[dict[str, list[str]]], data: Path, out: Path, stop_after: int | None = None
+    task: Task, folds: list[dict[str, list[str]]], data: Path, out: Path, stop_after: int | None = None, jobs: int = 1
 ) -> Path | None:
-    """train() in folds: a network each, and their mean as ``final.pt``. ``stop_after`` counts a fold's epochs."""
+    """train() in folds: a network each, and their mean as ``final.pt``. ``stop_after`` counts a fold's epochs.
+
+    ``jobs`` of them are trained side by side, each by as many threads as OMP_NUM_THREADS says or else by its share of
+    the cores; by torchrun or on a GPU one after another. With equal threads the networks are equal, bit for bit.
+    """
     names = sorted({name for split in folds for part in split.values() for name in part})
     clips = load_clips(data, names, task.event, task.config, frames_per_label(task.frontend))
     out.mkdir(parents=True, exist_ok=True)
     folders = [out / f"fold{number}" for number in range(1, len(folds) + 1)]
-    leads = parallel.rank() == 0
-    records = Records(out, [{}] if folders[0].exists() else [], quiet=not leads, events=False)
-    heldout = []
-    for number, (folder, split) in enumerate(zip(folders, folds, strict=True)):
-        train, valid = subset(clips, split["train"]), subset(clips, split["valid"])
+    parts = [(subset(clips, split["train"]), subset(clips, split["valid"])) for split in folds]
+    for number, (train, valid) in enumerate(parts):
         check_events(train, data, task.event, f"fold {number} train")
         check_events(valid, data, task.event, f"fold {number} valid")
-        heldout.append(valid)
+    leads = parallel.rank() == 0
+    records = Records(out, [{}] if folders[0].exists() else [], quiet=not leads, events=False)
+    if leads:
+        write_config(task, out)
+
+    def say_of_fold(number: int, line: str) -> None:
+        records.say(f"fold {number + 1}: {line}")
+
+    def one(number: int, tell: Callable[[str], None]) -> bool:
+        """Whether the fold is done."""
+        (train, valid), folder = parts[number], folders[number]
         fold = replace(task, config=replace(task.config, folds=1), seed=(task.seed + 1000 * number) % 2**64)
         identity, mark = run_identity(fold.config, fold.event, fold.seed, train, valid), folder / ".identity"
-        if not (mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file()):
-            records.say(f"fold {number + 1} of {len(folds)}")
-            if not fit(fold, train, valid, folder, stop_after, whole=out):
-                return None
-            if leads:
-                mark.write_text(identity)
+        if mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file():
+            return True
+        with naming_fold(number + 1):
+            done = fit(fold, train, valid, folder, stop_after, tell=tell) is not None
+        if done and leads:
+            mark.write_text(identity)
+        return done
+
+    at_once = 1 if parallel.size() > 1 or torch.cuda.is_available() else min(jobs, len(folds))
+    if at_once > 1:
+        with EpochBar(len(folds), task.config.epochs) as bar:
+
+            def hear(number: int, line: str) -> None:
+                with bar.aside(number, line):
+                    say_of_fold(number, line)
+
+            done = all(side_by_side(one, len(folds), at_once, hear))
+    else:
+        done = all(one(number, partial(say_of_fold, number)) for number in range(len(folds)))
+    if not done:
+        return None
     if leads:
-        final, summary = join(task.config, folders, heldout, task.seed)
+        final, summary = join(task.config, folders, [valid for _, valid in parts], task.seed)
         mean_metrics(folders, out)
-        write_config(task, out)
         records.say(summary)
         checkpoint.save(out / "final.pt", final)
         for folder in folders:
@@ -131,11 +163,11 @@ def fit(
     out: Path,
     stop_after: int | None = None,
     joint: JointLayers | None = None,
-    whole: Path | None = None,
+    tell: Callable[[str], None] = print_line,
 ) -> Path | None:
-    """train() on clips in memory; ``joint``: the recogniser's layers that are trained along; ``whole``: the folder of a
-    training in folds that this is a part of."""
-    run = Run(task, clips, valid, out, joint, whole)
+    """train() on clips in memory; ``joint``: the recogniser's layers that are trained along; ``tell``: who is told each
+    line of the log."""
+    run = Run(task, clips, valid, out, joint, tell)
     run.introduce()
     for epoch in range(len(run.history) + 1, task.config.epochs + 1):
         if run.patience_ends(epoch):
@@ -150,7 +182,7 @@ class Run:
     """A training from its set-up to the model that it leaves; a run that was cut off is set up where it stopped."""
 
     def __init__(
-        self, task: Task, clips: Clips, valid: Clips, out: Path, joint: JointLayers | None, whole: Path | None = None
+        self, task: Task, clips: Clips, valid: Clips, out: Path, joint: JointLayers | None, tell: Callable[[str], None]
     ):
         self.task, self.config, self.out, self.joint = task, task.config, out, joint
         out.mkdir(parents=True, exist_ok=True)
@@ -182,7 +214,7 @@ class Run:
             out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random
         )
         self.leads = parallel.rank() == 0  # of several processes one writes
-        self.records = Records(out, self.history, quiet=not self.leads, whole=whole)
+        self.records = Records(out, self.history, quiet=not self.leads, tell=tell)
 
     def introduce(self) -> None:
         """Write config.yaml, and say what is trained on what."""
@@ -329,49 +361,6 @@ def statistics_of(clips: Clips, config: SystemConfig) -> dict[str, dict]:
 def as_tensors(values: dict[str, Any]) -> dict[str, Any]:
     """Plain values with arrays as tensors, as a checkpoint holds them."""
     return {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in values.items()}
-
-
-def descend(
-    model: torch.nn.Module, optimiser: torch.optim.Optimizer, loss: torch.Tensor, gradient_clip: float
-) -> torch.Tensor:
-    """Put the loss's gradient, the mean of all processes', into the parameters; returns its norm before clipping."""
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    parallel.average_gradients(model)
-    return torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip or math.inf)
-
-
-def learning_rate(config: SystemConfig, step: int, num_steps: int, epoch: int) -> float:
-    """Of a step (from 0) out of ``num_steps``: a linear warm-up, then the schedule.
-
-    cosine: half a cosine down to zero; decay: divided by 1 + decay·(epochs done, or with ``decay_every: update`` steps
-    done) (the paper's decay of 0.01, in the form that Keras gives it); constant.
-    """
-    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    shape = 1.0
-    if config.schedule == "cosine":
-        shape = 0.5 * (1 + math.cos(math.pi * step / num_steps))
-    elif config.schedule == "decay":
-        shape = 1 / (1 + config.decay * (epoch - 1 if config.decay_every == "epoch" else step))
-    return config.learning_rate * warm * shape
-
-
-def parameter_groups(model: torch.nn.Module, config: SystemConfig) -> list[dict[str, Any]]:
-    """The parameters by their ``share`` of the learning rate: the recogniser's layers have one of their own."""
-    groups: dict[float, list[torch.nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        share = config.asr_learning_rate / config.learning_rate if name.startswith("upper.") else 1.0
-        groups.setdefault(share, []).append(parameter)
-    return [{"params": parameters, "share": share} for share, parameters in groups.items()]
-
-
-def update_average(average: torch.nn.Module, model: torch.nn.Module, decay: float, step: int) -> None:
-    """Move the averaged weights towards the model's; early on faster, so that the start is forgotten."""
-    keep = min(decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
-        for averaged, newest in zip(average.buffers(), model.buffers(), strict=True):
-            averaged.copy_(newest)
 
 
 def check_events(clips: Clips, data: Path, event: str, part: str) -> None:

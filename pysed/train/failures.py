@@ -1,8 +1,12 @@
 """Why a run cannot go on: the first culprit along the way, named for whoever has to mend it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from pysed.detector.config import SystemConfig
+from pysed.errors import DataError
 
 
 def what_is_not_finite(
@@ -28,3 +32,16 @@ def not_finite(config: SystemConfig, cause: str, epoch: int, step: int) -> str:
         f"lower learning_rate ({config.learning_rate:g}) or gradient_clip ({config.gradient_clip:g}), "
         "or set precision: float32"
     )
+
+
+@contextmanager
+def naming_fold(number: int) -> Iterator[None]:
+    """Within the block a DataError says which fold it is of, and memory that is short is a MemoryError that does."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"fold {number}: {error}") from None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+            raise MemoryError(f"fold {number}") from None
+        raise

@@ -20,7 +20,7 @@ from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
-from pysed.train.clips import Clips
+from pysed.train.clips import Clips, Rows
 from pysed.train.loss import onset_labels
 
 _STREAMS = (("features", ""), ("asr", "asr_"))
@@ -108,14 +108,14 @@ def read_recordings(folder: Path) -> dict[str, set[str]]:
 
 
 def subset(clips: Clips, names: list[str]) -> Clips:
-    """The named clips, in this order."""
+    """The named clips, in this order; features stay where they are."""
     place = {name: index for index, name in enumerate(clips.names)}
     rows = np.array([place[name] for name in names])
     return replace(
         clips,
         names=list(names),
-        features=clips.features[rows],
-        asr=None if clips.asr is None else clips.asr[rows],
+        features=Rows(np.asarray(clips.features), rows),
+        asr=None if clips.asr is None else Rows(np.asarray(clips.asr), rows),
         labels=clips.labels[rows],
         onset_s=clips.onset_s[rows],
         scenes=None if clips.scenes is None else clips.scenes[rows],
@@ -127,7 +127,11 @@ def out_of_fold(folders: list[Path], valid: list[Clips]) -> np.ndarray:
     each by its own fold's network."""
     scores = []
     for folder, clips in zip(folders, valid, strict=True):
-        scores.append(checkpoint.load_network(folder).tracks_of_clips(clips.features, clips.asr))
+        scores.append(
+            checkpoint.load_network(folder).tracks_of_clips(
+                np.asarray(clips.features), None if clips.asr is None else np.asarray(clips.asr)
+            )
+        )
     return np.concatenate(scores)
 
 

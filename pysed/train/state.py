@@ -29,8 +29,8 @@ def run_identity(config: SystemConfig, event: str, seed: int, clips: Clips, vali
     for some in (clips, valid):
         digest.update(repr((some.names, some.features.shape)).encode())
         for part in (some.features, some.asr, some.labels, some.scenes):
-            if part is not None:
-                digest.update(np.ascontiguousarray(part).data)
+            for clip in () if part is None else part:
+                digest.update(np.ascontiguousarray(clip).data)
     return digest.hexdigest()
 
 
