@@ -17,7 +17,7 @@ def runs(recipe, tiny_corpus, tmp_path_factory):
     copy, corpus = folder / "recipe", folder / "tiny"
     shutil.copytree(recipe, copy, symlinks=True, ignore=shutil.ignore_patterns("data", "exp*"))
     (copy / "pysed").unlink()
-    shutil.copytree(ROOT / "pysed", copy / "pysed", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "pysed", copy / "pysed")  # with what Python has compiled
     shutil.copytree(tiny_corpus, corpus)
 
     def run(*options) -> str:

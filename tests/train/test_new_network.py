@@ -49,6 +49,9 @@ epochs: 1
 epoch_steps: 1
 batch_size: 4
 """
+FILES = (
+    "--system", "conf/systems/brook.yaml", "--data", "data/devtest", "--event", "cry", "--out", "exp/c/cry/brook",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -65,16 +68,14 @@ def place(tmp_path, root):
     return tmp_path
 
 
-def pysed(place, *words, networks: bool = True) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYSED_NETWORKS": str(place / "networks") if networks else ""}
+def pysed(place, *words) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYSED_NETWORKS": str(place / "networks")}
     command = [sys.executable, "-m", "pysed", *map(str, words)]
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
 
 
-def train(place, *options, **where) -> subprocess.CompletedProcess:
-    out = "exp/c/cry/brook"
-    files = ("--system", "conf/systems/brook.yaml", "--data", "data/devtest", "--event", "cry", "--out", out)
-    return pysed(place, "train", *files, *options, **where)
+def train(place, *options) -> subprocess.CompletedProcess:
+    return pysed(place, "train", *FILES, *options)
 
 
 def test_from_two_files_to_the_results_table(place):
@@ -90,19 +91,16 @@ def test_from_two_files_to_the_results_table(place):
 
 def test_its_keys_are_its_own(place):
     done = train(place, "--set", "slope=0")
-    assert (done.returncode, len(done.stderr.splitlines())) == (
-        2,
-        1,
-    ) and "slope 0.0; expected more than 0" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "slope 0.0; expected more than 0" in done.stderr
     done = train(place, "--set", "channels=4")
     assert done.returncode == 2 and "model one_layer has slope" in done.stderr
     assert "'channels' is a key of model cbrnn, cnn1d_rnn, crnn, multitask" in done.stderr
 
 
-def test_without_its_folder_it_is_unknown(place):
-    done = train(place, networks=False)
-    assert done.returncode == 2
-    assert "brook.yaml: model 'one_layer': unknown; one of cbrnn, cnn1d_rnn" in done.stderr
+def test_without_its_folder_it_is_unknown(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    assert main(["train", *FILES]) == 2
+    assert "brook.yaml: model 'one_layer': unknown; one of cbrnn, cnn1d_rnn" in capsys.readouterr().err
 
 
 def test_a_checkpoint_imports_nothing(place, tmp_path):
