@@ -69,3 +69,12 @@ def test_nothing_of_the_site_is_loaded_from_elsewhere():
     (shim,) = site["extra"]["polyfills"]
     assert "iframe-worker" in shim and "window.Worker=" in (ROOT / "docs" / shim).read_text(encoding="utf-8")
     assert site["theme"]["font"] is False
+
+
+def test_the_site_is_dark_where_its_pictures_are():
+    """Pictures follow the reader's system; the theme would keep the scheme of the first visit for ever."""
+    palette = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["theme"]["palette"]
+    assert [one["media"] for one in palette] == [
+        "(prefers-color-scheme)", "(prefers-color-scheme: light)", "(prefers-color-scheme: dark)"
+    ]  # fmt: skip
+    assert not any("toggle" in one for one in palette)
