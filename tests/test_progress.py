@@ -5,7 +5,6 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parents[1] / "utils/show_progress.py"
@@ -76,9 +75,10 @@ def test_on_a_terminal_a_bar_and_epochs_are_painted_and_gone_in_the_end(tmp_path
     assert run.stdin
     run.stdin.write(b"10:00:00 stage 5: train: a -> b\n@work 2\n10:00:00   model: training\n")
     run.stdin.flush()
-    time.sleep(0.2)
-    (tmp_path / "model/metrics.csv").write_text("epoch,loss,average_f\n1,0.9,\n2,0.51234,0.25\n")
     text = b""
+    while b"epoch 0" not in text:  # it is there before the training has done anything
+        text += os.read(leads, 1 << 16)
+    (tmp_path / "model/metrics.csv").write_text("epoch,loss,average_f\n1,0.9,\n2,0.51234,0.25\n")
     while b"epoch 2" not in text:
         text += os.read(leads, 1 << 16)
     run.stdin.write(b"10:00:00   model: best epoch 4: all\n@did 1\n@end\n")
