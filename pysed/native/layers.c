@@ -60,108 +60,131 @@ static inline ivec beats(vec a, vec b) { return (a > b) | (a != a); }
 /* Where a value passes a ReLU: above zero, or not a number. */
 static inline ivec passes(vec v) { return ~(v <= 0); }
 
-/* ---- first convolution, 7x7, stride (2, 1), and max pooling (4, 2) ---------------------------------------------- */
+/* ---- first convolution, of one channel, and max pooling --------------------------------------------------------- */
 
-enum { K = 7, TAPS = K * K, PH = 4, PW = 2, CELLS = PH * PW, STEP = 2 };
+/* K x K taps, every STEP-th row, pooled over PH x PW cells; each shape is compiled with its own numbers. Padded columns
+ * are 9 - K - PW more than the convolution needs: whole vectors of eight are added to a row of its gradient. */
+#define SHAPE const int K, const int STEP, const int PH, const int PW
+enum { MOST_TAPS = 49, MOST_CELLS = 8, MOST_ROWS = 13 };
+#define INLINE static inline __attribute__((always_inline))
 
-/* x: (B, rows, cols) padded input; weight: (49, C); out: (B, H, W, C); index: (B, H, W, C), 0..7.
- * Cell r * 2 + s of pooled (i, j) is the convolution at row 2 * (4 i + r), column 2 j + s of the padded input. */
-void first_forward(const float *x, const float *weight, map *out, uint8_t *index,
-                   long batch, long rows, long cols, long height, long width, long channels)
+/* x: (B, rows, cols) padded input; weight: (K * K, C); out: (B, H, W, C); index: (B, H, W, C), the cell.
+ * Cell r * PW + s of pooled (i, j) is the convolution at row STEP * (PH i + r), column PW j + s of the padded input. */
+INLINE void first_forward_row(SHAPE, const float *top, const float *weight, map *out, uint8_t *index, long cols,
+                              long width, long channels)
 {
-#pragma omp parallel for collapse(2) schedule(static)
-    for (long b = 0; b < batch; b++)
-        for (long i = 0; i < height; i++) {
-            const float *top = x + (b * rows + i * PH * STEP) * cols;
-            for (long j = 0; j < width; j++) {
-                const float *corner = top + j * PW;
-                long at = ((b * height + i) * width + j) * channels;
-                for (long c = 0; c < channels; c += 2 * LANES) {
-                    vec low[CELLS], high[CELLS];
-                    for (int p = 0; p < CELLS; p++) low[p] = high[p] = zero();
-                    const float *w = weight + c;
-                    for (int kr = 0; kr < K; kr++)
+    for (long j = 0; j < width; j++) {
+        const float *corner = top + j * PW;
+        long at = j * channels;
+        for (long c = 0; c < channels; c += 2 * LANES) {
+            vec low[MOST_CELLS], high[MOST_CELLS];
+            for (int p = 0; p < PH * PW; p++) low[p] = high[p] = zero();
+            const float *w = weight + c;
+            for (int kr = 0; kr < K; kr++)
 #pragma GCC unroll 7
-                        for (int kt = 0; kt < K; kt++, w += channels) {
-                            vec w0 = load(w), w1 = load(w + LANES);
-                            const float *from = corner + kr * cols + kt;
+                for (int kt = 0; kt < K; kt++, w += channels) {
+                    vec w0 = load(w), w1 = load(w + LANES);
+                    const float *from = corner + kr * cols + kt;
 #pragma GCC unroll 8
-                            for (int p = 0; p < CELLS; p++) {
-                                float value = from[(p / PW) * STEP * cols + p % PW];
-                                low[p] += value * w0;
-                                high[p] += value * w1;
-                            }
-                        }
-                    ivec which0 = {0}, which1 = {0};
-                    vec best0 = low[0], best1 = high[0];
-                    for (int p = 1; p < CELLS; p++) {
-                        ivec more0 = beats(low[p], best0), more1 = beats(high[p], best1);
-                        which0 = (which0 & ~more0) | (more0 & p);
-                        which1 = (which1 & ~more1) | (more1 & p);
-                        best0 = choose(more0, low[p], best0);
-                        best1 = choose(more1, high[p], best1);
+                    for (int p = 0; p < PH * PW; p++) {
+                        float value = from[(p / PW) * STEP * cols + p % PW];
+                        low[p] += value * w0;
+                        high[p] += value * w1;
                     }
-                    store_map(out + at + c, best0);
-                    store_map(out + at + c + LANES, best1);
-                    *(byte16 *)(index + at + c) = __builtin_convertvector(which0, byte16);
-                    *(byte16 *)(index + at + c + LANES) = __builtin_convertvector(which1, byte16);
+                }
+            ivec which0 = {0}, which1 = {0};
+            vec best0 = low[0], best1 = high[0];
+            for (int p = 1; p < PH * PW; p++) {
+                ivec more0 = beats(low[p], best0), more1 = beats(high[p], best1);
+                which0 = (which0 & ~more0) | (more0 & p);
+                which1 = (which1 & ~more1) | (more1 & p);
+                best0 = choose(more0, low[p], best0);
+                best1 = choose(more1, high[p], best1);
+            }
+            store_map(out + at + c, best0);
+            store_map(out + at + c + LANES, best1);
+            *(byte16 *)(index + at + c) = __builtin_convertvector(which0, byte16);
+            *(byte16 *)(index + at + c + LANES) = __builtin_convertvector(which1, byte16);
+        }
+    }
+}
+
+/* A clip's grad: (H, W, C); weight_by_channel: (C, 64), a channel's taps as K rows of 8 and zeros; sums: (K * K, C),
+ * the gradient of the weights; grad_x: (rows, cols) or NULL, zeroed by the caller. Only one cell of each window has a
+ * gradient, so this is a fraction of a convolution's work. */
+INLINE void first_backward_clip(SHAPE, const float *x, const float *weight_by_channel, const map *grad,
+                                const uint8_t *index, float *sums, float *grad_x, long cols, long height, long width,
+                                long channels)
+{
+    memset(sums, 0, sizeof(float) * K * K * channels);
+    for (long i = 0; i < height; i++)
+        for (long j = 0; j < width; j++) {
+            const float *corner = x + i * PH * STEP * cols + j * PW;
+            long at = (i * width + j) * channels;
+            /* candidate[k][p]: the input that tap k met in cell p */
+            float candidate[MOST_TAPS][LANES] __attribute__((aligned(64)));
+            for (int kr = 0; kr < K; kr++)
+                for (int kt = 0; kt < K; kt++)
+                    for (int r = 0; r < PH; r++) /* the cells of a row at once */
+                        memcpy(candidate[kr * K + kt] + r * PW, corner + (kr + r * STEP) * cols + kt, sizeof(float) * PW);
+            for (long c = 0; c < channels; c += LANES) {
+                vec g = load_map(grad + at + c);
+                ivec which = __builtin_convertvector(*(const byte16 *)(index + at + c), ivec);
+#pragma GCC unroll 7
+                for (int k = 0; k < K * K; k++) {
+                    vec met = __builtin_shuffle(load(candidate[k]), which);
+                    float *sum = sums + k * channels + c;
+                    store(sum, load(sum) + met * g);
                 }
             }
+            if (!grad_x) continue;
+            vec cells[MOST_CELLS][4];
+            memset(cells, 0, sizeof cells);
+            for (long c = 0; c < channels; c++) {
+                float g = widened(grad[at + c]);
+                vec *cell = cells[index[at + c]];
+                const float *w = weight_by_channel + c * 64;
+                for (int q = 0; q < (8 * K + LANES - 1) / LANES; q++) cell[q] += g * load(w + q * LANES);
+            }
+            /* The cells' kernels, laid over each other: rows of eight, those past the taps zero, and room for a shift. */
+            float patch[MOST_ROWS][16];
+            memset(patch, 0, sizeof patch);
+            for (int p = 0; p < PH * PW; p++)
+                for (int kr = 0; kr < K; kr++)
+                    *(oct *)(patch[kr + (p / PW) * STEP] + p % PW) += *(const oct *)((const float *)cells[p] + kr * 8);
+            float *to = grad_x + i * PH * STEP * cols + j * PW;
+            for (int r = 0; r < STEP * (PH - 1) + K; r++) *(oct *)(to + r * cols) += *(const oct *)patch[r];
         }
 }
 
-/* grad: (B, H, W, C); weight_by_channel: (C, 64), a channel's 49 taps as 7 rows of 8 (the eighth zero), 8 more
- * zeros; partial: (B, 49, C), every clip's gradient of the weights; grad_x: (B, rows, cols) or NULL, zeroed by the
- * caller. Only one cell of each window has a gradient, so this is an eighth of a convolution's work. */
-void first_backward(const float *x, const float *weight_by_channel, const map *grad, const uint8_t *index,
-                    float *partial, float *grad_x, long batch, long rows, long cols, long height, long width,
-                    long channels)
-{
-#pragma omp parallel for schedule(static)
-    for (long b = 0; b < batch; b++) {
-        float *sums = partial + b * TAPS * channels;
-        memset(sums, 0, sizeof(float) * TAPS * channels);
-        for (long i = 0; i < height; i++)
-            for (long j = 0; j < width; j++) {
-                const float *corner = x + (b * rows + i * PH * STEP) * cols + j * PW;
-                long at = ((b * height + i) * width + j) * channels;
-                /* candidate[k][p]: the input that tap k met in cell p */
-                float candidate[TAPS][LANES] __attribute__((aligned(64)));
-                for (int kr = 0; kr < K; kr++)
-                    for (int kt = 0; kt < K; kt++)
-                        for (int r = 0; r < PH; r++) /* a pair of cells at once */
-                            memcpy(candidate[kr * K + kt] + r * PW, corner + (kr + r * STEP) * cols + kt,
-                                   sizeof(float) * PW);
-                for (long c = 0; c < channels; c += LANES) {
-                    vec g = load_map(grad + at + c);
-                    ivec which = __builtin_convertvector(*(const byte16 *)(index + at + c), ivec);
-#pragma GCC unroll 7
-                    for (int k = 0; k < TAPS; k++) {
-                        vec met = __builtin_shuffle(load(candidate[k]), which);
-                        float *sum = sums + k * channels + c;
-                        store(sum, load(sum) + met * g);
-                    }
-                }
-                if (!grad_x) continue;
-                vec cells[CELLS][4];
-                memset(cells, 0, sizeof cells);
-                for (long c = 0; c < channels; c++) {
-                    float g = widened(grad[at + c]);
-                    vec *cell = cells[index[at + c]];
-                    const float *w = weight_by_channel + c * 64;
-                    for (int q = 0; q < 4; q++) cell[q] += g * load(w + q * LANES);
-                }
-                /* The cells' kernels, laid over each other: rows of 7 + 1 columns, and room for the eighth tap's zero. */
-                float patch[STEP * (PH - 1) + K][16];
-                memset(patch, 0, sizeof patch);
-                for (int p = 0; p < CELLS; p++)
-                    for (int kr = 0; kr < K; kr++)
-                        *(oct *)(patch[kr + (p / PW) * STEP] + p % PW) += *(const oct *)((const float *)cells[p] + kr * 8);
-                float *to = grad_x + (b * rows + i * PH * STEP) * cols + j * PW;
-                for (int r = 0; r < STEP * (PH - 1) + K; r++) *(oct *)(to + r * cols) += *(const oct *)patch[r];
-            }
+/* NAME_forward and NAME_backward of a shape; the latter's partial: (B, K * K, C), every clip's gradient of the weights. */
+#define FIRST(NAME, K, STEP, PH, PW)                                                                                     \
+    void NAME##_forward(const float *x, const float *weight, map *out, uint8_t *index, long batch, long rows, long cols, \
+                        long height, long width, long channels)                                                          \
+    {                                                                                                                    \
+        _Pragma("omp parallel for collapse(2) schedule(static)")                                                         \
+        for (long b = 0; b < batch; b++)                                                                                 \
+            for (long i = 0; i < height; i++) {                                                                          \
+                long at = (b * height + i) * width * channels;                                                           \
+                first_forward_row(K, STEP, PH, PW, x + (b * rows + i * PH * STEP) * cols, weight, out + at, index + at,  \
+                                  cols, width, channels);                                                                \
+            }                                                                                                            \
+    }                                                                                                                    \
+    void NAME##_backward(const float *x, const float *weight_by_channel, const map *grad, const uint8_t *index,          \
+                         float *partial, float *grad_x, long batch, long rows, long cols, long height, long width,       \
+                         long channels)                                                                                  \
+    {                                                                                                                    \
+        _Pragma("omp parallel for schedule(static)")                                                                     \
+        for (long b = 0; b < batch; b++) {                                                                               \
+            long at = b * height * width * channels;                                                                     \
+            first_backward_clip(K, STEP, PH, PW, x + b * rows * cols, weight_by_channel, grad + at, index + at,          \
+                                partial + b * K * K * channels, grad_x ? grad_x + b * rows * cols : NULL, cols, height,  \
+                                width, channels);                                                                        \
+        }                                                                                                                \
     }
-}
+
+FIRST(first7, 7, 2, 4, 2)
+FIRST(first5, 5, 1, 5, 1)
 
 /* ---- filters over the bins of a frame, the highest place of each --------------------------------------------------- */
 

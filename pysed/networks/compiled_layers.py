@@ -16,7 +16,8 @@ from pysed.native.libraries import Library
 
 _CHUNKS = 64  # as in layers.c
 _FIRST_LANES = 32
-_TAPS = 49
+#: Taps to a side -> the step along the rows, and the rows and columns that are pooled.
+FIRST = {7: (2, 4, 2), 5: (1, 5, 1)}
 _MOST_HIDDEN = 512
 FILTER_BINS = 32
 _LEAST_PLACES, _MOST_PLACES = 8, 256
@@ -52,18 +53,21 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
 
 
 class FirstConvolution(Function):
-    """Convolution 7x7 of one channel, stride (2, 1), and max pooling (4, 2)."""
+    """Convolution of one channel and max pooling, of a shape of FIRST."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight: torch.Tensor, maps: torch.dtype) -> torch.Tensor:
-        """x: (B, F + 6, T + 6) float32, padded; weight: (C, 1, 7, 7) -> (B, C, (F + 1) // 2 // 4, T // 2), ``maps``."""
-        x = x.contiguous()
+        """x: (B, F, T) float32; weight: (C, 1, K, K) -> (B, C, rows // pool rows, T // pool columns), ``maps``."""
+        channels, _, kernel, _ = weight.shape
+        step, high, wide = FIRST[kernel]
+        half = kernel // 2
+        x = functional.pad(x, (half, half + 9 - kernel - wide, half, half)).contiguous()  # the columns: layers.c
         batch, rows, columns = x.shape
-        height, width, channels = ((rows - 7) // 2 + 1) // 4, (columns - 6) // 2, len(weight)
+        height, width = ((rows - kernel) // step + 1) // high, (columns + wide - 8) // wide
         out = torch.empty(batch, height, width, channels, dtype=maps)
         index = torch.empty(out.shape, dtype=torch.uint8)
-        taps = weight.detach().reshape(channels, _TAPS).t().contiguous()
-        _call(maps, "first_forward", x, taps, out, index, batch, rows, columns, height, width, channels)
+        taps = weight.detach().reshape(channels, -1).t().contiguous()
+        _call(maps, f"first{kernel}_forward", x, taps, out, index, batch, rows, columns, height, width, channels)
         ctx.save_for_backward(x, weight, index)
         return out.permute(0, 3, 1, 2)
 
@@ -71,14 +75,18 @@ class FirstConvolution(Function):
     def backward(ctx, grad: torch.Tensor):
         x, weight, index = ctx.saved_tensors
         batch, height, width, channels = index.shape
+        kernel, half = weight.shape[2], weight.shape[2] // 2
         by_channel = torch.zeros(channels, 64)
-        by_channel[:, :56].view(channels, 7, 8)[..., :7] = weight.detach().squeeze(1)
-        partial = torch.empty(batch, _TAPS, channels)
+        by_channel.view(channels, 8, 8)[:, :kernel, :kernel] = weight.detach().squeeze(1)
+        partial = torch.empty(batch, kernel * kernel, channels)
         grad_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         _call(
-            grad.dtype, "first_backward", x, by_channel, _channels_last(grad), index, partial, grad_x,
+            grad.dtype, f"first{kernel}_backward", x, by_channel, _channels_last(grad), index, partial, grad_x,
             batch, x.shape[1], x.shape[2], height, width, channels,
         )  # fmt: skip
+        if grad_x is not None:
+            extra = 9 - kernel - FIRST[kernel][2]
+            grad_x = grad_x[:, half:-half, half : grad_x.shape[2] - half - extra]
         return grad_x, partial.sum(dim=0).t().reshape(weight.shape), None
 
 

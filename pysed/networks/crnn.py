@@ -18,7 +18,7 @@ from pysed.networks.network import Inputs
 from pysed.networks.recurrent import RecurrentConfig, RecurrentNetwork
 
 _KERNEL = 5
-_POOLS = (5, 4, 2)  # of frequency, after each convolution; time keeps its frames
+_POOLS = (5, 4, 2)  # the first as in compiled_layers.FIRST; of frequency, after each convolution; time keeps its frames
 
 
 class Crnn(RecurrentNetwork):
@@ -75,11 +75,21 @@ class Crnn(RecurrentNetwork):
         x = stack_context(features, self.context)
         if self.spectral is not None:
             x = self.spectral(x)
-        x = x.transpose(1, 2).unsqueeze(1)  # (B, T, values) -> (B, 1, values, T)
+        x = x.transpose(1, 2)  # (B, T, values) -> (B, values, T)
         maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
         fast = compiled_layers.usable(x, maps) and compiled_layers.first_fits(self.channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
-            for conv, norm, pool in zip(self.convolutions, self.norms, _POOLS, strict=True):
-                # Pooling before norm, ReLU and dropout, as in cbrnn.py: they pass over a map a fraction the size.
-                x = norm(functional.max_pool2d(conv(x), (pool, 1)), fast)
+            # Pooling before norm, ReLU and dropout, as in cbrnn.py: they pass over a map a fraction the size.
+            for index, (conv, norm, pool) in enumerate(zip(self.convolutions, self.norms, _POOLS, strict=True)):
+                if index == 0 and fast:
+                    x = compiled_layers.FirstConvolution.apply(x.float(), conv.weight, maps)
+                else:
+                    x = functional.max_pool2d(conv(x if index else x.unsqueeze(1)), (pool, 1))
+                x = norm(x, fast)
         return x.to(features.dtype).permute(0, 3, 1, 2).flatten(2)  # (B, C, rows, T) -> (B, T, C · rows)
+
+    def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
+        """The first convolution's gradients in all cells of a pooling window but the one of the maximum."""
+        forward = 2 * self.channels * _KERNEL**2 * num_bins * (2 * self.context + 1) * num_frames
+        passes = 1 if self.spectral is None else 2  # of the weights, and of the input if that is computed
+        return passes * forward * (1 - 1 / _POOLS[0])

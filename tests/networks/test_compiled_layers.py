@@ -32,24 +32,30 @@ def assert_within(actual: torch.Tensor, expected: torch.Tensor, bound: torch.Ten
     assert excess <= 0, f"beyond the bound by {excess}"
 
 
-@pytest.mark.parametrize("channels,num_values,num_frames", [(64, 200, 12), (32, 37, 10), (32, 31, 2), (96, 46, 7)])
+@pytest.mark.parametrize(
+    "kernel,channels,num_values,num_frames",
+    [(7, 64, 200, 12), (7, 32, 37, 10), (7, 32, 31, 2), (7, 96, 46, 7), (5, 64, 40, 12), (5, 32, 5, 1), (5, 96, 44, 7)],
+)
 @of_both_types
-def test_first_convolution(channels, num_values, num_frames, maps):
-    layer = layers.FirstConvolution(channels)
+def test_first_convolution(kernel, channels, num_values, num_frames, maps):
+    step, *pool = compiled_layers.FIRST[kernel]
+    own = torch.nn.Conv2d(1, channels, kernel, bias=False).weight
     x = torch.randn(2, num_values, num_frames)
-    weight = layer.weight.detach().double().requires_grad_()
+    weight = own.detach().double().requires_grad_()
     x_reference = x.double().requires_grad_()
-    expected = functional.max_pool2d(
-        functional.conv2d(x_reference.unsqueeze(1), weight, stride=(2, 1), padding=3), (4, 2)
-    )
+
+    def pooled(x, weight):
+        cells = functional.conv2d(x.unsqueeze(1), weight, stride=(step, 1), padding=kernel // 2)
+        return functional.max_pool2d(cells, pool)
+
+    expected = pooled(x_reference, weight)
     x.requires_grad_()
-    out = layer(x, compiled=True, maps=maps)
-    assert out.dtype == maps and out.shape == (2, channels, -(-num_values // 2) // 4, num_frames // 2)
-    # Magnitude of the 49 terms of a cell, the greatest of each window
-    magnitude = functional.max_pool2d(
-        functional.conv2d(x_reference.abs().unsqueeze(1), weight.abs(), stride=(2, 1), padding=3), (4, 2)
-    )
-    assert_within(out, expected, ROUNDING[maps] * expected.abs() + 49 * FLOAT * magnitude)
+    out = compiled_layers.FirstConvolution.apply(x, own, maps)
+    assert out.dtype == maps and out.shape == expected.shape
+    # Magnitude of the terms of a cell, the greatest of each window
+    magnitude = pooled(x_reference.detach().abs(), weight.detach().abs())
+    taps = kernel**2
+    assert_within(out, expected, ROUNDING[maps] * expected.abs() + taps * FLOAT * magnitude)
 
     grad = halves(*out.shape)
     expected.backward(grad)
@@ -57,9 +63,13 @@ def test_first_convolution(channels, num_values, num_frames, maps):
     # A weight's gradient adds up one term for each of the B·H·W windows; an input's one for each channel and tap.
     terms = out.numel() // channels
     size = x.abs().max().double() * grad.abs().sum(dim=(0, 2, 3)).view(-1, 1, 1, 1)
-    assert_within(layer.weight.grad, weight.grad, terms * FLOAT * size)
-    assert_within(x.grad, x_reference.grad, 49 * channels * FLOAT * x_reference.grad.abs().max() + 1e-5)
+    assert_within(own.grad, weight.grad, terms * FLOAT * size)
+    assert_within(x.grad, x_reference.grad, taps * channels * FLOAT * x_reference.grad.abs().max() + 1e-5)
     assert x.grad.abs().max() > 0.1
+    by_layer = layers.FirstConvolution(channels)
+    if kernel == 7:
+        by_layer.weight = own
+        assert torch.equal(by_layer(x, compiled=True, maps=maps), out)
 
 
 @pytest.mark.parametrize("channels,num_values,num_frames", [(128, 128, 9), (32, 39, 1), (64, 45, 3), (32, 287, 2)])
@@ -253,6 +263,10 @@ def test_what_is_not_a_number_stays_so():
         x = torch.randn(1, 40, 10)
         x[0, 20, frame] = nan
         out, plain = first(x, compiled=True), first(x)
+        assert torch.equal(out.isnan(), plain.isnan()) and out.isnan().any()
+        weight = torch.randn(32, 1, 5, 5)
+        out = compiled_layers.FirstConvolution.apply(x, weight, torch.float32)
+        plain = functional.max_pool2d(functional.conv2d(x.unsqueeze(1), weight, padding=2), (5, 1))
         assert torch.equal(out.isnan(), plain.isnan()) and out.isnan().any()
     for row in range(4):
         maps = torch.randn(1, 32, 4, 5).bfloat16()

@@ -117,7 +117,10 @@ def test_an_impulse_moves_the_scores_around_it(name):
         assert scores[6] and scores[:5].any() and scores[8:].any()
 
 
-@pytest.mark.parametrize("name,function", [("crnn_ta_fa", "norm_forward"), ("cnn1d_rnn", "filter_forward")])
+@pytest.mark.parametrize(
+    "name,function",
+    [("crnn_ta_fa", "norm_forward"), ("crnn_ta_fa", "first5_backward"), ("cnn1d_rnn", "filter_forward")],
+)
 def test_compiled_float32_layers_agree_with_plain_ones(name, function, monkeypatch):
     if compiled_layers.library(torch.float32) is None:
         pytest.skip("no gcc: only the plain path exists here")
