@@ -19,6 +19,14 @@ ROOT = Path(__file__).parents[1]
 #: Pages beside docs/, and their places on the site.
 ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 ROOT_PAGES["CHANGELOG.md"] = "changelog.md"
+#: How a program in Python begins.
+EXAMPLE = """
+from pysed import Decision, Detector
+
+detector = Detector.load("exp/demo/babycry/gradual")
+for event in detector.detect_file("recording.wav", Decision(threshold=0.8)):
+    print(event.onset_s, event.offset_s, event.label, event.score)
+"""
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -115,7 +123,8 @@ def helps(command: list[str]) -> list[tuple[str, str]]:
 def python_page() -> str:
     """What ``from pysed import`` gives: signatures and docstrings."""
     pysed = importlib.import_module("pysed")
-    lines = ["# Python", "", "`from pysed import ...` gives the following.", ""]
+    lines = ["# Python", "", "This page is for programs that use a trained detector. A program begins like this:", ""]
+    lines += ["```python", *EXAMPLE.strip().splitlines(), "```", ""]
     for name in pysed.__all__:
         kind = getattr(pysed, name)
         lines += [f"## {name}", "", *described(name, kind)]

@@ -16,9 +16,11 @@ LONG_GAP_S = 1.0  # where the tuning closed every gap of a clip
 
 @dataclass(frozen=True)
 class Detection:
-    """One event found: seconds from the recording's start, its class, its score, its channel if asked for.
+    """An event that was found.
 
-    The score is the highest of its frames'; of a network that scores onsets, the probability that it begins there.
+    ``onset_s`` and ``offset_s`` are seconds from the recording's start, and ``label`` is the class. ``score`` is the
+    highest score of the event's frames; of a network that scores onsets, it is the probability that the event begins
+    there. ``channel`` is a number from 1 where each channel was searched by itself.
     """
 
     onset_s: float
@@ -30,12 +32,15 @@ class Detection:
 
 @dataclass(frozen=True)
 class Decision:
-    """What counts as an event.
+    """What counts as an event. Without arguments it is what was tuned in training.
 
-    ``threshold``: of the scores, instead of the tuned one; ``min_duration_s``: shorter events are dropped;
-    ``max_gap_s``: shorter pauses belong to an event, instead of the tuned length; ``one_event``: the task's rule, the
-    longest one alone, gaps closed as tuned; ``top``: so many of the highest score. Raises DataError for values out of
-    range.
+    - ``threshold``: the score, from 0 to 1, that an event's frames exceed.
+    - ``min_duration_s``: shorter events are dropped.
+    - ``max_gap_s``: shorter pauses belong to an event.
+    - ``one_event``: the task's rule, the longest event alone.
+    - ``top``: only so many events, those with the highest scores.
+
+    Raises DataError for values out of range.
     """
 
     threshold: float | None = None

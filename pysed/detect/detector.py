@@ -42,10 +42,10 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Detector:
-    """A trained network with its front end and, for systems that take them, its recogniser's features.
+    """A trained network, with all that it needs to find events in sound. ``Detector.load`` makes one.
 
-    Make one with ``Detector.load``. Samples are numbers from -1 to 1, (T,) or (T, C) of C channels, at any rate.
-    ``channels``: "mix" for the mean of all, a number from 1 for one of them, "each" for each by itself.
+    Samples are numbers from -1 to 1, at any rate: (T,), or (T, C) of C channels. ``channels`` says what is searched:
+    "mix" is the mean of all channels, a number from 1 is one of them, and "each" is each by itself.
     """
 
     name: str
@@ -65,33 +65,36 @@ class Detector:
 
     @property
     def window_s(self) -> float:
-        """Length in seconds of the windows it scores: of the clips it was trained on."""
+        """The length in seconds of the windows that it scores, which is that of the clips it was trained on."""
         return WINDOW_S if self.network.window_s is None else self.network.window_s
 
     def detect(
         self, samples: np.ndarray, rate_hz: int, decision: Decision | None = None, channels: int | str = MIX
     ) -> list[Detection]:
-        """Every event in the samples, in order of time. Raises DataError for samples that are none."""
+        """Every event in the samples, in order of time. Raises DataError for what are no samples of sound."""
         found = analyse([self], _pieces(samples, rate_hz, channels), rate_hz, decision, channels)
         return _in_order(each.events[0] for each in found)
 
     def detect_file(
         self, path: str | os.PathLike, decision: Decision | None = None, channels: int | str = MIX
     ) -> list[Detection]:
-        """Every event in a file of any format, rate and length; DataError where it cannot be read."""
+        """Every event in a file of any format, rate and length. Raises DataError where it cannot be read."""
         return _in_order(each.events[0] for each in analyse_file(path, [self], decision, channels))
 
     def scores(self, samples: np.ndarray, rate_hz: int, channels: int | str = MIX) -> np.ndarray:
-        """The event's probability in each 100 ms: (T100,) in [0, 1]; (C, T100) of each channel."""
+        """How likely the event is there in each 100 ms: (T100,) in [0, 1], or (C, T100) for "each"."""
         found = [
             each.scores[0] for each in analyse([self], _pieces(samples, rate_hz, channels), rate_hz, None, channels)
         ]
         return np.stack(found) if channels == EACH else found[0]
 
     def stream(self, rate_hz: int, decision: Decision | None = None, step_s: float | None = None) -> EventStream:
-        """Takes samples (T,) in pieces, gives events when they are certain: those of detect(), however it is cut.
+        """A stream that takes sound in pieces and gives each event when it has ended.
 
-        ``step_s``: seconds between windows, for events that are to be known soon; they are then not quite detect()'s.
+        ``stream.push(samples)`` takes the next samples (T,) and returns the events that are now certain;
+        ``stream.finish()`` returns those that are left at the end. They are those of ``detect``, wherever the sound is
+        cut. With ``step_s``, such as 1.0, a window is scored every so many seconds: events come sooner, and may differ
+        a little from those of ``detect``.
         """
         return EventStream(self, rate_hz, decision, step_s)
 
