@@ -8,6 +8,12 @@ import yaml
 from tiny_recipe import write_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST = ("test_recipe.py", "test_stages.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: the processes that share the tests then end at about the same time."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

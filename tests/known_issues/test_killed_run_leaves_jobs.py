@@ -10,13 +10,20 @@ from hand_made import data_directory, kill, left_over, processes_in, start, wait
 from tiny_recipe import run_in
 
 
+@pytest.fixture(scope="module")
+def mixed(recipe, tiny_corpus):
+    """The recipe with stage 1 done for one event."""
+    run_in(recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "knock", "--stop-stage", 1, check=True)
+    return recipe
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
-def test_no_process_outlives_the_run(recipe, tiny_corpus, number):
+def test_no_process_outlives_the_run(mixed, tiny_corpus, number):
+    recipe = mixed
     marker = recipe / "reached"
     starter = recipe / "slow_job.sh"  # in utils/run_jobs.sh's place: jobs that never end
     starter.write_text(f"#!/usr/bin/env bash\nsleep 1000 & echo $! >{marker}; wait | cat\n")
     starter.chmod(0o755)
-    run_in(recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "knock", "--stop-stage", 1, check=True)
     marker.unlink(missing_ok=True)
     line = ("./run.sh", "--corpus", tiny_corpus, "--event", "knock", "--stage", 2, "--stop-stage", 2)
     run = start(recipe, *line, run_cmd=str(starter))
