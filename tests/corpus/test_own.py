@@ -127,11 +127,12 @@ def test_from_clips_to_training_and_detection(clips, tmp_path, recipe):
     settings = yaml.safe_load((recipe / "conf/corpora/default.yaml").read_text())
     settings |= {"mixtures": {"devtrain": 10, "devtest": 4}, "duration_s": 10.0}
     (tmp_path / "mysounds/corpus.yaml").write_text(yaml.safe_dump(settings))
-    line = ["./run.sh", "--corpus", tmp_path / "mysounds", "--event", "whistle", "--system", "cbrnn", "--epochs", "1"]
+    line = ["./run.sh", "--corpus", tmp_path / "mysounds", "--event", "whistle", "--system", "mlp", "--epochs", "1"]
+    line += ["--nj", "1"]
     for first, last in ((0, 2), (5, 6)):
         done = run_in(recipe, *line, "--exp", tmp_path / "exp", "--stage", first, "--stop-stage", last, check=True)
     assert "whistle" in done.stdout
-    model = tmp_path / "exp/mysounds/whistle/cbrnn"
+    model = tmp_path / "exp/mysounds/whistle/mlp"
     done = run_in(
         recipe, "pysed", "detect", "--format", "list", "--model", model, events / "whistle/b_1.flac", check=True
     )
