@@ -20,7 +20,7 @@ class Detection:
 
     ``onset_s`` and ``offset_s`` are seconds from the recording's start, and ``label`` is the class. ``score`` is the
     highest score of the event's frames; of a network that scores onsets, it is the probability that the event begins
-    there. ``channel`` is a number from 1 where each channel was searched by itself.
+    there. ``channel`` is the channel's number, from 1, unless the mean of all was searched.
     """
 
     onset_s: float
