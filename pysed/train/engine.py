@@ -243,15 +243,15 @@ class Run:
     def one_epoch(self, epoch: int) -> None:
         """One epoch (from 1): its steps, the validation clips' scores, and the state to go on from."""
         started = time.monotonic()
-        loss, rate = self._take_steps(epoch)
-        validation = self._validate(epoch)
+        loss, rate = self.take_steps(epoch)
+        validation = self.validate(epoch)
         row = {"epoch": epoch, "steps": epoch * self.steps_per_epoch, "loss": round(loss, 6), **validation}
         row |= {"learning_rate": rate, "seconds": round(time.monotonic() - started, 2)}
         self.history.append(row)
         self.records.end_of_epoch(self.history)
         self._keep(row)
 
-    def _take_steps(self, epoch: int) -> tuple[float, float]:
+    def take_steps(self, epoch: int) -> tuple[float, float]:
         """An epoch's steps; returns its mean loss over all processes, and the last step's learning rate."""
         self.model.train()
         num_clips, size = len(self.clips.names), self.batch_size
@@ -286,7 +286,7 @@ class Run:
             self.config,
         )
 
-    def _validate(self, epoch: int) -> dict[str, Any]:
+    def validate(self, epoch: int) -> dict[str, Any]:
         """What metrics.csv says of the averaged network's scores of the validation clips."""
         scores = scores_of(self.average, self.valid, self.normalise)
         loss = cross_entropy(scores, self.valid.labels, self.config.positive_weight)
