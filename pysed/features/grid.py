@@ -9,9 +9,12 @@ impulse keeps its centre of mass (rows taken as boxes would shift a ramp by up t
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 HOP_S = 0.1  # of labels and scores
 #: A chain model's output: a row every 30 ms, the first centred in Kaldi's first 25 ms window.
@@ -19,8 +22,12 @@ ROW_SHIFT_S, FIRST_CENTRE_S = 0.03, 0.0125
 
 
 @lru_cache(maxsize=64)
-def grid_weights(num_rows: int, row_shift_s: float, first_centre_s: float, hop_s: float, num_frames: int) -> csr_array:
+def grid_weights(
+    num_rows: int, row_shift_s: float, first_centre_s: float, hop_s: float, num_frames: int
+) -> "csr_array":
     """Weights of rows in grid frames: (num_frames, num_rows), float64, each row summing to one."""
+    from scipy.sparse import csr_array  # a fifth of a second that detection without a recogniser saves
+
     if num_rows < 1 or num_frames < 1 or row_shift_s <= 0 or hop_s <= 0:
         raise ValueError(
             f"{num_rows} rows every {row_shift_s} s to {num_frames} frames of {hop_s} s; expected more than 0 of each"

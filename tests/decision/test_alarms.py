@@ -1,5 +1,8 @@
 """Upper bounds of false alarms a day: against Poisson's exact ones, and on simulated alarms of a known rate."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -91,3 +94,17 @@ def test_bound_holds_in_splits_by_recording_where_poissons_breaks(together, unev
     assert silent < SPLITS / 4
     if together > 1:
         assert naively > 1.5 * allowed, (broken, naively)
+
+
+def test_draws_of_recordings_count_the_bounds_that_are_broken(monkeypatch):
+    checks = runpy.run_path(str(Path(__file__).parents[2] / "local/check_alarms.py"))
+    counts = [np.zeros((len(THRESHOLDS), 6), int) for _ in range(40)]
+    for each in counts[:20]:  # half of the recordings have alarms, below one threshold
+        each[60:] = 1
+    seconds, rate = np.full(40, 360.0), 20 * 6 * 240 / 40
+    for draw in ("halves", "resampled"):
+        assert checks["broken"](counts, seconds, rate / 2, checks[draw]) == (0, SPLITS, 0.0)
+        monkeypatch.setattr(Alarms, "choose", lambda self, per_day: self.choices()[-1])
+        bad, done, mean = checks["broken"](counts, seconds, rate / 2, checks[draw])
+        assert done == SPLITS and mean == pytest.approx(rate, rel=0.02) and bad > 0.9 * SPLITS
+        monkeypatch.undo()

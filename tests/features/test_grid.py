@@ -1,5 +1,8 @@
 """Rows of another rate on the 100 ms grid: impulses, constants, ramps, and an independent float64 integral."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -88,3 +91,10 @@ def test_a_click_in_audio_lands_in_its_frame(click_s):
         centre = (grid * (np.arange(60) + 0.5) * 0.1).sum() / grid.sum()
         assert abs(centre - click_s) <= 0.055
         assert abs(grid.argmax() - int(click_s / 0.1)) <= (1 if click_s % 0.1 < 0.0125 or click_s % 0.1 > 0.0875 else 0)
+
+
+def test_a_detector_without_a_recogniser_starts_without_scipy():
+    code = (
+        "import sys, pysed.commands.detect, pysed.detect.archive, pysed.detect.formats; print('scipy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
