@@ -1,6 +1,7 @@
 """Folds trained side by side: what one after another gives, whoever is killed; nobody outlives the parent."""
 
 import csv
+import io
 import multiprocessing
 import os
 import re
@@ -20,6 +21,7 @@ from pysed.detector.checkpoint import load
 from pysed.errors import DataError
 from pysed.train import engine
 from pysed.train.clips import Rows
+from pysed.train.records import EpochBar
 
 TRAIN, VALID = make_clips(12, 1), make_clips(12, 2)
 NUM_FOLDS, EPOCHS = 3, 3
@@ -230,6 +232,20 @@ def test_a_fold_that_fails_is_named(data, tmp_path, monkeypatch, jobs, error, ex
 def test_a_loss_that_is_not_finite_is_one_of_a_fold(data, tmp_path):
     with pytest.raises(DataError, match=r"^fold \d: small: .* is not finite in epoch 1, step \d; expected numbers"):
         train(data, tmp_path, small_config(folds=NUM_FOLDS, learning_rate=1e30, gradient_clip=0, warmup_steps=0))
+
+
+def test_a_terminal_has_one_line_on_all_folds(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with EpochBar(3, 10) as bar:
+        for number, line in ((0, "going on after epoch 4"), (1, "epoch 2 steps 20 loss 0.5"), (1, "best epoch 9: all")):
+            with bar.aside(number, line):
+                print(f"<{line}>", file=terminal)
+    said = terminal.getvalue()
+    assert "all folds:  20%" in said and "6/30" in said and "\r<best epoch 9: all>" in said  # where the bar was
 
 
 def test_rows_read_like_the_copy():
