@@ -21,7 +21,19 @@ def runs(recipe, tiny_corpus, tmp_path_factory):
     shutil.copytree(tiny_corpus, corpus)
 
     def run(*options) -> str:
-        line = ("env", f"PYTHONPATH={copy}", "./run.sh", "--corpus", corpus, "--system", "mlp", "--epochs", 1)
+        line = (
+            "env",
+            f"PYTHONPATH={copy}",
+            "./run.sh",
+            "--corpus",
+            corpus,
+            "--system",
+            "mlp",
+            "--epochs",
+            1,
+            "--nj",
+            1,
+        )
         return run_in(copy, *line, "--stop-stage", 6, *options, check=True).stdout
 
     run("--event", "babycry", "--stop-stage", 2)
