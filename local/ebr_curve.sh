@@ -28,17 +28,21 @@ shift 4
 out=$models/ebr/$event
 for system; do need_files "$0" "$models/$event/$system/final.pt"; done
 
+# mix_set: the test mixtures of a shift; in a shell of its own, which gives its lock back to the steps that follow.
+mix_set() (
+  lock_folder "$data/.ebr/$event/$shift"
+  to_do "$set/.done" "  $set" --inputs "$config" "$source_dir"/source_data/cv_setup/{events,bgs}_devtest.yaml \
+    --options "$shift" --code "$0" pysed.corpus.make_sets:make_mixtures || exit 0
+  pysed corpus mix --subset devtest --config "$config" --shift-ebr="$shift" --source "$source_dir" --event "$event" \
+    --out "$set" --nj "$nj"
+  finish "$set/.done" "$set"
+  log "  $set: mixed"
+)
+
 for shift in $shifts; do
   [[ $shift =~ ^-?[0-9]+$ ]] || die "$0: --shifts $shifts: expected whole numbers of dB"
-  folder=$data/.ebr/$event/$shift set=$data/.ebr/$event/$shift/devtest
-  lock_folder "$folder"
-  mix=(pysed corpus mix --subset devtest --config "$config" --shift-ebr="$shift" --source "$source_dir" --event "$event"
-    --out "$set")
-  if to_do "$set/.done" "  $set" --inputs "$config" "$source_dir"/source_data/cv_setup/{events,bgs}_devtest.yaml \
-    --options "$shift" --code "$0" pysed.corpus.make_sets:make_mixtures; then
-    "${mix[@]}" --nj "$nj"
-    finish "$set/.done" "$set"
-  fi
+  set=$data/.ebr/$event/$shift/devtest
+  mix_set
   for system; do
     yaml=$models/$event/$system/config.yaml
     steps/make_sed_feats.sh --nj "$nj" "$set" "$(yaml_value "$yaml" frontend)"
