@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: the repository, a copy of the recipe to run, a tiny corpus."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import yaml
 from tiny_recipe import write_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, where what tests start inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LONGEST = ("test_recipe.py", "test_stages.py")
 
 
