@@ -19,7 +19,6 @@ Reads:  SOURCE_DIR/source_data, MODELS_DIR/EVENT/SYSTEM[/seedN]/final.pt
 Writes: MODELS_DIR/ebr/EVENT/{curve.csv,curve.svg,curve.png,curve.pdf}, the scores beside them; mixtures and features in
         DATA_DIR/.ebr/"
 . ./path.sh
-. ./cmd.sh
 . utils/resume.sh
 . utils/parse_options.sh
 (($# >= 5)) || die "$help_message"
@@ -28,21 +27,9 @@ shift 4
 out=$models/ebr/$event
 for system; do need_files "$0" "$models/$event/$system/final.pt"; done
 
-# mix_set: the test mixtures of a shift; in a shell of its own, which gives its lock back to the steps that follow.
-mix_set() (
-  lock_folder "$data/.ebr/$event/$shift"
-  to_do "$set/.done" "  $set" --inputs "$config" "$source_dir"/source_data/cv_setup/{events,bgs}_devtest.yaml \
-    --options "$shift" --code "$0" pysed.corpus.make_sets:make_mixtures || exit 0
-  pysed corpus mix --subset devtest --config "$config" --shift-ebr="$shift" --source "$source_dir" --event "$event" \
-    --out "$set" --nj "$nj"
-  finish "$set/.done" "$set"
-  log "  $set: mixed"
-)
-
 for shift in $shifts; do
-  [[ $shift =~ ^-?[0-9]+$ ]] || die "$0: --shifts $shifts: expected whole numbers of dB"
   set=$data/.ebr/$event/$shift/devtest
-  mix_set
+  steps/make_mixtures.sh --nj "$nj" --config "$config" --shift-ebr="$shift" "$source_dir" "$event" "${set%/*}"
   for system; do
     yaml=$models/$event/$system/config.yaml
     steps/make_sed_feats.sh --nj "$nj" "$set" "$(yaml_value "$yaml" frontend)"

@@ -86,6 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.baseline in curves and options.event in TUT_BASELINE:
         points = curves[options.baseline]
         reached = crossing(list(points), [f for f, _ in points.values()], TUT_BASELINE[options.event])
+        if reached is None:
+            print(f"{options.baseline} does not reach the {TUT_BASELINE[options.event]} % of TUT at these shifts")
     with atomic_open(options.folder / "curve.csv") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["system", "shift_db", "f_percent", "error_rate"])

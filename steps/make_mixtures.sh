@@ -5,6 +5,7 @@ set -euo pipefail
 nj=2
 num_mixtures=
 seed=
+shift_ebr=
 config=conf/corpora/default.yaml
 help_message="Usage: $0 [options] SOURCE_DIR EVENT OUT_DIR
 Example: $0 --nj 2 data/demo babycry data/demo/babycry
@@ -12,6 +13,7 @@ Example: $0 --nj 2 data/demo babycry data/demo/babycry
   --num-mixtures N   training mixtures (as configured)
   --config FILE      the corpus's settings ($config)
   --seed N           only OUT_DIR/devtrain_seedN: training mixtures, and recordings held out of them, drawn anew
+  --shift-ebr DB     only OUT_DIR/devtest, all events so much louder; OUT_DIR is not that of the corpus's own
 Reads:  SOURCE_DIR/source_data, and SOURCE_DIR/mixture_data/evaltest where there is one
 Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{wav.scp,utt2spk,reco2dur,events.tsv,...}"
 . ./path.sh
@@ -20,6 +22,7 @@ Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{
 (($# == 3)) || die "$help_message"
 source_dir=$1 event=$2 out=$3
 [[ -z $seed ]] || need_integer seed "$seed" 0
+[[ $shift_ebr =~ ^(-?[0-9]{1,3})?$ ]] || die "$0: --shift-ebr $shift_ebr: expected whole dB, such as -6"
 lists=$source_dir/source_data/cv_setup screening=$source_dir/source_data/bgs/bg_screening.csv
 lock_folder "$out"
 
@@ -53,6 +56,10 @@ mix_set() {
 
 if [[ -n $seed ]]; then
   mix_set "devtrain_seed$seed" devtrain --seed "$seed"
+  exit
+fi
+if [[ -n $shift_ebr ]]; then
+  mix_set devtest devtest --shift-ebr="$shift_ebr"
   exit
 fi
 for subset in devtrain devtest; do

@@ -41,6 +41,13 @@ def test_table_figure_and_equal_difficulty(script, tmp_path, capsys):
     assert (tmp_path / "curve.png").stat().st_size > 1000
 
 
+def test_a_baseline_that_never_gets_there(script, tmp_path, capsys):
+    for shift, f in ((0, 0.4), (6, 0.6)):
+        leave(tmp_path / str(shift) / "mlp", f, 1 - f)
+    assert script.main([str(tmp_path), "babycry"]) == 0
+    assert capsys.readouterr().out == "mlp does not reach the 72.0 % of TUT at these shifts\n"
+
+
 def test_no_scores(script, tmp_path, capsys):
     assert script.main([str(tmp_path), "babycry"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
