@@ -38,6 +38,7 @@ names=${events[*]}
 pysed phones patterns --data "$data" --models "$models" --events "${names// /,}" --phones "$asr/phones.txt" \
   --subset "$subset" --out "$out"
 outputs=("$out"/{patterns.md,{decisions,evidence,ngrams,mended}.csv,{streams,evidence}.{svg,png,pdf}})
+if ((${#events[@]} > 1)); then for event in "${events[@]}"; do outputs+=("$out"/{streams,evidence}-"$event.svg"); done; fi
 need_files "$0" "${outputs[@]}"
 finish "$out/.done" "${outputs[@]}"
 log "  $out/patterns.md: ${#events[@]} classes"

@@ -30,6 +30,7 @@ events=$*
 pysed phones --data "$data" --events "${events// /,}" --phones "$asr/phones.txt" --source "$source_dir" \
   --subset "$subset" --out "$out"
 outputs=("$out"/{phones.md,{phones,summary,comparisons,table2,words}.csv,figure2{,_mixtures}.{svg,png,pdf}})
+if (($# > 1)); then for event; do outputs+=("$out"/figure2{,_mixtures}-"$event.svg"); done; fi
 need_files "$0" "${outputs[@]}"
 finish "$out/.done" "${outputs[@]}"
 log "  $out/phones.md: $# classes"

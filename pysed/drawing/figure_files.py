@@ -1,6 +1,6 @@
 """Figures as files: SVG for pages, PNG for slides, PDF for papers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +23,17 @@ def save_figure(figure, path: Path, dpi: int = 200, suffixes: Sequence[str] = SU
                 figure.savefig(
                     temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix], transparent=suffix == ".svg"
                 )
+
+
+def save_panels(draw: Callable[[Sequence[str]], Any], panels: Sequence[str], path: Path, dpi: int = 200) -> None:
+    """Write the figure of all ``panels``, and where there are several each alone as ``<path>-<panel>.svg``.
+
+    ``draw`` makes a figure of those named. Panels that stand alone can be stacked where a page is narrow.
+    """
+    save_figure(draw(panels), path, dpi)
+    alone = {f"{path.name}-{panel}" for panel in panels if len(panels) > 1}
+    for old in path.parent.glob(f"{path.name}-*.svg"):
+        if old.stem not in alone:
+            old.unlink()
+    for panel in panels if alone else ():
+        save_figure(draw([panel]), path.with_name(f"{path.name}-{panel}"), suffixes=(".svg",))

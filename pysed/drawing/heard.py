@@ -1,11 +1,11 @@
 """The paper's Figure 2: a bar for each phone of each event, for a column of a two-column page."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pysed.drawing.figure_files import save_figure
+from pysed.drawing.figure_files import save_panels
 from pysed.phones.heard.analysis import BACKGROUND, Analysis, PhoneTable
 from pysed.phones.names import CLASSES, OTHER, by_class, class_of, is_speech
 
@@ -17,15 +17,17 @@ COLOURS = dict(
 FIGURES = {
     name: (
         place,
-        f"Figure 2 of the paper, {where}: share of each phone among all phones of an event class, by count, without "
-        "word position and stress; whiskers: 95 % over source recordings; lines: recordings without an event.",
+        f"The paper's Figure 2, from {where}: how often each phone is heard, as a share of all phones of the class. "
+        "Word position and stress are left out. Whiskers are 95 % intervals over source recordings. The vertical "
+        "lines are the shares in recordings without an event.",
     )
     for name, place, where in (
         ("figure2", "isolated", "bare events"), ("figure2_mixtures", "mixtures", "events in mixtures")
     )
 }  # fmt: skip
 COLUMN_INCHES = 3.4
-_FONT: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 6.5, "axes.linewidth": 0.5}
+_POINTS = 6.5  # of letters beside each other in a column; a panel alone has larger ones, for a phone
+_POINTS_ALONE = 8
 _ROW_INCHES = 0.112
 _GAP = 0.7  # rows between classes
 
@@ -33,16 +35,21 @@ _GAP = 0.7  # rows between classes
 def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
     """Draw a panel for each event of ``place``: share of phones by count in %, in order of their classes.
 
-    ``path`` has no suffix; SVG, PNG and PDF are written. Silence and noise have an axis of their own, above, since they
-    are many times the rest. Whiskers are 95 % intervals, black lines the background's shares. Three events are a column
-    wide (COLUMN_INCHES), more are wider. The same analysis gives the same bytes.
+    ``path`` has no suffix; SVG, PNG and PDF are written, and each panel alone as SVG. Silence and noise have an axis of
+    their own, above, since they are many times the rest. Whiskers are 95 % intervals, black lines the background's
+    shares. Three events are a column wide (COLUMN_INCHES), more are wider. The same analysis gives the same bytes.
     """
+    save_panels(lambda events: _figure2(analysis, place, events), analysis.events, path, dpi=400)
+
+
+def _figure2(analysis: Analysis, place: str, events: Sequence[str]):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    tables = [analysis.table(event, place, "phone") for event in analysis.events]
+    everything = [analysis.table(event, place, "phone") for event in analysis.events]
+    tables = [table for table in everything if table.event in events]
     background = None
     if (BACKGROUND, BACKGROUND) in analysis.measures:
         background = analysis.table(BACKGROUND, BACKGROUND, "phone")
@@ -51,20 +58,22 @@ def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
     groups = [group for group in groups if group]
     heights = [_positions(group)[-1] + 1.0 for group in groups]
     width = max(COLUMN_INCHES, COLUMN_INCHES / 3 * len(tables))
-    with matplotlib.rc_context(_FONT):
+    points = _POINTS_ALONE if len(tables) == 1 else _POINTS
+    row_inches = _ROW_INCHES * points / _POINTS
+    with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": points, "axes.linewidth": 0.5}):
         layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.01)
-        figure = Figure(figsize=(width, _ROW_INCHES * sum(heights) + 0.95), layout=layout)
+        figure = Figure(figsize=(width, row_inches * sum(heights) + 0.95), layout=layout)
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(groups), len(tables), squeeze=False, sharey="row", height_ratios=heights)
         for row, group in zip(axes, groups, strict=True):
-            limit = max(_limit(table, group) for table in [*tables, background] if table)
+            limit = max(_limit(table, group) for table in [*everything, background] if table)
             for panel, table in zip(row, tables, strict=True):
-                _draw_panel(panel, table, background, group, limit)
+                _draw_panel(panel, table, background, group, limit, points)
         for panel, table in zip(axes[0], tables, strict=True):
-            panel.set_title(f"{table.event}\n{int(table.amount.sum())} phones", fontsize=7)
-        figure.supxlabel("share of phones (%)", fontsize=6.5)
-        _add_legend(figure, {class_of(name) for name in names}, background is not None)
-        save_figure(figure, path, dpi=400)
+            panel.set_title(f"{table.event}\n{int(table.amount.sum())} phones", fontsize=points + 0.5)
+        figure.supxlabel("share of phones (%)", fontsize=points)
+        _add_legend(figure, {class_of(name) for name in names}, background is not None, points)
+    return figure
 
 
 def _positions(group: list[str]) -> np.ndarray:
@@ -84,7 +93,9 @@ def _limit(table: PhoneTable, group: list[str]) -> float:
     return 105 * float(min(max(np.nanmax(table.share_high[columns], initial=0), longest), 1.5 * longest, 1)) or 1.0
 
 
-def _draw_panel(panel, table: PhoneTable, background: PhoneTable | None, group: list[str], limit: float) -> None:
+def _draw_panel(
+    panel, table: PhoneTable, background: PhoneTable | None, group: list[str], limit: float, points: float
+) -> None:
     columns, rows = _columns(table, group), _positions(group)
     shares = 100 * np.nan_to_num(table.share[columns])
     panel.barh(rows, shares, height=0.78, color=[COLOURS[class_of(name)] for name in group], linewidth=0)
@@ -97,14 +108,14 @@ def _draw_panel(panel, table: PhoneTable, background: PhoneTable | None, group: 
     panel.set(xlim=(0, limit), ylim=(rows[-1] + 0.6, -0.6))
     panel.set_yticks(rows, group)
     panel.locator_params(axis="x", nbins=4)
-    panel.tick_params(axis="y", length=0, pad=1.5, labelsize=6)
-    panel.tick_params(axis="x", length=2, width=0.5, pad=1.5, labelsize=6)
+    panel.tick_params(axis="y", length=0, pad=1.5, labelsize=points - 0.5)
+    panel.tick_params(axis="x", length=2, width=0.5, pad=1.5, labelsize=points - 0.5)
     panel.grid(axis="x", color="#dddddd", linewidth=0.4)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _add_legend(figure, classes: set[str], background: bool) -> None:
+def _add_legend(figure, classes: set[str], background: bool, points: float) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -112,6 +123,6 @@ def _add_legend(figure, classes: set[str], background: bool) -> None:
     if background:
         handles.append(Line2D([], [], color="black", linewidth=1.1, marker="|", linestyle="", label="no event"))
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=3 if len(handles) > 4 else 2, frameon=False, fontsize=6,
-        handlelength=1.0, columnspacing=1.0, labelspacing=0.25, borderpad=0.1,
+        handles=handles, loc="outside upper center", ncols=3 if len(handles) > 4 else 2, frameon=False,
+        fontsize=points - 0.5, handlelength=1.0, columnspacing=1.0, labelspacing=0.25, borderpad=0.1,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The report's figures: precision and recall, F by threshold, reliability, training; as SVG, PNG and PDF."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from pysed.decision.calibration import reliability
 from pysed.decision.tuning import T_BASES, rates, sweep
 from pysed.detector.checkpoint import load, load_network
-from pysed.drawing.figure_files import save_figure
+from pysed.drawing.figure_files import save_panels
 from pysed.drawing.spectrogram import line_colour
 from pysed.errors import DataError
 from pysed.features.grid import labels_of_events
@@ -38,11 +38,14 @@ def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dic
         curves = [threshold_curves(model, recordings) for model in here]
         _draw(here, _recall, curves, out / f"precision_recall_{subset}", "recall (%)", "precision (%)")
         drawn[f"precision_recall_{subset}"] = (
-            f"Precision against recall on {subset} as T_base moves, β and gap as tuned; the dot is the setting that "
-            "validation chose."
+            f"How much recall costs in precision on {subset}, as the threshold T_base moves. Other settings stay as "
+            "tuned. The dot marks the threshold that was chosen on validation."
         )
         _draw(here, _threshold, curves, out / f"threshold_{subset}", "threshold T_base", "F (%)")
-        drawn[f"threshold_{subset}"] = f"F on {subset} against T_base; the dot is the setting that validation chose."
+        drawn[f"threshold_{subset}"] = (
+            f"F on {subset} at each threshold T_base. The dot marks the threshold that was chosen on validation. Where "
+            "a curve is flat, the choice matters little."
+        )
         reliabilities = [reliability_curve(model, recordings) for model in here]
         _draw(here, _reliability, reliabilities, out / f"reliability_{subset}", "score", "frames with the event (%)")
         drawn[f"reliability_{subset}"] = (
@@ -52,7 +55,10 @@ def draw_all(models: list[Model], recordings: list[Recording], out: Path) -> dic
     first = list({(model.event, model.system): model for model in models}.values())
     progress = [training_curve(model) for model in first]
     _draw(first, _training, progress, out / "training", "epoch", "validation F (%)")
-    drawn["training"] = "Validation F, the mean over thresholds from 0.1 to 0.9, by epoch; the dot is the epoch kept."
+    drawn["training"] = (
+        "How well each epoch of a training did on validation: F, as the mean over thresholds from 0.1 to 0.9. The dot "
+        "marks the epoch that was kept."
+    )
     return drawn
 
 
@@ -132,18 +138,12 @@ def _training(axes, curve: dict, colour: str) -> None:
 
 
 def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, across: str, up: str) -> None:
-    """A panel for each event class, a line in it for each system; and each panel alone, as ``path``_<class>.svg."""
+    """A panel for each event class, a line in it for each system."""
     events = sorted({model.event for model in models})
-    save_figure(_panels(models, draw, curves, events, across, up), path)
-    for event in events if len(events) > 1 else ():
-        save_figure(
-            _panels(models, draw, curves, [event], across, up),
-            path.with_name(f"{path.name}_{event}"),
-            suffixes=(".svg",),
-        )
+    save_panels(lambda some: _panels(models, draw, curves, some, across, up), events, path)
 
 
-def _panels(models: list[Model], draw: Callable, curves: list[dict], events: list[str], across: str, up: str):
+def _panels(models: list[Model], draw: Callable, curves: list[dict], events: Sequence[str], across: str, up: str):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

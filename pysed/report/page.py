@@ -45,7 +45,8 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     speeds = wav_speeds(models, recordings)
     sections = [_with_speeds(section, speeds) for section in result_sections(rows, content)]
     commands = "".join(f"<li>{inline(each)}</li>" for each in command_lines(rows))
-    patterns = _pattern_section(results / "phones" / "patterns", out)
+    panels = sorted({model.event for model in models})
+    patterns = _pattern_section(results / "phones" / "patterns", out, panels)
     events, systems = (
         ", ".join(dict.fromkeys(getattr(model, name) for model in models)) for name in ("event", "system")
     )
@@ -55,8 +56,8 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
         "VERDICT": _verdict_section(content["subsets"], rows),
         "RESULTS": _folded("All figures", _result_section(sections))
         + (_folded("Commands", f"<ul>{commands}</ul>") if commands else ""),
-        "CURVES": _figures(out, draw_all(models, recordings, out), sorted({model.event for model in models})),
-        "PHONES": _phone_section(results / "phones", out),
+        "CURVES": _figures(out, draw_all(models, recordings, out), panels),
+        "PHONES": _phone_section(results / "phones", out, panels),
         "PATTERNS": patterns,
         "PATTERN_LINK": '<a href="#patterns">Patterns</a>' if patterns else "",
     }
@@ -81,22 +82,23 @@ def _filled(parts: Mapping[str, str], content: dict, beside: str) -> str:
     return fill_page("page.html", {**parts, "BESIDE": beside, "DATA": as_json(content)})
 
 
-def _figures(out: Path, captions: Mapping[str, str], panels: Sequence[str] = ()) -> str:
-    """The figures of ``out`` by name; narrow ones, as those of one event class, stand side by side where there is room.
+def _figures(folder: Path, captions: Mapping[str, str], panels: Sequence[str]) -> str:
+    """The figures of ``folder`` by name; narrow ones stand side by side where there is room.
 
-    ``panels``: what each figure has a panel of; several of them lie there alone, too, as ``<name>_<panel>.svg``.
+    ``panels``: the event classes. Where a figure's panels lie in the folder alone, too, as ``<name>-<class>.svg``, the
+    page shows these: side by side where there is room, one below the other where there is not.
     """
     figures = []
     for name, caption in captions.items():
-        alone = [f"{name}_{panel}" for panel in panels if (out / f"{name}_{panel}.svg").is_file()]
-        figures.append(_figure(out, name, caption, alone if len(alone) > 1 else ()))
+        alone = [f"{name}-{panel}" for panel in panels if (folder / f"{name}-{panel}.svg").is_file()]
+        figures.append(_figure(folder, name, caption, alone if len(alone) > 1 else ()))
     narrow = figures and all('<div class="narrow">' in figure for figure in figures)
     return f'<div class="pair">{"".join(figures)}</div>' if narrow else "\n".join(figures)
 
 
-def _figure(out: Path, name: str, caption: str, panels: Sequence[str]) -> str:
-    """A figure of ``out`` with links to its files; the files of its panels stand side by side where there is room."""
-    drawn = [read_text(out / f"{each}.svg") for each in panels or [name]]
+def _figure(folder: Path, name: str, caption: str, panels: Sequence[str]) -> str:
+    """A figure of ``folder`` with links to its files beside the page; of ``panels`` where it has such files."""
+    drawn = [read_text(folder / f"{each}.svg") for each in panels or [name]]
     sources = [media.data_uri("image/svg+xml", media.themed_svg(text).encode()) for text in drawn]
     images = "".join(f'<img src="{source}" alt="{html.escape(caption)}">' for source in sources)
     width = re.search(r'<svg [^>]*\bwidth="([\d.]+)pt"', drawn[0])
@@ -123,14 +125,14 @@ def _with_speeds(section: Section, speeds: Mapping[str, float]) -> Section:
     return section._replace(parts=[with_speeds(part, speeds) for part in section.parts if isinstance(part, list)])
 
 
-def _copied(folder: Path, out: Path, captions: Mapping[str, str]) -> str:
-    """The figures of stage 7 that are in ``folder``, their files copied beside the page."""
+def _copied(folder: Path, out: Path, captions: Mapping[str, str], panels: Sequence[str]) -> str:
+    """The figures of stage 7 that are in ``folder``, their files copied beside the page; ``panels`` as in _figures."""
     found = {name: caption for name, caption in captions.items() if (folder / f"{name}.svg").is_file()}
     for name in found:
         for suffix in SUFFIXES:
             with atomic_path(out / f"{name}{suffix}") as temporary:
                 shutil.copyfile(folder / f"{name}{suffix}", temporary)
-    return _figures(out, found)
+    return _figures(folder, found, panels)
 
 
 def _folded(summary: str, content: str) -> str:
@@ -148,19 +150,19 @@ def _result_section(sections: list[Section]) -> str:
     return "\n".join(text)
 
 
-def _phone_section(folder: Path, out: Path) -> str:
+def _phone_section(folder: Path, out: Path, panels: Sequence[str]) -> str:
     """Figure 2 and the tables of stage 7."""
     if not (folder / "phones.md").is_file():
         return "<p>No phone analysis yet: run stages 4 and 7.</p>"
-    pictures = _copied(folder, out, {name: caption for name, (_, caption) in FIGURES.items()})
+    pictures = _copied(folder, out, {name: caption for name, (_, caption) in FIGURES.items()}, panels)
     tables = to_html(read_text(folder / "phones.md"), level=2)
     return f"{pictures}{_folded('Tables', tables)}"
 
 
-def _pattern_section(folder: Path, out: Path) -> str:
+def _pattern_section(folder: Path, out: Path, panels: Sequence[str]) -> str:
     """Plots and tables of which speech patterns help, where there are any."""
     if not (folder / "patterns.md").is_file():
         return ""
     tables = to_html(read_text(folder / "patterns.md"), level=2)
-    body = _copied(folder, out, CAPTIONS) + _folded("Tables", tables)
+    body = _copied(folder, out, CAPTIONS, panels) + _folded("Tables", tables)
     return f'<section id="patterns"><h2>Which speech patterns help</h2>{body}</section>'

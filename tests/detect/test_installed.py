@@ -128,10 +128,15 @@ def home(tmp_path_factory) -> Path:
     return folder
 
 
+def cache(installed: Path, home: Path) -> Path:
+    """Where this environment's command keeps what it compiles."""
+    return home / f"cache-{installed.parent.name}"
+
+
 def pysed(installed: Path, home: Path, *arguments: str, gcc: bool = False) -> subprocess.CompletedProcess:
     """Run the installed command where nothing else is on PATH, not even a compiler, unless asked for."""
     path = f"{installed}/bin:{Path(shutil.which('gcc') or '').parent}" if gcc else f"{installed}/bin"
-    environment = {"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    environment = {"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(cache(installed, home))}
     return subprocess.run(
         [installed / "bin/pysed", *arguments], cwd=home, env=environment, capture_output=True, text=True
     )
@@ -158,7 +163,7 @@ def test_detection_without_a_compiler(home, installed):
     assert which.stdout == "None None\n"
     done = pysed(installed, home, "detect", "--model", "loudness", "yard.wav")
     assert close(rows(done)), done.stdout
-    assert not done.stderr and not (home / "cache").exists()
+    assert not done.stderr and not cache(installed, home).exists()
     assert pysed(installed, home, "--version").stdout == f"pysed {__version__}\n"
 
 
@@ -175,7 +180,7 @@ def test_networks_and_recogniser_detect_as_in_the_repository(home, installed, as
         found = rows(pysed(installed, home, *command, gcc=gcc))
         assert len(found) == len(rows(here)) and np.abs(np.subtract(found, rows(here))).max() <= 0.1001
     if shutil.which("gcc"):
-        assert list((home / "cache/pysed").glob("layers-*.so"))
+        assert list((cache(installed, home) / "pysed").glob("layers-*.so"))
 
 
 @pytest.mark.thorough

@@ -107,6 +107,7 @@ def test_all_files_are_there_and_the_same_again(corpus):
     assert names == sorted(
         ["phones.md", "phones.csv", "summary.csv", "comparisons.csv", "table2.csv", "words.csv"]
         + [f"figure2{where}.{kind}" for where in ("", "_mixtures") for kind in ("svg", "png", "pdf")]
+        + [f"figure2{where}-{event}.svg" for where in ("", "_mixtures") for event in ("cry", "knock")]
     )
     for name in names:
         assert (corpus / "out" / name).read_bytes() == (corpus / "again" / name).read_bytes(), name

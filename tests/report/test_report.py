@@ -189,6 +189,33 @@ def test_figures_of_stage_7_lie_beside_the_page(experiment, tmp_path):
             assert f'<a href="{name}.{kind}">{kind.upper()}</a>' in text
 
 
+def test_panels_stand_alone_for_narrow_pages(tmp_path):
+    """Of the page's classes; a figure without them, as earlier versions drew it, is shown whole."""
+    from matplotlib.figure import Figure
+
+    from pysed.drawing.figure_files import save_panels
+    from pysed.report.page import _figures
+
+    drawn = []
+
+    def draw(panels):
+        drawn.append(list(panels))
+        return Figure(figsize=(3 * len(panels), 1))
+
+    save_panels(draw, ["old", "cry", "knock"], tmp_path / "figure2")
+    save_panels(draw, ["cry", "knock"], tmp_path / "figure2")
+    assert drawn[4:] == [["cry", "knock"], ["cry"], ["knock"]]
+    assert {path.name for path in tmp_path.glob("*.svg")} == {"figure2.svg", "figure2-cry.svg", "figure2-knock.svg"}
+    shown = _figures(tmp_path, {"figure2": "A caption."}, ["cry", "knock", "unheard"])
+    assert shown.count("<img ") == 2 and shown.count('class="panels"') == 1
+    assert shown.count("<a ") == 3 and '<a href="figure2.pdf">' in shown
+
+    save_panels(draw, ["cry"], tmp_path / "figure2")
+    assert [path.name for path in tmp_path.glob("*.svg")] == ["figure2.svg"]
+    shown = _figures(tmp_path, {"figure2": "A caption."}, ["cry", "knock"])
+    assert shown.count("<img ") == 1 and 'class="panels"' not in shown
+
+
 def test_command_and_its_errors(experiment, tmp_path, capsys):
     data, results = experiment
     assert main(["report", "--data", str(data), "--results", str(results), "--out", str(tmp_path / "out")]) == 0
