@@ -19,7 +19,8 @@ from pysed.features.grid import HOP_S
 PAGE_S = 60.0
 SPEECH_COLOUR = "#d9e4f0"
 _WIDTH_INCHES = 10.0
-_CHARACTER_INCHES = 0.06  # of a phone's name
+_PHONE_POINTS = 6.0
+_CHARACTER_INCHES = 0.01  # of a phone's name, a point
 
 
 def pages(duration_s: float) -> Iterator[tuple[float, float]]:
@@ -99,13 +100,18 @@ def draw(
     detectors: Sequence[Detector],
     analysed: Analysis,
     tracks: dict[str, tuple[int, PhoneTrack]],
+    width_inches: float = _WIDTH_INCHES,
+    phone_points: float = _PHONE_POINTS,
 ):
-    """The figure of a part of a recording, ``span_s`` from its first second to its last, with ``name`` as title."""
+    """The figure of a part of a recording, ``span_s`` from its first second to its last, with ``name`` as title.
+
+    ``phone_points`` is the size of the letters in the phones' boxes.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     heights = [2.4, 0.3 * len(detectors), 1.1] + [0.34 * len(tracks)] * bool(tracks)
-    figure = Figure(figsize=(_WIDTH_INCHES, sum(heights) + 0.8), layout="constrained")
+    figure = Figure(figsize=(width_inches, sum(heights) + 0.8), layout="constrained")
     FigureCanvasAgg(figure)
     top, bars, lines, *rest = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     features = _part(analysed.features[0][0], detectors[0].frontend.hop_s, span_s)
@@ -122,7 +128,8 @@ def draw(
         for row, (place, track) in enumerate(tracks.values()):
             mfcc = analysed.features[place][1]
             assert mfcc is not None
-            _draw_phones(axes, row, track.compute_of_mfcc(_part(mfcc, 0.01, span_s)), span_s)
+            heard = track.compute_of_mfcc(_part(mfcc, 0.01, span_s))
+            _draw_phones(axes, row, heard, span_s, width_inches, phone_points)
         labels = [f"phones, {name}" if len(tracks) > 1 else "phones" for name in tracks]
         axes.set(ylim=(len(tracks), 0), yticks=np.arange(len(tracks)) + 0.5, yticklabels=labels)
         axes.tick_params(axis="y", length=0)
@@ -138,15 +145,17 @@ def _draw_spectrogram(axes, features: np.ndarray, detector: Detector, start_s: f
     axes.set_ylabel("kHz")
 
 
-def _draw_phones(axes, row: int, phones: list[tuple[float, float, str]], span_s: tuple[float, float]) -> None:
+def _draw_phones(
+    axes, row: int, phones: list[tuple[float, float, str]], span_s: tuple[float, float], width: float, points: float
+) -> None:
     """A box for each phone, its name where the box is wide enough; speech is tinted."""
-    inches_a_second = 0.9 * _WIDTH_INCHES / (span_s[1] - span_s[0])
+    inches_a_second = 0.9 * width / (span_s[1] - span_s[0])
     for start, length, phone in phones:
         label, speech = phone_label(phone)
         colour = SPEECH_COLOUR if speech else "none"
         axes.broken_barh(
             [(span_s[0] + start, length)], (row + 0.1, 0.8), facecolor=colour, edgecolor="#888888", linewidth=0.4
         )
-        if length * inches_a_second > _CHARACTER_INCHES * len(label):
+        if length * inches_a_second > _CHARACTER_INCHES * points * len(label):
             middle = span_s[0] + start + length / 2
-            axes.text(middle, row + 0.5, label, fontsize=6, ha="center", va="center", clip_on=True)
+            axes.text(middle, row + 0.5, label, fontsize=points, ha="center", va="center", clip_on=True)
