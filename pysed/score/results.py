@@ -235,9 +235,10 @@ def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[S
 def result_sections(rows: list[Row], content: Record) -> list[Section]:
     """All that RESULTS.md and the report's page say, of gather()'s rows and comparison()'s content."""
     about = (
-        "Event-based error rate / F in percent (sed_eval, onset collar 500 ms, every file counted); the average is "
-        "classes' plain mean. An error rate of 1 is what a detector that stays silent gets. Several seeds: mean ± "
-        "standard deviation. In brackets: 95 % interval over recordings and seeds (docs/scoring.md). n/a: undefined."
+        "Each cell holds the error rate and F in percent. An error rate of 0 is perfect, and 1 is what a detector gets "
+        "that stays silent. Brackets hold 95 % intervals over recordings and seeds. Several seeds stand as mean ± "
+        "standard deviation, n/a is undefined, and the average is the plain mean of the classes. The figures are "
+        "event-based, by sed_eval, with an onset collar of 500 ms, and every file counts (docs/scoring.md)."
     )
     sections = [Section(1, f"Results on {content['corpus']}", [about])]
     for subset, found in content["subsets"].items():
