@@ -19,6 +19,10 @@ from pysed.errors import DataError
 from pysed.freshness.marks import clear_left
 from pysed.text_files import read_text
 
+_CONFIG = "the corpus's settings (conf/corpora/default.yaml)"
+_EVENT, _SUBSET = "event class", "devtrain, devtest or evaltest"
+_JOBS, _OUT = "processes (1)", "the data directory to write"
+
 
 def _positive(text: str) -> float:
     value = float(text)
@@ -35,44 +39,42 @@ def _share(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = CommandParser(prog="pysed corpus", description=__doc__)
+    about = "Make a corpus from your own recordings, extend one, or do a part of stage 1."
+    parser = CommandParser(prog="pysed corpus", description=about)
     commands = parser.add_subparsers(dest="command", required=True)
 
     mix = commands.add_parser("mix", help="mix one class of a subset into a Kaldi data directory")
     mix.add_argument("--source", type=Path, required=True, help="folder holding source_data/")
-    mix.add_argument("--config", type=Path, default=Path("conf/corpora/default.yaml"))
-    mix.add_argument("--event", required=True)
-    mix.add_argument("--subset", required=True)
-    mix.add_argument("--num-mixtures", type=int)
+    mix.add_argument("--config", type=Path, default=Path("conf/corpora/default.yaml"), help=_CONFIG)
+    mix.add_argument("--event", required=True, help=_EVENT)
+    mix.add_argument("--subset", required=True, help=_SUBSET)
+    mix.add_argument("--num-mixtures", type=int, help="number of mixtures (as the configuration says)")
     mix.add_argument("--shift-ebr", type=float, default=0.0, metavar="DB", help="so much louder are all events")
     mix.add_argument("--seed", type=int, default=1, help="of the draws; 1: as the configuration says")
-    mix.add_argument("--nj", type=int, default=1)
-    mix.add_argument("--out", type=Path, required=True)
+    mix.add_argument("--nj", type=int, default=1, help=_JOBS)
+    mix.add_argument("--out", type=Path, required=True, help=_OUT)
 
     ready = commands.add_parser("ready", help="a ready-made set of mixture_data/ as a Kaldi data directory")
-    for option in ("--source", "--out"):
-        ready.add_argument(option, type=Path, required=True)
-    for option in ("--event", "--subset"):
-        ready.add_argument(option, required=True)
-    ready.add_argument("--nj", type=int, default=1)
+    ready.add_argument("--nj", type=int, default=1, help=_JOBS)
 
     isolate = commands.add_parser("isolate", help="cut the bare events of a class into a Kaldi data directory")
-    for option in ("--source", "--out"):
-        isolate.add_argument(option, type=Path, required=True)
-    for option in ("--event", "--subset"):
-        isolate.add_argument(option, required=True)
+    for source, made in (("corpus folder, with mixture_data/", ready), ("folder holding source_data/", isolate)):
+        made.add_argument("--source", type=Path, required=True, help=source)
+        made.add_argument("--out", type=Path, required=True, help=_OUT)
+        made.add_argument("--event", required=True, help=_EVENT)
+        made.add_argument("--subset", required=True, help=_SUBSET)
     for made in (mix, ready, isolate):
         made.add_argument("--plan", action="store_true", help="only print what it would be made from")
 
     _add_own(commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds"))
     _add_extend(commands.add_parser("extend", help="a corpus with what was accepted and rejected on a review page"))
     validate = commands.add_parser("validate", help="check a Kaldi data directory")
-    validate.add_argument("folder", type=Path)
+    validate.add_argument("folder", type=Path, help="the data directory")
     classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")
-    classes.add_argument("source", type=Path)
+    classes.add_argument("source", type=Path, help="folder holding source_data/")
     check = commands.add_parser("check-name", help="refuse another corpus under a name that is taken")
-    for option in ("--source", "--data"):
-        check.add_argument(option, type=Path, required=True)
+    check.add_argument("--source", type=Path, required=True, help="folder holding source_data/")
+    check.add_argument("--data", type=Path, required=True, help="data/<corpus>, which is to be made from it")
     return parser
 
 

@@ -25,8 +25,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="pysed detect",
         description="Find every event in audio of any rate, length and format that libsndfile reads.",
         epilog="Exit codes: 0 done, 2 bad use, 3 some files, or all of a list, could not be read: they are named with "
-        "the reason at the end. A run with --out or --out-dir that was killed goes on where it stopped when it is "
-        "started again.",
+        "the reason at the end. An interrupted run with --out or --out-dir resumes where it stopped when you start "
+        "it again.",
     )
     add = parser.add_argument
     add("--model", required=True, action="append", metavar="DIR", help=model_help(several=True))

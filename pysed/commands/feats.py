@@ -15,13 +15,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog="pysed feats", description="Front ends and feature archives.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="options|recogniser|average")
     options = actions.add_parser("options", help="print a front end's options for compute-fbank-feats, one a line")
-    options.add_argument("frontend", metavar="conf/frontends/NAME.yaml")
+    options.add_argument("frontend", metavar="conf/frontends/NAME.yaml", help="the front end")
     recogniser = actions.add_parser("recogniser", help="check a recogniser's folder; write it out for Kaldi's commands")
-    recogniser.add_argument("model", type=Path, metavar="ASR_DIR")
+    recogniser.add_argument("model", type=Path, metavar="ASR_DIR", help="the recogniser's folder")
     conf = "gets mfcc.conf, ivector_extractor.conf, cmvn.conf, ... (none: check only)"
     recogniser.add_argument("out", type=Path, nargs="?", metavar="CONF_DIR", help=conf)
     average = actions.add_parser("average", help="mean of every N frames of a table of matrices")
-    average.add_argument("--num-frames", type=int, required=True, metavar="N")
+    average.add_argument("--num-frames", type=int, required=True, metavar="N", help="frames to average")
     average.add_argument("rspecifier", help="such as ark:- or scp:feats.scp")
     average.add_argument("wspecifier", help="such as ark,scp:feats.ark,feats.scp")
     return parser

@@ -12,17 +12,20 @@ from pysed.fetch.manifest import load_manifest
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
-        prog="pysed fetch", description=__doc__, epilog="PYSED_MIRROR: addresses to try first, joined by spaces"
+        prog="pysed fetch",
+        description="Fetch the archives of a corpus or of a recogniser's model, or make a recogniser's graph.",
+        epilog="The variable PYSED_MIRROR may hold addresses to try first, with spaces between them.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     corpus = commands.add_parser("corpus", help="fetch, check and unpack a corpus in the TUT layout")
     model = commands.add_parser("model", help="fetch a Kaldi chain or Vosk model and arrange its folder")
     for command in (corpus, model):
         command.add_argument("--manifest", type=Path, required=True, help="conf/downloads/<name>.yaml")
-        command.add_argument("--download-dir", type=Path, default=Path("downloads"))
-        command.add_argument("--accept-licence", action="store_true")
+        kept = "where archives are kept, or are already (downloads)"
+        command.add_argument("--download-dir", type=Path, default=Path("downloads"), help=kept)
+        command.add_argument("--accept-licence", action="store_true", help="accept the licence without being asked")
         command.add_argument("--remove-archives", action="store_true", help="delete each archive once it is unpacked")
-        command.add_argument("out", type=Path)
+        command.add_argument("out", type=Path, help="the folder to make")
     vosk = commands.add_parser("vosk", help="make a model folder of links to a Vosk model's files")
     vosk.add_argument(
         "--whole-grammar",
@@ -30,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a graph of all of Gr.fst (gigabytes; without: of words, each by its own cost)",
     )
     vosk.add_argument("source", type=Path, help="the Vosk model's folder, with am/, conf/, ivector/, graph/")
-    vosk.add_argument("out", type=Path)
+    vosk.add_argument("out", type=Path, help="the model folder to make")
     graph = commands.add_parser("graph", help="make a model folder's missing graph")
     graph.add_argument(
         "--lang", type=Path, help="Kaldi language folder with L_disambig.fst and G.fst (MODEL/lang; without: of phones)"

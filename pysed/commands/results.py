@@ -10,7 +10,7 @@ def main(argv: list[str]) -> int:
     parser = CommandParser(
         prog="pysed results", description="Gather every score of a corpus into its RESULTS.md and print it."
     )
-    parser.add_argument("corpus", metavar="exp/CORPUS")
+    parser.add_argument("corpus", metavar="exp/CORPUS", help="a corpus's results, with stage 6 done")
     parser.add_argument(
         "--brief", action="store_true", help="print the small table and what to make of it, not all of RESULTS.md"
     )

@@ -14,7 +14,7 @@ def command_parser() -> CommandParser:
     """The options of ``pysed train``."""
     parser = CommandParser(
         prog="pysed train",
-        description="Train a detector on a data directory. A run that was cut off is gone on with.",
+        description="Train a detector on a data directory. An interrupted run resumes where it stopped.",
         epilog="Example: pysed train --system conf/systems/gradual.yaml --data data/demo/babycry/devtrain "
         "--event babycry --out exp/demo/babycry/gradual. On several GPUs or machines: "
         "torchrun --nproc-per-node 2 -m -- pysed train ...",
@@ -25,7 +25,7 @@ def command_parser() -> CommandParser:
     parser.add_argument("--data", required=True, metavar="DIR", help="data directory with features and utt2split")
     parser.add_argument("--event", required=True, help="event class, as events.tsv names it")
     parser.add_argument("--out", required=True, metavar="DIR", help="where final.pt, metrics.csv, train.log go")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="the number that random draws start from (1)")
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--asr", metavar="DIR", help="ASR model that made prefinal.scp; noted in the checkpoint")
     parser.add_argument("--layer", default="prefinal-l", help="its node (%(default)s)")

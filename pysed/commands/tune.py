@@ -20,10 +20,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog="pysed tune",
         description="Set a detector's threshold so that its false alarms stay below a number a day, by recordings of "
-        "the places where it is to work, without the event. The number is an upper bound at 95 %% confidence.",
+        "the places where it is to work, without the event. The number is an upper bound at 95 % confidence.",
         epilog="Exit codes: 0 done, 2 bad use, or too few recordings to show the number, 3 some files could not be "
-        "read. Then: pysed detect --model DIR --decision FILE ... A run that was killed, or that had too few "
-        "recordings, goes on where it stopped when it is started again.",
+        "read. Then: pysed detect --model DIR --decision FILE ... A run that was interrupted, or that had too few "
+        "recordings, resumes where it stopped when you start it again.",
     )
     add = parser.add_argument
     add("--model", required=True, metavar="DIR", help="folder with final.pt, which stays as it is")

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     """Dispatch ``argv`` (command first); returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("--help", "-h"):
-        print("usage: python -m pysed.kaldi <command> [options] <arguments>; the commands are:", file=sys.stderr)
+        print("Usage: pysed kaldi COMMAND [OPTIONS] ARGUMENTS   (COMMAND --help for each)\n", file=sys.stderr)
         print("\n".join(command_names()))
         return 0
     name = argv[0]

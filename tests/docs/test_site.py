@@ -36,6 +36,19 @@ def test_help_of_every_command():
     assert "--stop-stage" in text and "--one-event" in text and "nnet3-compute" in text
 
 
+def test_help_explains_every_option_as_plain_text():
+    """argparse prints ``%%`` of a description, and the backquotes of a docstring, as they stand."""
+    text = site_pages.commands_page()
+    assert "%%" not in text and "``" not in text.replace("```", "")
+    lines = text.splitlines()
+    bare = [
+        line
+        for line, after in zip(lines, lines[1:], strict=False)
+        if re.match(r"  [^\s{]", line) and "  " not in line.strip() and not after.startswith("    ")
+    ]
+    assert not bare, bare
+
+
 def test_python_interface():
     text = site_pages.python_page()
     assert all(f"\n## {name}\n" in text for name in pysed.__all__)
