@@ -204,11 +204,11 @@ def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[S
     main_table = [[row[0] + " †" * (row[0] in mixed), *row[1:]] for row in main_table]
     notes: list[str | Table] = []
     if mixed:
-        notes += ["† model and scores come from different code; `./run.sh --stage 5 --remake` makes them anew."]
+        notes += ["† The model and its scores come from different code; `./run.sh --stage 5 --remake` makes them anew."]
     if any("paper:" in row[0] for row in main_table):
-        notes += [f"paper: {paper.SOURCE}; other recordings than these unless the corpus is that one."]
+        notes += [f"The paper's figures are from {paper.SOURCE}: other recordings, unless the corpus is that one."]
     if any(cell.endswith("*") for row in (*main_table, *model_table) for cell in row):
-        notes += ["\\* error rate and F that no single evaluation can give together, even rounded."]
+        notes += ["\\* This error rate and F are such as no single evaluation can give together, even rounded."]
     sections = [Section(2, subset, [main_table, *notes])]
     for event in dict.fromkeys(each["event"] for each in found):
         here = [each for each in found if each["event"] == event]
@@ -216,14 +216,25 @@ def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[S
     few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
     few = [event for event in dict.fromkeys(few) if event != paper.AVERAGE]
     too_few = f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference."
-    by_others = "Segment-based, of 1 s (sed_eval); polyphonic sound detection score; calibration (docs/scoring.md)."
-    about_onsets = "Detected minus true onset, in files that have both: median, percentiles, share."
-    about_tests = f"Difference to {AGAINST} in the same draws of recordings, and p of no difference."
+    by_others = (
+        "Segment-based rates judge each second by itself (sed_eval). PSDS, the polyphonic sound detection score, "
+        "judges the scores at all thresholds; 1 is perfect. ECE, the expected calibration error, says how far scores "
+        "are from probabilities; 0 is perfect (docs/scoring.md)."
+    )
+    about_onsets = (
+        "How far a detected onset lies after the true one (before it where negative), in files that have both: the "
+        "median, two percentiles, and how many are within 300 ms."
+    )
+    about_tests = (
+        f"The difference to {AGAINST}, in the same draws of recordings, and the p of no difference. A positive "
+        "difference in ER, or a negative one in F, is a loss."
+    )
+    about_costs = "Means over classes and seeds. The speed is the network's alone, on features that are ready."
     further: list[tuple[str, list[str | Table]]] = [
         ("by other criteria", [by_others, other_table]),
         ("onsets", [about_onsets, onset_table]),
         (f"against {AGAINST}", [about_tests, test_table, *[too_few] * bool(few)]),
-        ("cost", [cost_table]),
+        ("cost", [about_costs, cost_table]),
         ("every model", [model_table]),
     ]
     for title, parts in further:

@@ -82,7 +82,8 @@ def installed(request, archives, tmp_path_factory):
         pytest.skip(f"no Python {request.param} here")
     folder = tmp_path_factory.mktemp(f"python{request.param}") / "venv"
     subprocess.run([python, "-m", "venv", folder], check=True)
-    pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    # -I: a clone on PYTHONPATH, once built, would count as the package installed.
+    pip = [folder / "bin/python", "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     torch = f"torch=={metadata.version('torch').partition('+')[0]}"
     index = ["--index-url", "https://download.pytorch.org/whl/cpu", "--retries", "0", "--timeout", "15"]
     subprocess.run([*pip, "--no-deps", *index, torch], capture_output=True)  # saves gigabytes, where it can be reached

@@ -147,7 +147,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[s
 def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str, str]]) -> list[str]:
     interval = f"{100 * CONFIDENCE:g} %"
     lines = ["# Phones in events", "", *about, ""]
-    lines += ["## Classes", "", f"In brackets {interval} intervals over source recordings.", ""]
+    lines += ["## Classes", "", f"Brackets hold {interval} intervals over source recordings.", ""]
     keys = [(part.event, part.place) for part in analysis.parts]
     head = ["", *(BACKGROUND if event == BACKGROUND else f"{event}, {place}" for event, place in keys)]
     rows = [
@@ -158,20 +158,26 @@ def _page(analysis: Analysis, about: Sequence[str], figures: Sequence[tuple[str,
         found = [analysis.measures[key].get(name) for key in keys]
         rows.append([title, *("" if one is None else _shown(one, factor, decimals) for one in found)])
     lines += markdown_table(head, rows)
-    lines += ["## Differences", "", f"a − b, {interval} intervals; **bold** where the interval leaves 0 out.", ""]
+    differences = f"Each cell is a − b with its {interval} interval, **bold** where that leaves 0 out."
+    lines += ["## Differences", "", differences, ""]
     lines += markdown_table(["", "a", "b", *PLACES], _difference_rows(analysis))
     lines += [f"## Table 2 (the paper's rows: {paper.SOURCE})", ""]
-    lines += ["Most frequent phones by count, with their share in %; **bold**: the paper names it too.", ""]
+    about_phones = (
+        "The most frequent phones by count, with their share in %; **bold** ones are in the paper's table, too."
+    )
+    lines += [about_phones, ""]
     lines += markdown_table(["event", "", "median, s", "phones"], _table2_lines(analysis))
-    lines += ["## Words", "", "Most frequent words of the recogniser's graph, as phones, with their share in %.", ""]
+    about_words = "The most frequent words of the graph, written as phones, with their share in %."
+    lines += ["## Words", "", about_words, ""]
     lines += markdown_table(["event", "", "words", "most frequent"], _word_lines(analysis))
     lines += ["## Figures", ""]
     for name, caption in figures:
         lines += [f"![{caption}]({name})", "", caption, ""]
     lines += [
         "## Phones against the background", "",
-        f"Log-odds ratio (natural logarithm: +0.69 is twice the odds) with {interval} interval, by count, without "
-        "position and stress; those whose p, adjusted for all phones (Holm), is below 0.05.", "",
+        "How much more or less frequent a phone is than in recordings without an event: the log-odds ratio (natural "
+        f"logarithm: +0.69 is twice the odds) with its {interval} interval, by count, without position and stress. "
+        "Only phones whose p is below 0.05, adjusted for all phones (Holm), are listed.", "",
     ]  # fmt: skip
     if (BACKGROUND, BACKGROUND) in analysis.measures:
         lines += markdown_table(["event", "", "more than in the background", "less"], _odds_lines(analysis))

@@ -12,10 +12,10 @@ from pysed.phones.patterns.permutation import benjamini_hochberg, exchanged_labe
 MIN_GROUP = 3
 # kind of error -> what is compared, changed first
 KINDS = {
-    "misses mended": "events that the first system misses: found by the second, against missed by both",
-    "misses made": "events that the first system finds: missed by the second, against found by both",
-    "false alarms mended": "false alarms of the first system: gone with the second, against files where both have one",
-    "false alarms made": "false alarms of the second system: new with it, against files where both have one",
+    "misses mended": "events that the first system misses, and that the second finds (changed) or misses, too (kept)",
+    "misses made": "events that the first system finds, and that the second misses (changed) or finds, too (kept)",
+    "false alarms mended": "false alarms of the first system, gone with the second (changed) or there with both (kept)",
+    "false alarms made": "false alarms of the second system, new with it (changed) or there with both (kept)",
 }
 
 

@@ -46,18 +46,20 @@ def _page(found: Sequence[Patterns], about: str) -> list[str]:
     lines = ["# Speech patterns", "", about, ""]
     lines += [
         "## What decisions rest on", "",
-        f"Mean logit of {SYSTEM}'s detections above the clip's mean input, and the two streams' parts of it. p: the "
-        "recogniser's part is the same in hits and false alarms, which are all detections that are no hit.", "",
+        f"The mean logit of {SYSTEM}'s detections, above that of the clip's mean input, and the parts of it that come "
+        "from the SED features and from the recogniser. All detections that are no hits are called false alarms. p is "
+        "that of the recogniser's part being the same in both.", "",
     ]  # fmt: skip
     head = ["event", "detections", "", "logit", "SED features", "recogniser", "recogniser's share", "p"]
     lines += markdown_table(head, _stream_rows(found))
     worst = max((each.incomplete for each in found), default=0.0)
-    lines += [f"What the attributions' sums miss of their decisions: {worst:.1e} logits at most.", ""]
+    lines += [f"The parts add up to the decisions within {worst:.1e} logits.", ""]
     lines += ["![Parts of the streams](streams.png)", ""]
     lines += [
         "## Phones under the recogniser's evidence", "",
-        "Evidence that falls on each phone, in logits over all detections, (expected were the recording's phones "
-        f"elsewhere in time); false discovery rate q below {LEVEL:g}, of all phones tested.", "",
+        "How much evidence falls on each phone, in logits over all detections, and in brackets what would be expected "
+        "if the recording's phones were elsewhere in time. Only phones with a false discovery rate q below "
+        f"{LEVEL:g}, of all phones tested, are listed.", "",
     ]  # fmt: skip
     rows = []
     for each in found:
@@ -73,8 +75,9 @@ def _page(found: Sequence[Patterns], about: str) -> list[str]:
     lines += ["![Evidence by phone](evidence.png)", ""]
     lines += [
         "## Phones before, in and after detections", "",
-        "n-grams of one to three phones: detections that have it (expected by chance), q below "
-        f"{LEVEL:g} of all n-grams of the place; before and after: within two seconds.", "",
+        "Sequences of one to three phones (n-grams), with the number of detections that have them, and in brackets the "
+        "number expected by chance. *Before* and *after* mean within two seconds. Only those with a q below "
+        f"{LEVEL:g}, of all n-grams of the place, are listed.", "",
     ]  # fmt: skip
     rows = []
     for each in found:
@@ -85,12 +88,15 @@ def _page(found: Sequence[Patterns], about: str) -> list[str]:
             rows.append([each.event, place, str(len(tested)), str(len(sure_ngrams)), listed])
     lines += markdown_table(["event", "", "tested", "found", f"least p first, {TOP} at most"], rows)
     lines += [f"## Errors of {AGAINST} that {SYSTEM} mends and makes", ""]
-    lines += ["p: as many mended as made (sign test). Misses and false alarms, mended or made; kept: not so.", ""]
+    lines += [
+        f"*Mended* is an error of {AGAINST} that {SYSTEM} does not make, *made* is the other way round, and *kept* is "
+        "what both have in common. p is that of as many mended as made (sign test).", "",
+    ]  # fmt: skip
     lines += markdown_table(["event", "", "changed", "kept", "p", "heard there, changed (kept)"], _kind_rows(found))
     lines += [*(f"- {kind}: {about_kind}" for kind, about_kind in KINDS.items()), ""]
     lines += [
-        "Heard there: phones by share of time in %, q below "
-        f"{LEVEL:g}; without one the least p. \"too few\": under three changed or kept.",
+        f"The last column has the phones heard there, by their share of time in %, with a q below {LEVEL:g}. Where "
+        "there is none it has the phone of the least p. \"Too few\" means that fewer than three changed or were kept.",
     ]  # fmt: skip
     return lines
 
