@@ -269,7 +269,10 @@ def as_markdown(sections: list[Section], commands: list[str]) -> str:
     for section in sections:
         lines += [f"{'#' * section.level} {section.title}", ""]
         for part in section.parts:
-            lines += [*(textwrap.wrap(part, 110) if isinstance(part, str) else render(part)), ""]
+            lines += [
+                *(textwrap.wrap(part, 110, break_on_hyphens=False) if isinstance(part, str) else render(part)),
+                "",
+            ]
     if commands:
         lines += ["## Commands", "", *(f"- {each}" for each in commands), ""]
     return "\n".join(lines)

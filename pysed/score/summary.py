@@ -111,7 +111,7 @@ def best_model(content: Record, rows: list[Row]) -> Row:
 
 def wrapped(text: str) -> list[str]:
     """Lines of at most a hundred characters."""
-    return textwrap.wrap(text, 100)
+    return textwrap.wrap(text, 100, break_on_hyphens=False)
 
 
 def brief(corpus_dir: str | os.PathLike) -> str:
