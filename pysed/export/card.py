@@ -14,11 +14,12 @@ from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.of_samples import AsrFeatures
 from pysed.score.comparison import records
+from pysed.score.results import number
 from pysed.score.results_files import Row, gather
 from pysed.text_files import read_text
 
 CARD = "MODEL_CARD.md"
-_RATES = {"error_rate": "error rate", "f_measure": "F", "precision": "precision", "recall": "recall"}
+_RATES = {"error_rate": "error rate", "f_measure": "F %", "precision": "precision %", "recall": "recall %"}
 _LICENCE = re.compile(r"licen[cs]e|public domain|\bCC[ -]?(BY|0)|Apache-|\bMIT\b|ODbL", re.IGNORECASE)
 _MOST_PARTS = 20
 
@@ -125,19 +126,24 @@ def _scores(rows: list[Row]) -> str:
     several = False
     for row in rows:
         (record, *_) = records([row])
-        cells = [_figure(record[rate]) for rate in _RATES]
+        cells = [_figure(record[rate], rate) for rate in _RATES]
         several |= record["error_rate"]["interval"] is not None
         lines.append(f"| {row.subset} | {row.num_files or '–'} | {' | '.join(cells)} |")
-    if several:
-        lines.append("\nIn brackets: 95 % intervals, by a bootstrap over the recordings that the files are made of.")
+    lines.append(
+        "\nThe error rate is missed events and false alarms together, divided by the number of true events. 0 is "
+        "perfect, and 1 is what a detector gets that stays silent. The others are best at 100 %."
+        + " Brackets hold 95 % intervals, by a bootstrap over the recordings that the files are made of."
+        * several
+    )
     return "\n".join(lines)
 
 
-def _figure(figure: dict[str, Any]) -> str:
+def _figure(figure: dict[str, Any], rate: str) -> str:
     if figure["mean"] is None:
         return "–"
     bounds = figure["interval"]
-    return f"{figure['mean']:.3f}" + (f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else "")
+    mean = number(figure["mean"], rate)
+    return mean + (f" ({number(bounds[0], rate)} to {number(bounds[1], rate)})" if bounds else "")
 
 
 def _licences(recogniser: AsrFeatures | None) -> list[str]:
@@ -147,8 +153,9 @@ def _licences(recogniser: AsrFeatures | None) -> list[str]:
     for name in ("MODEL_CARD.md", "README.md", "README"):
         path = recogniser.settings.path / name
         if path.is_file():
-            parts = re.split(r"\n\s*\n|\n(?=\s*[-*#|])", read_text(path))  # paragraphs and items
-            found = [" ".join(part.split()).lstrip("-*# ") for part in parts if _LICENCE.search(part)]
+            text = re.sub(r"^#.*$", "", read_text(path), flags=re.MULTILINE)
+            parts = re.split(r"\n\s*\n|\n(?=\s*(?:[-*] |\|))", text)  # paragraphs and items, without headings
+            found = [re.sub(r"^[-*] ", "", " ".join(part.split())) for part in parts if _LICENCE.search(part)]
             lines += [f"- Recogniser, by its own `{name}`: {part[:600]}" for part in found[:_MOST_PARTS]]
             break
     if len(lines) == 1:
