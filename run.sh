@@ -38,7 +38,7 @@ Trains and scores rare sound event detectors; every stage can be run alone once 
   --epochs N                  training epochs (the system's configuration)
   --nj N                      parallel jobs; models, or a model's folds, trained side by side (2)
   --seeds N|A,B,...           train once per seed: N seeds from 1, or those named (1)
-  --new-mixtures              a seed draws the training mixtures, and the recordings held out for validation, anew, too;
+  --new-mixtures              each seed draws training mixtures, and recordings held out for validation, of its own;
                               the results go to a folder of their own, such as gradual.new-mixtures
   --remake                    make anew what was made by other code, from --stage on
   --accept-licence            accept a corpus's licence without being asked
