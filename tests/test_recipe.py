@@ -196,6 +196,8 @@ def wait_until(condition, seconds: float = 300.0) -> None:
     [
         (["--stage", "08"], ["--stage", "08"]),
         (["--stage"], ["--stage", "value"]),
+        (["--stage", "9"], ["--stage 9", "no stage"]),
+        (["--stage", "3", "--stop-stage", "2"], ["--stage 3 --stop-stage 2", "no stage"]),
         (["--epochs", "many"], ["--epochs", "many"]),
         (["--nonsense", "1"], ["--nonsense", "unknown"]),
         (["--source-dir", "x"], ["--source-dir", "unknown"]),

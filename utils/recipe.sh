@@ -10,6 +10,8 @@ words=("$0" "$@")
 (($# == 0)) || die "$0: $1: unexpected argument; see $0 --help"
 need_integer stage "$stage"
 need_integer stop-stage "$stop_stage"
+((stage <= 8 && stage <= stop_stage)) ||
+  die "$0: --stage $stage --stop-stage $stop_stage: no stage to run; expected stages from 0 to 8, the first not after the last"
 need_integer nj "$nj" 1
 [[ -z $num_mixtures ]] || need_integer num-mixtures "$num_mixtures" 1
 export PYSED_REMAKE=$remake
