@@ -258,7 +258,7 @@ tell_results() {
     command+=(--stage $((stop_stage + 1)))
     printf 'Go on           %s\n' "$(printf '%q ' "${command[@]}")"
   elif [[ $seeds == 1 ]]; then
-    printf 'Train again     %s--seeds 3 (how much of a difference is chance of training)\n' "$(printf '%q ' "${command[@]}")"
+    printf 'Train again     %s--seeds 3 (shows how much one training differs from the next)\n' "$(printf '%q ' "${command[@]}")"
   fi
   printf 'Took            %s\n' "$(python -S -E utils/show_progress.py "$SECONDS")"
 }

@@ -20,8 +20,9 @@ Record = dict[str, Any]
 
 SILENCE = "(silence)"
 MEANING = (
-    "Each cell: error rate / F in percent. The error rate counts missed events and false alarms for each event that "
-    "is there: 0 is perfect, 1 is what a detector gets that stays silent."
+    "Each cell holds the error rate and F in percent. The error rate is missed events and false alarms together, "
+    "divided by the number of true events: 0 is perfect, and 1 is what a detector gets that stays silent. F is best at "
+    "100."
 )
 SIGNIFICANT = 0.05
 
