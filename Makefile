@@ -10,7 +10,7 @@ setup:
 lint:
 	. ./path.sh; ruff check .; ruff format --check .; mypy; lint-imports; \
 	python -m pytest -q -o addopts= tests/docs/test_pages.py; \
-	if command -v shellcheck >/dev/null; then shellcheck -x run.sh path.sh cmd.sh utils/*.sh utils/kaldi/dispatch local/*.sh steps/*.sh .ci/run; \
+	if command -v shellcheck >/dev/null; then shellcheck -x run.sh path.sh cmd.sh utils/*.sh utils/kaldi/dispatch local/*.sh local/*/*.sh steps/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: shell scripts not checked'; fi
 
 # A process for each core, each with whole files of tests and one thread.
