@@ -150,7 +150,7 @@ def checkpoint_of(name: str | os.PathLike) -> Path:
     """A model folder's final.pt, or the file itself; DataError names the models below a folder without one."""
     path = find_model(name)
     if not path.exists() and (names := shipped()):
-        raise DataError(f"{path}: no such folder or file; detectors that are here by name: {', '.join(names)}")
+        raise DataError(f"{path}: no such file or folder; detectors that are here by name: {', '.join(names)}")
     if not path.is_dir():
         return path
     if not (path / "final.pt").is_file():
