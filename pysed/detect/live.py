@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from pysed.decision.onsets import AROUND_FRAMES
+from pysed.decision.onsets import ACTIVE, AROUND_FRAMES
 from pysed.decision.postprocess import gap_frames
 from pysed.detect.decide import LONG_GAP_S, Decision, Detection, find_runs
 from pysed.detect.scoring import CONTEXT_S, Model, Scores, ScoreStream, join_scores
@@ -12,6 +13,7 @@ from pysed.errors import DataError
 from pysed.features.grid import HOP_S
 
 STEP_S = 1.0  # between windows of live sound
+_LONGEST_KEPT = 600  # frames of an event that goes on: of more, the middle is forgotten
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class EventStream:
         self._decided = 0  # the frame before which all is known of the beginnings of events found by onsets
         self._open: set[int] = set()  # those of them whose end is not
         self._kept = join_scores([])
-        self._from = 0  # the frame at which what is kept begins
+        self._frames = np.empty(0, np.int64)  # of the sound, of what is kept
+        self._num_frames = 0
         self._begun: int | None = None  # the first frame of the event that has been told of
         self._ended = 0  # the frame at which the last event ended
         self._num_samples = 0
@@ -84,17 +87,20 @@ class EventStream:
         if not len(found.scores) and not is_last:
             return []
         self._kept = join_scores([self._kept, found])
-        total = len(self._kept.scores)
+        self._num_frames += len(found.scores)
+        new = np.arange(self._num_frames - len(found.scores), self._num_frames)
+        self._frames = np.concatenate((self._frames, new))
+        total = len(self._frames)
         certain = total if is_last else max(0, total - self._around)
         runs, scores = find_runs(self._kept, self._detector.network, self.decision)
-        changes, keep, still_open = [], certain, set()
+        changes, keep, still_open, going_on = [], certain, set(), (0, 0)
         followed = {start for start in runs.start.tolist() if start < certain}  # ends that are the next event's onset
         for start, end, score in zip(runs.start.tolist(), runs.end.tolist(), scores.tolist(), strict=True):
-            begins = self._from + start
-            if self._from + end <= self._ended or self._was_none(begins):
+            begins = self._place(start)
+            if self._place(end) <= self._ended or self._was_none(begins):
                 continue
             if is_last or end + self._gap < certain or end in followed:
-                self._ended = self._from + end
+                self._ended = self._place(end)
                 if (event := self._event(start, end, score)) is not None:
                     changes += [Change("begin", event)] * (self._begun != begins) + [Change("end", event)]
                 continue
@@ -102,14 +108,58 @@ class EventStream:
             until = min(end, certain)
             if self._is_certain(start, until):
                 still_open.add(begins)
+                going_on = start, until
                 if self._begun != begins and (event := self._event(start, until, score)) is not None:
                     self._begun = begins
                     changes.append(Change("begin", event))
-        self._decided, self._open = self._from + certain, still_open
-        keep = max(0, min(keep, self._first_open(certain)) - max(self._median, self._around))
-        self._kept = Scores(*(each[keep:] for each in self._kept))
-        self._from += keep
+        self._decided, self._open = self._place(certain), still_open
+        keep = max(0, min(keep, self._first_open(certain)) - self._margin)
+        kept = np.arange(total) >= keep
+        kept[self._middle(*going_on)] = False
+        self._kept, self._frames = Scores(*(each[kept] for each in self._kept)), self._frames[kept]
         return changes
+
+    def _place(self, index: int) -> int:
+        """The frame of the sound at a place of what is kept; at its end, the frame that comes next."""
+        return int(self._frames[index]) if index < len(self._frames) else self._num_frames
+
+    @property
+    def _margin(self) -> int:
+        """Frames around one that what is decided of it depends on."""
+        return max(self._median, self._around)
+
+    def _middle(self, start: int, end: int) -> slice:
+        """What may be forgotten of an event that is certain and goes on: it is as if its ends were one after the other.
+
+        Around both cuts all frames are above the threshold and no event begins, so that nothing is decided otherwise
+        there. The highest score that is forgotten is noted in the frame before it.
+        """
+        if end - start <= _LONGEST_KEPT:
+            return slice(0)
+        scores, width = self._kept.scores, 2 * self._margin + 1
+        solid = sliding_window_view(scores > (ACTIVE if self._by_onsets else self._thresholds), width).all(axis=-1)
+        if self._by_onsets:  # the windows of both sides together expect too few for an event
+            solid &= sliding_window_view(self._kept.onsets, width).sum(axis=-1, dtype=float) < self._least_onset / 2
+        places = np.flatnonzero(solid) + self._margin
+        places = places[(places >= start) & (places < end - self._margin)]
+        if len(places) < 2 or places[-1] - places[0] < width:
+            return slice(0)
+        first, last = int(places[0]), int(places[-1])
+        scores[first] = scores[first : last + 1].max()
+        return slice(first + 1, last + 1)
+
+    @property
+    def _thresholds(self) -> np.ndarray:
+        """Of every frame that is kept."""
+        network = self._detector.network
+        if self.decision.threshold is not None:
+            return np.full(len(self._frames), self.decision.threshold)
+        return network.t_base + network.beta * self._kept.means
+
+    @property
+    def _least_onset(self) -> float:
+        """How often an onset has to be expected, more than which is an event's."""
+        return self._detector.network.t_base if self.decision.threshold is None else self.decision.threshold
 
     @property
     def _by_onsets(self) -> bool:
@@ -134,11 +184,7 @@ class EventStream:
         end of what is certain."""
         if self._by_onsets:
             return certain
-        network = self._detector.network
-        threshold = network.t_base + network.beta * self._kept.means
-        if self.decision.threshold is not None:
-            threshold = np.full(len(self._kept.scores), self.decision.threshold)
-        active = np.flatnonzero(self._kept.scores > network.low_ratio * threshold)
+        active = np.flatnonzero(self._kept.scores > self._detector.network.low_ratio * self._thresholds)
         breaks = np.flatnonzero(np.diff(active) > self._gap + self._median)
         if not len(active) or active[-1] + self._gap + self._median < certain:
             return certain
@@ -149,7 +195,7 @@ class EventStream:
         if not self._by_onsets:
             score = self._kept.scores[start:end].max()
         score = round(float(score), 4)
-        onset_s, offset_s = (round((self._from + frame) * HOP_S, 6) for frame in (start, end))
+        onset_s, offset_s = (round(self._place(frame) * HOP_S, 6) for frame in (start, end))
         offset_s = min(offset_s, round(self._num_samples / self._rate_hz, 6))
         if offset_s - onset_s < self.decision.min_duration_s - HOP_S * 1e-6:
             return None

@@ -8,8 +8,9 @@ from small_detector import make_model
 from test_detector import noise
 
 from pysed import Decision, Detector
+from pysed.detect.decide import find_events
 from pysed.detect.live import EventStream
-from pysed.detect.scoring import ScoreStream
+from pysed.detect.scoring import Scores, ScoreStream
 from pysed.errors import DataError
 
 ASR = {"model": "models/demo", "layer": "prefinal-l", "dim": 128}
@@ -115,6 +116,33 @@ def test_live_events_do_not_depend_on_the_cuts_and_come_in_time(tmp_path, asr, s
         for each in stream.follow(samples[number : number + 800]):
             if each.kind == "end":
                 assert known_s - each.event.offset_s <= stream.look_ahead_s + 0.5
+
+
+@pytest.mark.parametrize("onsets", [False, True], ids=["scores", "onsets"])
+def test_an_event_that_does_not_end_is_kept_in_part_and_told_whole(tmp_path, monkeypatch, onsets):
+    monkeypatch.setattr("pysed.detect.live._LONGEST_KEPT", 100)
+    detector = Detector.load(make_model(tmp_path / "model", onsets=onsets, window_s=10.0, max_gap_s=0.5, low_ratio=0.9))
+    rng = np.random.default_rng(7)
+    stream, said = detector.stream(16000, Decision(threshold=0.6)), []
+    lengths = iter((90, 7, 700, 35, 4))
+    parts = [
+        (rng.uniform(0.62 if loud else 0.1, 0.95 if loud else 0.3, next(lengths)), loud) for loud in (1, 0, 1, 1, 0)
+    ]
+    scores = np.concatenate([values for values, _ in parts])
+    scores[[300, 301, 302, 340]] = 0.5  # pauses within the long one
+    begins = np.zeros(len(scores))
+    begins[[3, 98, 797]] = 0.9, 0.8, 0.7
+    found = Scores(*(each.astype(np.float32) for each in (scores, np.full(len(scores), 0.5), begins)))
+    whole = find_events(found, detector.network, stream.decision, len(scores) / 10)
+    assert [event.offset_s - event.onset_s > 60 for event in whole].count(True) == 1 and len(whole) == 3 - (not onsets)
+    kept = []
+    for frame in range(0, len(scores), 3):
+        stream._num_samples = min(frame + 3, len(scores)) * 1600
+        said += stream._changes(Scores(*(each[frame : frame + 3] for each in found)), False)
+        kept.append(len(stream._kept.scores))
+    said += stream._changes(Scores(*(each[:0] for each in found)), True)
+    assert [each.event for each in said if each.kind == "end"] == whole
+    assert max(kept) < 250
 
 
 def test_memory_is_flat(detector):
