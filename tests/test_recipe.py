@@ -33,7 +33,7 @@ def test_whole_run_leaves_the_contracts_files(finished):
     data = recipe / "data/tiny/babycry"
     for name in ("wav.scp", "utt2spk", "spk2utt", "reco2dur", "events.tsv", "utt2scene"):
         assert (data / "devtest" / name).is_file(), name
-    for name in ("feats_logmel40.scp", "mfcc_hires.scp", "ivectors.scp", "prefinal.scp"):
+    for name in ("feats_logmel128.scp", "mfcc_hires.scp", "ivectors.scp", "prefinal.scp"):
         assert len((data / "devtrain" / name).read_text().splitlines()) == 10, name
         assert len((data / "devtest" / name).read_text().splitlines()) == 4, name
     for system in ("cbrnn", "gradual"):

@@ -20,7 +20,7 @@ def test_all_systems_resolve_with_their_front_ends(recipe, tiny_corpus, root, tm
     (line,) = [line for line in done.stdout.splitlines() if "stage 2: SED features" in line]
     assert set(line.split("feats_{")[1].split("}")[0].split(",")) == frontends
     variants = run_in(recipe, "./run.sh", *options, "--system", "ablation", "--exp", "exp_all")
-    assert variants.returncode == 2 and "-> feats_{logmel40}.scp" in variants.stdout
+    assert variants.returncode == 2 and "-> feats_{logmel40,logmel128}.scp" in variants.stdout
     printed = run_in(recipe, "./run.sh", *options, "--system", "paper", "--exp", "exp_all")
     assert printed.returncode == 2 and "-> feats_{logmel40_10ms,logmel40}.scp" in printed.stdout
     done = run_in(recipe, "./run.sh", *options, "--system", "none")

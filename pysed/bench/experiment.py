@@ -89,7 +89,7 @@ def _measure(folder: Path) -> None:
     test, demo = data / "devtest", _ROOT / "models/demo"
     steps: tuple[tuple[str, tuple[object, ...]], ...] = (
         ("1, mixtures", mix),
-        ("2, log-mel", ("steps/make_sed_feats.sh", "--nj", 1, test, "logmel40")),
+        ("2, log-mel", ("steps/make_sed_feats.sh", "--nj", 1, test, "logmel128")),
         ("3, LibriSpeech size", ("steps/make_asr_feats.sh", "--nj", 1, test, folder / "large")),
         ("3, demo model", ("steps/make_asr_feats.sh", "--nj", 1, test, demo)),
         ("4, demo model", ("steps/make_alignments.sh", "--nj", 1, test, demo)),

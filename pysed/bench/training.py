@@ -34,8 +34,10 @@ VARIANTS = (
 
 
 def paper_body(system: str) -> SystemConfig:
-    """A system's configuration with the paper's four convolutions, whose compiled layers are measured here."""
-    return load_config(_CONF / f"systems/{system}.yaml", {"model": "cbrnn", "context_frames": 2})
+    """A system's configuration with the paper's four convolutions and its frames, whose compiled layers are measured
+    here."""
+    paper = {"model": "cbrnn", "frontend": "logmel40", "context_frames": 2, "channels": 64}
+    return load_config(_CONF / f"systems/{system}.yaml", paper)
 
 
 def clock() -> float:

@@ -114,7 +114,11 @@ def test_training_that_cannot_write(size, tmp_path):
 
     data = write_data_dir(tmp_path / "data", make_clips(4, 1), make_clips(2, 2))
     train = ["train", "--system", ROOT / "conf/systems/cbrnn.yaml", "--data", data, "--event", "cry", "--epochs", 2]
-    small = [word for change in ("channels=8", "temporal_hidden=8", "batch_size=2") for word in ("--set", change)]
+    small = [
+        word
+        for change in ("frontend=logmel40", "channels=8", "temporal_hidden=8", "batch_size=2")
+        for word in ("--set", change)
+    ]
     plain = {**os.environ, "PYSED_NATIVE": "0", "OMP_NUM_THREADS": "1"}  # the compiler could not write either
     found = pysed(*train, *small, "--out", tmp_path / "out", size=size, env=plain)
     assert found.returncode == 2 and found.stderr.count("\n") == 1, found.stderr
