@@ -24,7 +24,7 @@ def test_name_and_file(gradual, tmp_path):
         "system": name, "crop_s": 0.0, "learning_rate": 1e-4, "time_shift": False, "schedule": "decay"
     }  # fmt: skip
     text = (tmp_path / f"{name}.yaml").read_text()
-    assert yaml.safe_load(text)["frontend"] == "logmel128" and "\nasr: true\n" in text  # as the recipe's scripts read it
+    assert yaml.safe_load(text)["frontend"] == "logmel128" and "\nasr: true\n" in text
 
 
 @pytest.mark.parametrize(
