@@ -145,7 +145,7 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
 def test_one_model_fails_and_the_others_are_finished(finished, tiny_corpus):
     recipe, _ = finished
     broken = recipe / "conf/systems/broken.yaml"
-    broken.write_text("system: broken\nfrontend: logmel40\nlearning_rate: fast\n")
+    broken.write_text("system: broken\nfrontend: logmel128\nlearning_rate: fast\n")
     try:
         options = ("--epochs", 1, "--exp", "exp_broken", "--system", "broken,cbrnn", "--seeds", 2)
         done = run_in(recipe, *train(tiny_corpus, *options, "--nj", 3))

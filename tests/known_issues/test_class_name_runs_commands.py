@@ -77,4 +77,4 @@ def test_a_class_beyond_ascii_goes_through_the_feature_stages(recipe, tmp_path):
     options = ("--corpus", corpus, "--event", "泣き声", "--stop-stage", 2, "--num-mixtures", 6, "--nj", 1)
     run_in(recipe, "./run.sh", *options, check=True)
     data = recipe / "data/bébé/泣き声"
-    assert len((data / "devtest/feats_logmel40.scp").read_text().splitlines()) == 4
+    assert len((data / "devtest/feats_logmel128.scp").read_text().splitlines()) == 4
