@@ -18,6 +18,7 @@ def main(argv: list[str]) -> int:
     add("model", metavar="MODEL", help="folder with final.pt")
     add("out", metavar="OUT", help="the new folder")
     add("--asr", metavar="DIR", help="the recogniser's folder, where it is not where the checkpoint says")
+    add("--threshold", type=float, metavar="X", help="the detector's own threshold from now on, for that of training")
     add(
         "--notes",
         metavar="FILE",
@@ -40,5 +41,5 @@ def main(argv: list[str]) -> int:
     notes = read_text(values.notes, "Markdown for the model card") if values.notes else ""
     words = [Path(word).name if Path(word).is_absolute() else word for word in argv]  # places of this machine alone
     command = shlex.join(["pysed", "export", *words])
-    print(export_model(values.model, values.out, values.asr, notes, command, more))
+    print(export_model(values.model, values.out, values.asr, notes, command, more, values.threshold))
     return 0

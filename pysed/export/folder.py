@@ -1,5 +1,6 @@
 """A model folder that travels: checkpoint, recogniser cut to what is needed, model card and checksums."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Callable
@@ -33,16 +34,22 @@ def export_model(
     notes: str = "",
     command: str = "",
     more: Callable[[TrainedNetwork, AsrFeatures | None, Path], list[str]] | None = None,
+    threshold: float | None = None,
 ) -> Path:
     """Write a trained detector to the new folder ``out``, which then needs nothing beside it; returns ``out``.
 
     ``asr_model``: the recogniser's folder, where it is not the one that the checkpoint names; ``notes``: Markdown for
     the model card; ``command``: what the card says made the folder; ``more``: writes further files into the folder and
-    returns lines about them for the card. The folder appears whole or not at all. Raises DataError for a model that
-    lacks something, and for an ``out`` that exists.
+    returns lines about them for the card; ``threshold``: the detector's own from now on, for that of its training (what
+    ``pysed tune`` noted is then left out). The folder appears whole or not at all. Raises DataError for a model that
+    lacks something, for an ``out`` that exists, and for a threshold beyond 0 to 1.
     """
     out = Path(out)
     network = load_network(model)
+    own: dict[str, Any] = {}
+    if threshold is not None:
+        own = {"t_base": Decision(threshold).threshold, "beta": 0.0}
+        network = dataclasses.replace(network, **own)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise DataError(f"{out}: exists already; remove it, or choose another name")
     recogniser = None if network.asr is None else open_recogniser(network, asr_model)
@@ -50,13 +57,13 @@ def export_model(
     try:
         with naming(out):
             temporary.mkdir(parents=True)
-            checkpoint.save(temporary / "final.pt", _content(model, recogniser))
+            checkpoint.save(temporary / "final.pt", {**_content(model, recogniser), **own})
             if recogniser is not None:
                 assert network.asr is not None
                 write_cut_model(recogniser.settings, network.asr["layer"], temporary / RECOGNISER)
                 _copy_about(recogniser.settings.path, temporary / RECOGNISER)
                 _check_same(recogniser, temporary, network.asr)
-            decided = _copy_decision(network, temporary)
+            decided = None if own else _copy_decision(network, temporary)
             further = [] if more is None else more(network, recogniser, temporary)
             text = card(network, model, out.name, recogniser, notes, command, further, decided)
             (temporary / CARD).write_text(text, encoding="utf-8")

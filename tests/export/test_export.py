@@ -268,6 +268,23 @@ def test_a_tuned_threshold_goes_along(tmp_path, capsys):
     assert "tuned for another model" in capsys.readouterr().err and not (tmp_path / "out2").exists()
 
 
+def test_a_threshold_of_ones_own(tmp_path, capsys):
+    model = make_model(tmp_path / "model", t_base=0.3, beta=0.5)
+    write_decision(
+        model / "decision.yaml", DecisionFile(0.625, fingerprint(checkpoint.load_network(model))), "pysed tune"
+    )
+    assert main(["export", "--threshold", "0.45", str(model), str(tmp_path / "out")]) == 0
+    network = checkpoint.load_network(tmp_path / "out")
+    assert (network.t_base, network.beta) == (0.45, 0.0) and not (tmp_path / "out/decision.yaml").exists()
+    assert "scores above 0.45 are an event" in (tmp_path / "out/MODEL_CARD.md").read_text()
+    samples = noise(20)
+    rule = Decision(threshold=0.45)
+    assert Detector.load(tmp_path / "out").detect(samples, 16000) == Detector.load(model).detect(samples, 16000, rule)
+    capsys.readouterr()
+    assert main(["export", "--threshold", "45", str(model), str(tmp_path / "other")]) == 2
+    assert capsys.readouterr().err.count("expected 0 to 1") == 1 and not (tmp_path / "other").exists()
+
+
 def test_detectors_by_name(tmp_path, monkeypatch, capsys):
     home = tmp_path / "models/detectors"
     monkeypatch.setattr(shipped, "HOMES", (tmp_path / "nowhere", home))
