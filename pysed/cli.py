@@ -7,7 +7,7 @@ import os
 import sys
 from concurrent.futures import BrokenExecutor
 
-from pysed.errors import DataError, missing_extra, system_fault
+from pysed.errors import DataError, missing_extra, send_whole_lines, system_fault
 
 # A command ends at once: Python would look through all that torch has loaded for cycles, which takes half a second.
 atexit.register(gc.freeze)
@@ -41,6 +41,7 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``pysed``; returns the exit code: 0 done, 1 internal failure, 2 bad use or bad data."""
+    send_whole_lines()
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())

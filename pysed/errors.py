@@ -1,5 +1,6 @@
 """The one error type for what the user can mend, and warnings of what is read all the same."""
 
+import io
 import os
 import sys
 
@@ -36,6 +37,12 @@ class DataError(ValueError):
     def __str__(self) -> str:
         text = " ".join(super().__str__().splitlines())
         return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
+
+
+def send_whole_lines() -> None:
+    """Let a process send each line to stderr at once, with PYTHONUNBUFFERED, too: lines of several do not mix."""
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(line_buffering=True, write_through=False)
 
 
 def warn_once(message: str) -> None:

@@ -11,7 +11,7 @@ import os
 import pkgutil
 import sys
 
-from pysed.errors import DataError, missing_extra, system_fault
+from pysed.errors import DataError, missing_extra, send_whole_lines, system_fault
 from pysed.kaldi.messages import set_program
 
 atexit.register(gc.freeze)  # for the reason given in pysed/cli.py
@@ -30,6 +30,7 @@ def command_names() -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Dispatch ``argv`` (command first); returns the exit code."""
+    send_whole_lines()
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("--help", "-h"):
         print("Usage: pysed kaldi COMMAND [OPTIONS] ARGUMENTS   (COMMAND --help for each)\n", file=sys.stderr)
