@@ -3,11 +3,13 @@
 import os
 import platform
 import re
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pysed import __version__
+from pysed.decision.onsets import ACTIVE
 from pysed.detect.decide import Decision
 from pysed.detector.checkpoint import TrainedNetwork, checkpoint_of
 from pysed.errors import DataError
@@ -54,6 +56,7 @@ def card(
     ]
     if further:
         parts.insert(2, "## ONNX\n\n" + "\n".join(further))
+    parts = [_wrapped(part) for part in parts]
     if notes.strip():
         parts.insert(1, notes.strip())
     return "\n\n".join(parts) + "\n"
@@ -64,15 +67,22 @@ def _facts(network: TrainedNetwork, recogniser: AsrFeatures | None) -> list[str]
     count = sum(parameter.numel() for parameter in network.model.parameters())
     folds = f", the mean of {config.folds} networks" if config.folds > 1 else ""
     gap = "any gap within an event" if network.max_gap_s is None else f"gaps of up to {network.max_gap_s:g} s"
+    rule = (
+        f"scores above {network.t_base:g}"
+        + (f" plus {network.beta:g} times the mean score" if network.beta else "")
+        + f" are an event, which extends as long as they stay above {network.low_ratio:g} times that"
+    )
+    if network.scores_onsets:
+        rule = (
+            f"an event begins where more than {network.t_base:g} onsets are expected within half a second before and "
+            f"after, and lasts as long as its scores stay above {ACTIVE:g}"
+        )
     facts = [
         f"- Class: `{network.event}`.",
         f"- Network: `{config.model}`, {count:,} parameters{folds}. Seed of its training: {network.seed}.",
         f"- Front end: `{frontend.name}`, {frontend.num_mel_bins} log-mel energies every {frontend.hop_s * 1000:g} ms "
         f"of sound at {frontend.sample_frequency_hz:g} Hz. A score stands for 100 ms.",
-        f"- Decision: scores above {network.t_base:g}"
-        + (f" plus {network.beta:g} times the mean score" if network.beta else "")
-        + f" are an event, which extends as long as they stay above {network.low_ratio:g} times that; {gap} are closed."
-        + f" Scores go through a median filter of {config.median_frames} frames.",
+        f"- Decision: {rule}; {gap} are closed. Scores go through a median filter of {config.median_frames} frames.",
     ]
     if network.window_s is not None:
         facts.append(f"- It was trained on clips of {network.window_s:g} s, and scores windows of that length.")
@@ -136,6 +146,18 @@ def _scores(rows: list[Row]) -> str:
         * several
     )
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    """Paragraphs and items in lines of 100 characters; a table's row stays one line."""
+    return "\n".join(
+        line
+        if line.startswith("|")
+        else textwrap.fill(
+            line, 100, subsequent_indent="  " * line.startswith("- "), break_long_words=False, break_on_hyphens=False
+        )
+        for line in text.splitlines()
+    )
 
 
 def _figure(figure: dict[str, Any], rate: str) -> str:
