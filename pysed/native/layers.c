@@ -335,9 +335,10 @@ void channel_sums(const map *x, float *partial, long count, long channels)
     }
 }
 
-/* out = dropout(relu(x * scale + shift)); dropped where hash(position, seed) < threshold, the others times keep_scale. */
+/* out = dropout(relu(x * scale + shift)), without the relu unless asked for; dropped where hash(position, seed) <
+ * threshold, the others times keep_scale. */
 void norm_forward(const map *x, const float *scale, const float *shift, map *out,
-                  long count, long channels, uint32_t seed, uint32_t threshold, float keep_scale)
+                  long count, long channels, long relu, uint32_t seed, uint32_t threshold, float keep_scale)
 {
 #pragma omp parallel for schedule(static)
     for (long part = 0; part < CHUNKS; part++) {
@@ -346,7 +347,7 @@ void norm_forward(const map *x, const float *scale, const float *shift, map *out
             for (long c = 0; c < channels; c += LANES) {
                 long at = n * channels + c;
                 vec v = load_map(x + at) * load(scale + c) + load(shift + c);
-                ivec keep = passes(v);
+                ivec keep = relu ? passes(v) : ~(ivec){0};
                 if (threshold) keep &= (ivec)(hash((uint32_t)at + COUNT + seed) >= threshold);
                 store_map(out + at, (vec)((ivec)(v * keep_scale) & keep));
             }
@@ -354,7 +355,7 @@ void norm_forward(const map *x, const float *scale, const float *shift, map *out
 }
 
 /* From the gradient of norm_forward's output, by channel, the sums of dz and of dz * x: partial (CHUNKS, 2, C), where
- * dz is the gradient at the normalisation's output. An output above zero was neither cut off nor dropped. */
+ * dz is the gradient at the normalisation's output. An output that is not zero was neither cut off nor dropped. */
 void norm_backward_sums(const map *x, const map *out, const map *grad, float *partial,
                         long count, long channels, float keep_scale)
 {
@@ -366,7 +367,7 @@ void norm_backward_sums(const map *x, const map *out, const map *grad, float *pa
             vec total = zero(), products = zero();
             for (long n = count * part / CHUNKS; n < last; n++) {
                 long at = n * channels + c;
-                vec dz = (vec)((ivec)(load_map(grad + at) * keep_scale) & passes(load_map(out + at)));
+                vec dz = (vec)((ivec)(load_map(grad + at) * keep_scale) & (load_map(out + at) != 0));
                 total += dz;
                 products += dz * load_map(x + at);
             }
@@ -386,7 +387,7 @@ void norm_backward(const map *x, const map *out, const map *grad, const float *a
         for (long n = count * part / CHUNKS; n < last; n++)
             for (long c = 0; c < channels; c += LANES) {
                 long at = n * channels + c;
-                vec dz = (vec)((ivec)(load_map(grad + at) * keep_scale) & passes(load_map(out + at)));
+                vec dz = (vec)((ivec)(load_map(grad + at) * keep_scale) & (load_map(out + at) != 0));
                 store_map(grad_x + at, dz * load(a + c) + load_map(x + at) * load(b + c) + load(c0 + c));
             }
     }

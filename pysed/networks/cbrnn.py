@@ -97,7 +97,7 @@ class Cbrnn(RecurrentNetwork):
         maps = torch.bfloat16 if self.bfloat16_maps else torch.float32
         fast = compiled_layers.usable(x, maps) and compiled_layers.first_fits(self.conv1.out_channels)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16_maps):
-            x = self._pooled_last(x) if self.pool_last else self._pooled_first(x, fast, maps)
+            x = self._pooled_last(x, fast) if self.pool_last else self._pooled_first(x, fast, maps)
         return x.flatten(1, 2).to(features.dtype).transpose(1, 2)  # (B, C·rows, T/2) -> (B, T/2, C·rows)
 
     def _pooled_first(self, x: torch.Tensor, fast: bool, maps: torch.dtype) -> torch.Tensor:
@@ -108,16 +108,16 @@ class Cbrnn(RecurrentNetwork):
         second = self.norm3(pool_sum(self.conv3(x), first, _SECOND_POOL, fast), fast)  # (B, C, 6, T/2)
         return self.norm4(pool_sum(self.conv4(second), second, self.last_pool, fast), fast)  # (B, C, 1, T/2)
 
-    def _pooled_last(self, x: torch.Tensor) -> torch.Tensor:
+    def _pooled_last(self, x: torch.Tensor, fast: bool) -> torch.Tensor:
         """The printed order: norm, activation and dropout on the whole map, then its pool.
 
         x: (B, values, T) -> (B, C, rows, T/2).
         """
         x = functional.conv2d(x.unsqueeze(1), self.conv1.weight, stride=self.conv1.stride, padding=self.conv1.padding)
-        first = functional.max_pool2d(self.norm1(x), FIRST_POOL)
-        x = self.norm3(self.conv3(self.norm2(self.conv2(first))) + first)
+        first = functional.max_pool2d(self.norm1(x, fast), FIRST_POOL)
+        x = self.norm3(self.conv3(self.norm2(self.conv2(first), fast)) + first, fast)
         second = functional.max_pool2d(x, (_SECOND_POOL, 1))
-        return functional.max_pool2d(self.norm4(self.conv4(second) + second), (self.last_pool, 1))
+        return functional.max_pool2d(self.norm4(self.conv4(second) + second, fast), (self.last_pool, 1))
 
     def superfluous_flops(self, num_frames: int, num_bins: int) -> float:
         """The first convolution's gradients in all cells of a pooling window but the one of the maximum."""

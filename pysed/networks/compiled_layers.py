@@ -142,11 +142,11 @@ class PoolSum(Function):
 
 
 class NormReluDropout(Function):
-    """Batch normalisation by the batch's own statistics, ReLU, dropout."""
+    """Batch normalisation by the batch's own statistics, ReLU (if it is asked for), dropout."""
 
     @staticmethod
     def forward(
-        ctx, x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, rate: float
+        ctx, x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, rate: float, relu: bool
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """x: (B, C, H, W) -> the same, mean (C,), variance (C,) (biased)."""
         x = _channels_last(x)
@@ -162,7 +162,7 @@ class NormReluDropout(Function):
         out = torch.empty_like(x)
         # Dropout is by seed + position, here the position in the whole batch of all processes.
         seed = (int(torch.randint(2**31, ()).item()) + parallel.rank() * x.numel()) % 2**32 if rate else 0
-        _norm(x, scale.float(), shift.float(), out, seed, rate)
+        _norm(x, scale.float(), shift.float(), out, relu, seed, rate)
         ctx.save_for_backward(x, out, mean, inverse, scale)
         ctx.rate = rate
         mean, variance = mean.float(), variance.float()
@@ -189,23 +189,26 @@ class NormReluDropout(Function):
             keep_scale,
         )  # fmt: skip
         grad_gamma = inverse * (own_products - mean * own_total)
-        return grad_x.permute(0, 3, 1, 2), grad_gamma.float(), own_total.float(), None, None
+        return grad_x.permute(0, 3, 1, 2), grad_gamma.float(), own_total.float(), None, None, None
 
 
-def norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """relu(x * scale + shift) by channel, without gradient. x: (B, C, H, W) -> the same."""
+def norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, relu: bool) -> torch.Tensor:
+    """relu(x * scale + shift) by channel, or without relu; without gradient. x: (B, C, H, W) -> the same."""
     x = _channels_last(x)
     out = torch.empty_like(x)
-    _norm(x, scale.float().contiguous(), shift.float().contiguous(), out, 0, 0.0)
+    _norm(x, scale.float().contiguous(), shift.float().contiguous(), out, relu, 0, 0.0)
     return out.permute(0, 3, 1, 2)
 
 
-def _norm(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor, seed: int, rate: float) -> None:
+def _norm(
+    x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, out: torch.Tensor, relu: bool, seed: int, rate: float
+) -> None:
     channels = x.shape[-1]
     threshold = min(int(rate * 2**32), 2**32 - 1)
     _call(
-        x.dtype, "norm_forward", x, scale, shift, out, x.numel() // channels, channels, seed, threshold, 1 / (1 - rate)
-    )
+        x.dtype, "norm_forward", x, scale, shift, out, x.numel() // channels, channels, int(relu), seed, threshold,
+        1 / (1 - rate),
+    )  # fmt: skip
 
 
 def _padded(weight: torch.Tensor) -> torch.Tensor:

@@ -85,14 +85,15 @@ class NormReluDropout(nn.BatchNorm2d):
 
     def forward(self, x: torch.Tensor, compiled: bool = False) -> torch.Tensor:
         """x: (B, C, H, W) -> the same."""
-        compiled = compiled and self.relu
         if compiled and self.training:
-            x, mean, variance = compiled_layers.NormReluDropout.apply(x, self.weight, self.bias, self.eps, self.rate)
+            x, mean, variance = compiled_layers.NormReluDropout.apply(
+                x, self.weight, self.bias, self.eps, self.rate, self.relu
+            )
             self._keep_statistics(mean, variance, parallel.size() * x.numel() // x.shape[1])
             return x
         if compiled and not torch.is_grad_enabled():
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-            return compiled_layers.norm_relu(x, scale, self.bias - self.running_mean * scale)
+            return compiled_layers.norm_relu(x, scale, self.bias - self.running_mean * scale, self.relu)
         x = self._by_whole_batch(x) if self.training and parallel.size() > 1 else super().forward(x)
         return dropout(functional.relu(x) if self.relu else x, self.rate, self.training)
 

@@ -139,8 +139,10 @@ def test_the_examples_of_the_documentation_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     values: dict = {}
     for page in ("README.md", "docs/detection.md"):
-        (code,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-        exec(compile(code, page, "exec"), values)
+        examples = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        assert examples, page
+        for code in examples:
+            exec(compile(code, page, "exec"), values)
     lines = capsys.readouterr().out.splitlines()
     assert lines and all(re.fullmatch(r"\d+\.\d to \d+\.\d s: babycry, score 0\.\d\d", line) for line in lines)
     assert values["scores"].shape == (1, 300) and values["events"]

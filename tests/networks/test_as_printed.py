@@ -1,5 +1,6 @@
 """The networks of conf/paper: shapes, and each part that is as printed, against float64 formulas in numpy."""
 
+import copy
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from pysed.detector.config import config_from_dict, load_config
 from pysed.errors import DataError
-from pysed.networks import build_model
+from pysed.networks import build_model, compiled_layers
 from pysed.networks.attention import PooledSpectralAttention, SpectralAttention, TemporalAttention
 
 rng = np.random.default_rng(0)
@@ -137,6 +138,31 @@ def test_the_printed_order_in_float64(root):
     with torch.no_grad():
         got = model.frame_vectors(torch.from_numpy(frames))[0].numpy()
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+def test_compiled_and_plain_path_agree(root, monkeypatch, training):
+    """In float64, which is never compiled, and in float32, where norm and dropout are."""
+    if compiled_layers.library(torch.float32) is None:
+        pytest.skip("no gcc: only the plain path exists here")
+    model = paper(root, "cbrnn_paper", channels=32, dropout=0.0).train(training)
+    calls, call = [], compiled_layers._call
+    noting = lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest))  # noqa: E731
+    monkeypatch.setattr(compiled_layers, "_call", noting)
+    features = torch.rand(2, 200, 40)
+    results = []
+    for one in (copy.deepcopy(model).double(), model):
+        assert not calls
+        with torch.set_grad_enabled(training):
+            logits = one(features.to(next(one.parameters()).dtype))
+        if training:
+            logits.sum().backward()
+        results.append((logits.detach().double(), [p.grad for p in one.parameters() if p.grad is not None]))
+    assert calls.count("norm_forward") == 4
+    (exact, exact_grads), (mine, grads) = results
+    torch.testing.assert_close(mine, exact, rtol=1e-4, atol=1e-5)
+    for own, its in zip(grads, exact_grads, strict=True):
+        assert (own - its).norm() <= 1e-3 * (1e-3 + its.norm())
 
 
 def test_a_smaller_last_pool_stacks_its_rows():

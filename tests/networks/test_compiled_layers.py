@@ -120,16 +120,17 @@ def test_pool_sum(height, pool, maps):
 
 
 def reference_norm(x, layer, keep):
-    """Batch norm, ReLU and a given dropout mask (already scaled) in float64: output, x, gamma, beta."""
+    """Batch norm, the layer's activation and a dropout mask (already scaled) in float64: output, x, gamma, beta."""
     x, gamma, beta = (v.detach().double().requires_grad_() for v in (x, layer.weight, layer.bias))
-    out = functional.relu(functional.batch_norm(x, None, None, gamma, beta, training=True, eps=layer.eps)) * keep
-    return out, x, gamma, beta
+    out = functional.batch_norm(x, None, None, gamma, beta, training=True, eps=layer.eps)
+    return (functional.relu(out) if layer.relu else out) * keep, x, gamma, beta
 
 
+@pytest.mark.parametrize("relu", [True, False], ids=["relu", "linear"])
 @pytest.mark.parametrize("rate", [0.0, 0.25])
 @of_both_types
-def test_norm_relu_dropout_in_training(rate, maps):
-    layer = layers.NormReluDropout(32, rate).train()
+def test_norm_relu_dropout_in_training(rate, maps, relu):
+    layer = layers.NormReluDropout(32, rate, relu).train()
     torch.nn.init.normal_(layer.weight)
     torch.nn.init.normal_(layer.bias)
     x = halves(3, 32, 5, 40) * 4 + 2
@@ -137,17 +138,18 @@ def test_norm_relu_dropout_in_training(rate, maps):
     own = x.to(maps).requires_grad_()
     out = layer(own, compiled=True)
     undropped, *_ = reference_norm(x, layer, 1.0)
-    # Nothing but dropout makes a clearly positive output zero; what is kept tells the mask.
-    keep = ((out != 0) | (undropped <= 0)).double() / (1 - rate)
+    # Nothing but dropout makes an output zero that the activation lets pass; what is kept tells the mask.
+    passing = undropped > 0 if relu else undropped != 0
+    keep = ((out != 0) | ~passing).double() / (1 - rate)
     expected, *references = reference_norm(x, layer, keep)
     size = layer.weight.abs().max().double() * x.abs().max() / x.std() / (1 - rate)
     assert_within(out, expected.detach(), ROUNDING[maps] * expected.detach().abs() + 16 * FLOAT * size)
     if rate:
-        kept = (out != 0)[undropped > 0].double().mean().item()
-        spread = (rate * (1 - rate) / (undropped > 0).sum().item()) ** 0.5
+        kept = (out != 0)[passing].double().mean().item()
+        spread = (rate * (1 - rate) / passing.sum().item()) ** 0.5
         assert abs(kept - (1 - rate)) < 5 * spread
     else:
-        assert torch.equal(out != 0, expected > 0)
+        assert torch.equal(out != 0, passing)
 
     grad = halves(*out.shape)
     expected.backward(grad)
@@ -194,9 +196,10 @@ def test_dropout_is_drawn_anew_by_seed():
     assert by_channel.min() > 0.2 and by_channel.max() < 0.8
 
 
+@pytest.mark.parametrize("relu", [True, False], ids=["relu", "linear"])
 @of_both_types
-def test_running_statistics_and_evaluation(maps):
-    layer = layers.NormReluDropout(32, 0.25)
+def test_running_statistics_and_evaluation(maps, relu):
+    layer = layers.NormReluDropout(32, 0.25, relu)
     torch.nn.init.normal_(layer.weight)
     reference = torch.nn.BatchNorm2d(32).double()
     reference.load_state_dict({name: value.double() for name, value in layer.state_dict().items()})
@@ -209,7 +212,8 @@ def test_running_statistics_and_evaluation(maps):
     assert layer.num_batches_tracked == 3
     with torch.no_grad():
         out = layer.eval()(x, compiled=True)
-        expected = functional.relu(reference.eval()(x.double()))
+        expected = reference.eval()(x.double())
+        expected = functional.relu(expected) if relu else expected
     assert_within(out, expected, ROUNDING[maps] * expected.abs() + 1e-6)
 
 
