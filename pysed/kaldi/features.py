@@ -18,6 +18,8 @@ from pysed.kaldi.resample import resample_waveform
 
 # So many frames at a time stay in a core's cache.
 _BLOCK = 64
+# So many filters at a time are one product, over the FFT bins that they reach: low ones are narrow.
+_BAND = 32
 _TINY = np.float32(np.finfo(np.float32).eps)
 
 
@@ -166,6 +168,18 @@ def _filters(options: MelOptions, warp: float) -> np.ndarray:
     return mel_filters(o.num_mel_bins, o.padded_size, o.sample_frequency, o.low_freq, o.high_hz, warp, o.vtln_edges_hz)
 
 
+def _bands(filters: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
+    """Filters (fft // 2 + 1, M), some columns at a time: the bins where any of these is not zero, the columns, both's
+    weights."""
+    parts = []
+    for first in range(0, filters.shape[1], _BAND):
+        columns = slice(first, min(first + _BAND, filters.shape[1]))
+        reached = np.flatnonzero(filters[:, columns].any(axis=1))
+        bins = slice(int(reached[0]), int(reached[-1]) + 1)
+        parts.append((bins, columns, np.ascontiguousarray(filters[bins, columns])))
+    return parts
+
+
 def _cut(samples: np.ndarray, options: FrameOptions) -> np.ndarray:
     """A view of the frames (T, window_size), the ends reflected where they are not snipped."""
     num_frames, shift, size = options.num_frames(len(samples)), options.window_shift, options.window_size
@@ -181,8 +195,13 @@ def _log_energy(frames: np.ndarray, floor: float) -> np.ndarray:
     return np.maximum(energy, np.log(np.float32(floor))) if floor > 0 else energy
 
 
-def _spectra(frames: np.ndarray, options: MelOptions, window: np.ndarray, padded: np.ndarray) -> tuple:
-    """Power spectra (T, fft // 2 + 1) of frames (T, N), which are overwritten, and their log energies (T,)."""
+def _spectra(
+    frames: np.ndarray, options: MelOptions, window: np.ndarray, padded: np.ndarray, spectrum: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Power spectra (T, fft // 2 + 1) of frames (T, N), which are overwritten, and their log energies (T,).
+
+    padded (B, fft), zeros after N, and spectrum (B, fft // 2 + 1) complex: room for B >= T frames.
+    """
     if options.remove_dc_offset:
         frames -= frames.mean(axis=1, keepdims=True)
     energy = _log_energy(frames, options.energy_floor) if options.use_energy and options.raw_energy else None
@@ -194,10 +213,10 @@ def _spectra(frames: np.ndarray, options: MelOptions, window: np.ndarray, padded
     windowed *= window
     if options.use_energy and not options.raw_energy:
         energy = _log_energy(windowed, options.energy_floor)
-    spectrum = np.fft.rfft(padded[: len(frames)])
-    power = spectrum.real**2
-    power += spectrum.imag**2
-    return power.astype(np.float32, copy=False), energy
+    spectrum = np.fft.rfft(padded[: len(frames)], out=spectrum[: len(frames)])
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    return power, energy
 
 
 def _compute(
@@ -211,22 +230,27 @@ def _compute(
     views = _cut(samples, options)
     window = window_shape(options.window_type, options.window_size, options.blackman_coeff)
     padded = np.zeros((_BLOCK, options.padded_size), np.float32)
+    spectrum = np.empty((_BLOCK, options.padded_size // 2 + 1), np.complex64)
     filters = _filters(options, warp)
+    bands = _bands(filters)
+    mel = np.empty((_BLOCK, filters.shape[1]), np.float32)
     finish = _finish_mfcc if isinstance(options, MfccOptions) else _finish_fbank
     blocks = []
     for first in range(0, len(views), _BLOCK):
         frames = views[first : first + _BLOCK].copy()
         if options.dither:
             frames += rng.standard_normal(frames.shape, np.float32) * np.float32(options.dither)
-        power, energy = _spectra(frames, options, window, padded)
-        blocks.append(finish(power, energy, filters, options))
+        power, energy = _spectra(frames, options, window, padded, spectrum)
+        if isinstance(options, FbankOptions) and not options.use_power:
+            np.sqrt(power, out=power)
+        for bins, columns, weights in bands:
+            np.matmul(power[:, bins], weights, out=mel[: len(frames), columns])
+        blocks.append(finish(mel[: len(frames)], energy, options))
     return np.concatenate(blocks)
 
 
-def _finish_mfcc(power: np.ndarray, energy: np.ndarray | None, filters: np.ndarray, o: Any) -> np.ndarray:
-    cepstra = np.log(np.maximum(power @ filters, _TINY)) @ cepstral_transform(
-        o.num_ceps, o.num_mel_bins, o.cepstral_lifter
-    )
+def _finish_mfcc(mel: np.ndarray, energy: np.ndarray | None, o: Any) -> np.ndarray:
+    cepstra = np.log(np.maximum(mel, _TINY)) @ cepstral_transform(o.num_ceps, o.num_mel_bins, o.cepstral_lifter)
     if energy is not None:
         cepstra[:, 0] = energy
     if o.htk_compat:
@@ -235,10 +259,8 @@ def _finish_mfcc(power: np.ndarray, energy: np.ndarray | None, filters: np.ndarr
     return cepstra
 
 
-def _finish_fbank(power: np.ndarray, energy: np.ndarray | None, filters: np.ndarray, o: Any) -> np.ndarray:
-    mel = (power if o.use_power else np.sqrt(power)) @ filters
-    if o.use_log_fbank:
-        mel = np.log(np.maximum(mel, _TINY))
+def _finish_fbank(mel: np.ndarray, energy: np.ndarray | None, o: Any) -> np.ndarray:
+    mel = np.log(np.maximum(mel, _TINY)) if o.use_log_fbank else mel.copy()
     if energy is not None:
         column = energy[:, None]
         mel = np.hstack([mel, column] if o.htk_compat else [column, mel])
