@@ -54,7 +54,7 @@ class SystemConfig:
     onset_weight: float = setting(5.0, at_least=0)  # of the cross-entropy of onsets, in networks that score them
     average_decay: float = setting(0.98, at_least=0, below=1)
     scene_weight: float = setting(0.0, at_least=0)  # of the cross-entropy of backgrounds' scenes; 0: none are asked for
-    select: str = setting("average_f", choices=("average_f", "error_rate"))  # by which the best epoch is chosen
+    select: str = setting("average_f", choices=("average_f", "error_rate", "last"))  # by which the best epoch is chosen
     patience: int = setting(0, at_least=0)
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
 

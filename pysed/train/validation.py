@@ -58,7 +58,10 @@ def onset_delay(
 
 
 def merit(row: dict[str, Any], select: str = "average_f") -> tuple[float, ...]:
-    """Order of epochs, all on validation: event-based F over many thresholds, then loss; or error rate before them."""
+    """Order of epochs, on validation: event-based F over many thresholds, then loss; or error rate before them. Or the
+    order in which they were trained."""
+    if select == "last":
+        return (row["epoch"],)
     order = row["average_f"] or 0.0, -row["valid_loss"]
     if select == "average_f":
         return order

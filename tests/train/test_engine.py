@@ -278,15 +278,15 @@ def test_training_stops_when_patience_ends(tmp_path, monkeypatch):
     assert len(rows_of(tmp_path)) == 3 and load(tmp_path / "final.pt")["epoch"] == 1
 
 
-@pytest.mark.parametrize("select,best", [("average_f", 2), ("error_rate", 3)])
+@pytest.mark.parametrize("select,best", [("average_f", 2), ("error_rate", 3), ("last", 4)])
 def test_the_best_epoch_is_chosen_by_what_the_configuration_says(tmp_path, monkeypatch, select, best):
-    told = iter([(0.5, 0.9, 0.6), (0.7, 0.8, 0.7), (0.6, 0.7, 0.7)])  # average F, error rate, F
+    told = iter([(0.5, 0.9, 0.6), (0.7, 0.8, 0.7), (0.6, 0.7, 0.7), (0.1, 1.2, 0.1)])  # average F, error rate, F
 
     def measures(scores, clips, config):
         return {**dict(zip(("average_f", "error_rate", "f_measure"), next(told), strict=True)), "onset_delay_s": None}
 
     monkeypatch.setattr(engine, "measures", measures)
-    fit(tmp_path, small_config(select=select))
+    fit(tmp_path, small_config(epochs=4, select=select))
     assert load(tmp_path / "final.pt")["epoch"] == best
 
 
