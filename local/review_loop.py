@@ -53,7 +53,7 @@ PIECE_S = 30.0  # of an archive's recording: in each something happens, or nothi
 PIECES = 4
 CRIES, OTHERS = 0.35, 0.35  # shares of the pieces with a cry, and with something that passes
 SYSTEM, FRONTEND = "cbrnn", "logmel128"
-SETTINGS = "mixtures: {devtrain: 150, devtest: 10}\nduration_s: 10.0\nvalidation_fraction: 0.2\nvariation: 0.75\n"
+SETTINGS = "mixtures: {devtrain: 300, devtest: 10}\nduration_s: 10.0\nvalidation_fraction: 0.2\nvariation: 0.75\n"
 CHANGES = ("gru_hidden=16", "epochs=15")  # a small network, trained for a short time
 RECALL = 0.8
 SEARCHED = 0.1  # the threshold of what is to be reviewed
