@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_RIDGE = 1e-3  # pull of the slope towards 1 and the offset towards 0, in frames: few scores cannot run away
+_RIDGE = 0.03  # pull of the slope towards 1 and the offset towards 0, in frames: few scores cannot run away
 
 
 def logit(scores: np.ndarray) -> np.ndarray:

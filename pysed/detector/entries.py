@@ -20,6 +20,8 @@ from pysed.errors import DataError
 from pysed.features.frontend import FrontEnd
 from pysed.features.normalise import KINDS
 from pysed.networks import build_model
+from pysed.networks.ensemble import Calibrated
+from pysed.networks.network import DetectionNetwork
 
 REMEDY = "train the model anew"
 _GLOBALS = re.compile(
@@ -96,7 +98,18 @@ def checked_model(content: Mapping[str, Any], place: str) -> tuple[SystemConfig,
     _check_state(content["state"], expected_state, f"{place}: state")
     model = build_model(*arguments)
     model.load_state_dict(dict(content["state"]))
-    return config, model
+    return config, _calibrated(model, content.get("calibration"), f"{place}: calibration")
+
+
+def _calibrated(model: DetectionNetwork, calibration: dict[str, Any] | None, place: str) -> DetectionNetwork:
+    """The network with the calibration of its scores; without one as it is."""
+    if calibration is None:
+        return model
+    whole = Calibrated(model)
+    for name, like in (("slope", whole.slope), ("offset", whole.offset)):
+        _check_state({name: calibration.get(name)}, {name: like}, place)
+        like.copy_(calibration[name])
+    return whole
 
 
 def shown(value: Any) -> str:
@@ -143,7 +156,7 @@ def _check_asr(asr: Any, width: int, place: str) -> None:
             _check_finite(values, f"{place}: tuned: {name[:80]}")
 
 
-def _check_state(state: dict[str, Any], expected: Mapping[str, torch.Tensor], place: str) -> None:
+def _check_state(state: Mapping[str, Any], expected: Mapping[str, torch.Tensor], place: str) -> None:
     for name in state:
         if name not in expected:
             raise DataError(f"{place}: {name[:80]!r}: no weights of this network; {REMEDY}")
@@ -200,6 +213,7 @@ ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "event": (_is_name, "an event class"),
     "seed": (lambda v: type(v) is int and 0 <= v < 1 << 64, "a whole number"),
     "state": (_is_state, "weights by name"),
+    "calibration": (lambda v: v is None or _is_state(v), "slope and offset of the scores, or nothing"),
     "frontend": (lambda v: v is None or _is_flat(v), "a front end, key: value, or nothing"),
     "asr": (lambda v: v is None or isinstance(v, dict), "a recogniser or nothing"),
     "normalisation": (lambda v: isinstance(v, dict), "statistics by stream"),
@@ -211,4 +225,5 @@ ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "epoch": (lambda v: type(v) is int and 0 < v < 1 << 32, "a whole number"),
     "scenes": (_is_names, "names of scenes"),
 }
-_OPTIONAL = ("low_ratio", "window_s", "epoch", "scenes")  # not in every version's checkpoints, or not used by detection
+#: Not in every version's checkpoints, or not used by detection.
+_OPTIONAL = ("calibration", "low_ratio", "window_s", "epoch", "scenes")

@@ -1,4 +1,4 @@
-"""Several trained networks of one system as one: the mean of their probabilities."""
+"""Trained networks as detectors: one whose scores are calibrated, and several as the mean of their probabilities."""
 
 from typing import Any
 
@@ -9,32 +9,44 @@ from torch.nn import functional
 from pysed.networks.network import DetectionNetwork
 
 
-class Part(nn.Module):
-    """One network with its own normalisation, and the calibration of its logits: sigmoid(slope · logit + offset)."""
+class Calibrated(DetectionNetwork):
+    """A network and the calibration of its scores, sigmoid(slope · logit + offset); those of onsets have their own."""
 
-    shift: torch.Tensor
-    scale: torch.Tensor
-    asr_shift: torch.Tensor
-    asr_scale: torch.Tensor
     slope: torch.Tensor
     offset: torch.Tensor
 
-    def __init__(self, network: DetectionNetwork, num_features: int, asr_dim: int):
+    def __init__(self, network: DetectionNetwork):
         super().__init__()
-        self.network = network
-        for name, width in (("shift", num_features), ("asr_shift", asr_dim)):
-            self.register_buffer(name, torch.zeros(width))
-        for name, width in (("scale", num_features), ("asr_scale", asr_dim)):
-            self.register_buffer(name, torch.ones(width))
+        self.network, self.scores_onsets = network, network.scores_onsets
         tracks = (2,) if network.scores_onsets else ()
         self.register_buffer("slope", torch.ones(tracks))
         self.register_buffer("offset", torch.zeros(tracks))
 
     def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
+        """Inputs as the network's -> its logits, calibrated."""
+        return self.slope * self.network(features, asr) + self.offset
+
+
+class Part(Calibrated):
+    """A calibrated network with its own normalisation."""
+
+    shift: torch.Tensor
+    scale: torch.Tensor
+    asr_shift: torch.Tensor
+    asr_scale: torch.Tensor
+
+    def __init__(self, network: DetectionNetwork, num_features: int, asr_dim: int):
+        super().__init__(network)
+        for name, width in (("shift", num_features), ("asr_shift", asr_dim)):
+            self.register_buffer(name, torch.zeros(width))
+        for name, width in (("scale", num_features), ("asr_scale", asr_dim)):
+            self.register_buffer(name, torch.ones(width))
+
+    def forward(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> torch.Tensor:
         """features: (B, T, F), asr: (B, T100, A) or None, as Ensemble takes them -> calibrated logits."""
         if asr is not None:
             asr = (asr - self.asr_shift) * self.asr_scale
-        return self.slope * self.network((features - self.shift) * self.scale, asr) + self.offset
+        return super().forward((features - self.shift) * self.scale, asr)
 
 
 class Ensemble(DetectionNetwork):

@@ -37,7 +37,7 @@ from pysed.train.records import EpochBar, Records, print_line, progress
 from pysed.train.side_by_side import side_by_side
 from pysed.train.state import resume, run_identity, save_state, seed_everything
 from pysed.train.steps import descend, learning_rate, parameter_groups, update_average
-from pysed.train.validation import cross_entropy, measures, merit, scene_accuracy, scores_of
+from pysed.train.validation import calibrate, cross_entropy, measures, merit, scene_accuracy, scores_of, shown
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def fit_folds(
     def one(number: int, tell: Callable[[str], None]) -> bool:
         """Whether the fold is done."""
         (train, valid), folder = parts[number], folders[number]
-        fold = replace(task, config=replace(task.config, folds=1), seed=(task.seed + 1000 * number) % 2**64)
+        alone = replace(task.config, folds=1, calibrate=False)  # join() calibrates all of them together
+        fold = replace(task, config=alone, seed=(task.seed + 1000 * number) % 2**64)
         identity, mark = run_identity(fold.config, fold.event, fold.seed, train, valid), folder / ".identity"
         if mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file():
             return True
@@ -309,22 +310,27 @@ class Run:
             )  # fmt: skip
 
     def finish(self) -> Path:
-        """Tune the thresholds for the best epoch's weights, and write final.pt."""
+        """Calibrate the scores of the best epoch's weights, tune the thresholds for them, and write final.pt."""
         # Thresholds are for the scores that detection will give: in float32.
         self.average.load_state_dict(self.best["state"])
         self.average.bfloat16_maps = False
         scores = scores_of(self.average, self.valid, self.normalise)
+        calibration = None
+        if self.config.calibrate:
+            slope, offset, scores = calibrate(scores, self.valid.labels)
+            calibration = {"slope": slope, "offset": offset}
+            self.records.say(f"calibrated: slope {shown(slope)}, offset {shown(offset)}")
         median = self.config.median_frames
         tuned = tune(scores, self.valid.onset_s, median_frames=median, **GRIDS[self.config.tuned])
         decision = ", ".join(f"{key} {value}" for key, value in tuned.as_dict().items())
         self.records.say(f"best epoch {self.best['epoch']}: {decision}")
         path = self.out / "final.pt"
         if self.leads:
-            checkpoint.save(path, self._content(tuned))
+            checkpoint.save(path, self._content(tuned, calibration))
             (self.out / "checkpoint.pt").unlink(missing_ok=True)
         return parallel.from_first(path)  # which the others wait for
 
-    def _content(self, tuned: Tuning) -> dict[str, Any]:
+    def _content(self, tuned: Tuning, calibration: dict[str, torch.Tensor] | None) -> dict[str, Any]:
         """What final.pt holds."""
         task, best = self.task, self.best
         state, tuned_layers = self.joint.parted(best["state"]) if self.joint else (best["state"], None)
@@ -338,6 +344,7 @@ class Run:
             "epoch": best["epoch"],
             "window_s": round(HOP_S * self.clips.labels.shape[1], 6),
             "state": state,
+            "calibration": calibration,
             "frontend": task.frontend,
             "normalisation": {name: as_tensors(values) for name, values in self.normalise.items()},
             "t_base": tuned.t_base,

@@ -14,14 +14,14 @@ import torch
 
 from pysed.atomic import atomic_open
 from pysed.datadir.lists import read_split, read_table
-from pysed.decision.calibration import calibrated, expected_calibration_error, fit_logistic
+from pysed.decision.calibration import expected_calibration_error
 from pysed.decision.tuning import GRIDS, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
 from pysed.train.clips import Clips, Rows
-from pysed.train.loss import onset_labels
+from pysed.train.validation import calibrate, shown, uncalibrated
 
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
@@ -143,7 +143,7 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
     contents = [checkpoint.load(folder / "final.pt") for folder in folders]
     raw = out_of_fold(folders, valid)
     labels = np.concatenate([clips.labels for clips in valid])
-    slope, offset, scores = calibrate(raw, labels)
+    slope, offset, scores = calibrate(raw, labels) if config.calibrate else uncalibrated(raw)
     onset_s = np.concatenate([clips.onset_s for clips in valid])
     tuned = tune(scores, onset_s, median_frames=config.median_frames, **GRIDS[config.tuned])
     state: dict[str, torch.Tensor] = {}
@@ -177,27 +177,6 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
         f"{len(folders)} folds, {len(scores)} clips judged by networks that never heard them: {told}; "
         f"slope {shown(slope)}, offset {shown(offset)}, expected calibration error {error:.4f}"
     )
-
-
-def calibrate(raw: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-    """Slope and offset of the scores' log odds, as a checkpoint keeps them, and the scores so calibrated.
-
-    raw: (N, T100), or (N, T100, 2) with those of onsets, which have a slope and an offset of their own; labels: (N,
-    T100) of the event.
-    """
-    if raw.ndim == 2:
-        slope, offset = np.asarray(fit_logistic(raw, labels), np.float32)
-    else:
-        wanted = labels, onset_labels(torch.from_numpy(labels)).numpy()
-        fits = [fit_logistic(raw[..., track], each) for track, each in enumerate(wanted)]
-        slope, offset = np.asarray(fits, np.float32).T
-    scores = calibrated(raw, np.float64(slope), np.float64(offset))
-    return torch.as_tensor(slope), torch.as_tensor(offset), scores
-
-
-def shown(values: torch.Tensor) -> str:
-    """One number, or two, to three places."""
-    return " / ".join(f"{value:.3f}" for value in values.reshape(-1).tolist())
 
 
 def mean_metrics(folders: list[Path], out: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an epoch is judged by: the validation clips' scores, and the order of epochs that follows from them."""
+"""What is learnt from the validation clips' scores: how good an epoch is, the order of epochs, and the calibration."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from pysed import parallel
+from pysed.decision.calibration import calibrated, fit_logistic
 from pysed.decision.onsets import detect_by_rule
 from pysed.decision.postprocess import MEDIAN_FRAMES
 from pysed.decision.tuning import GRIDS, Tuning, average_f, tune
@@ -15,6 +16,7 @@ from pysed.features.normalise import apply_normalisation
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.data import of_recogniser
+from pysed.train.loss import onset_labels
 
 
 def scores_of(model: torch.nn.Module, clips: Clips, normalise: dict[str, dict]) -> np.ndarray:
@@ -86,3 +88,29 @@ def scene_accuracy(model: torch.nn.Module, clips: Clips, normalise: dict[str, di
             logits = model.with_scene(features.to(device), None if asr is None else asr.to(device))[1]
             right += int((logits.argmax(dim=-1).cpu().numpy() == clips.scenes[part]).sum())
     return round(right / len(clips.names), 4)
+
+
+def calibrate(raw: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Slope and offset of the scores' log odds, as a checkpoint keeps them, and the scores so calibrated.
+
+    raw: (N, T100), or (N, T100, 2) with those of onsets, which have a slope and an offset of their own; labels: (N,
+    T100) of the event.
+    """
+    if raw.ndim == 2:
+        slope, offset = np.asarray(fit_logistic(raw, labels), np.float32)
+    else:
+        wanted = labels, onset_labels(torch.from_numpy(labels)).numpy()
+        fits = [fit_logistic(raw[..., track], each) for track, each in enumerate(wanted)]
+        slope, offset = np.asarray(fits, np.float32).T
+    scores = calibrated(raw, np.float64(slope), np.float64(offset))
+    return torch.as_tensor(slope), torch.as_tensor(offset), scores
+
+
+def uncalibrated(raw: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """As calibrate(), with the scores as they are."""
+    return torch.ones(raw.shape[2:]), torch.zeros(raw.shape[2:]), raw
+
+
+def shown(values: torch.Tensor) -> str:
+    """One number, or two, to three places."""
+    return " / ".join(f"{value:.3f}" for value in values.reshape(-1).tolist())

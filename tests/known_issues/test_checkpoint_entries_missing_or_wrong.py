@@ -11,10 +11,10 @@ from pysed.errors import DataError
 
 ENTRIES = (
     "format", "config", "event", "seed", "epoch", "state", "frontend", "normalisation", "t_base", "beta", "max_gap_s",
-    "low_ratio", "asr", "scenes", "window_s",
+    "low_ratio", "asr", "scenes", "window_s", "calibration",
 )  # fmt: skip
 WRONG = ("x\ty", -7.5, float("nan"), [[1]], {"a": {}}, {1: 2}, torch.zeros(3), 2**70, True)
-OPTIONAL = {"epoch", "low_ratio", "scenes", "window_s"}
+OPTIONAL = {"calibration", "epoch", "low_ratio", "scenes", "window_s"}
 WEIGHTS = "classifier.bias"
 
 
@@ -38,6 +38,7 @@ def good() -> dict:
         "format": 2, "config": config, "event": "cry", "seed": 1, "epoch": 2, "state": dict(model.state_dict()),
         "frontend": FrontEnd("logmel40").as_dict(), "normalisation": {"features": statistics}, "t_base": 0.5,
         "beta": 0.1, "max_gap_s": None, "low_ratio": 0.6, "asr": None, "scenes": [], "window_s": 30.0,
+        "calibration": None,
     }  # fmt: skip
 
 
@@ -97,6 +98,17 @@ def changed_state(change) -> dict:
 def test_weights_that_do_not_fit(change, tmp_path):
     message = refusal(tmp_path, changed_state(change))
     assert "state" in message
+
+
+def test_a_calibration_that_does_not_fit(tmp_path):
+    one = {"slope": torch.tensor(2.0), "offset": torch.tensor(-1.0)}
+    save(tmp_path / "final.pt", {**good(), "calibration": one})
+    assert load_network(tmp_path).model.slope == 2
+    for change in (
+        {"slope": torch.ones(2)}, {"offset": torch.tensor(float("nan"))}, {"slope": torch.tensor(1)}, {"slope": None},
+    ):  # fmt: skip
+        assert "calibration" in refusal(tmp_path, {**good(), "calibration": {**one, **change}})
+    assert "calibration" in refusal(tmp_path, {**good(), "calibration": {"slope": one["slope"]}})
 
 
 def test_a_network_too_large_for_its_weights_is_not_built(tmp_path):

@@ -42,8 +42,9 @@ def test_the_file_is_all_it_takes(trained, monkeypatch):
         else (torch.tensor(values) - content["normalisation"][name]["shift"]) * content["normalisation"][name]["scale"]
         for name, values in (("features", valid.features), ("asr", valid.asr))
     ]
+    slope, offset = (content["calibration"][name] for name in ("slope", "offset"))
     with torch.no_grad():
-        expected = torch.sigmoid(model(*streams)).numpy()
+        expected = torch.sigmoid(slope * model(*streams) + offset).numpy()
     np.testing.assert_allclose(scores, expected, atol=1e-5)
     np.testing.assert_allclose(load_network(folder / "final.pt").scores_of_clips(valid.features, valid.asr), scores)
 

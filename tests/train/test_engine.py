@@ -229,9 +229,10 @@ def test_one_batch_can_be_learnt_by_heart(tmp_path, precision):
 
 
 def test_an_easy_event_is_found_and_the_thresholds_are_those_of_validation(tmp_path):
-    config = small_config(epochs=25, learning_rate=0.01, dropout=0.0)
+    config = small_config(epochs=25, learning_rate=0.01, dropout=0.0, calibrate=False)
     fit(tmp_path, config)
     final, detector = load(tmp_path / "final.pt"), load_network(tmp_path)
+    assert final["calibration"] is None
     scores = detector.scores_of_clips(VALID.features)
     expected = tune(scores, VALID.onset_s)
     assert expected.f_measure > 0.6
@@ -247,6 +248,38 @@ def test_an_easy_event_is_found_and_the_thresholds_are_those_of_validation(tmp_p
     p, y = scores.astype(np.float64), VALID.labels
     loss = -(config.positive_weight * y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
     assert loss == pytest.approx(float(best["valid_loss"]), abs=2e-5)
+
+
+@pytest.mark.parametrize("onsets", [False, True], ids=["event", "event and onset"])
+def test_scores_are_calibrated_on_validation_and_thresholds_are_for_those(tmp_path, onsets):
+    """Trained with frames of the event counting four times, scores come out too high: against the network's own scores,
+    calibrated ones are as many as there are events, and their cross-entropy is the least that a slope and an offset
+    give, at which its derivatives vanish."""
+    clips = make_clips(40, 2)
+    late = {"labels": np.roll(clips.labels, 2, axis=1), "onset_s": clips.onset_s + 0.2}  # so no slope is enough
+    clips = dataclasses.replace(clips, **late)
+    changes = {"model": "crnn", "context_frames": 0, "onsets": onsets, "positive_weight": 4.0}
+    changes |= {"epochs": 20, "learning_rate": 0.01}
+    each = {}
+    for calibrate in (False, True):
+        fit(tmp_path / str(calibrate), small_config(calibrate=calibrate, **changes), valid=clips)
+        each[calibrate] = load_network(tmp_path / str(calibrate))
+    assert same(*(state_of(tmp_path / str(calibrate)) for calibrate in (False, True)))  # the weights stay
+    raw, scores = (each[calibrate].tracks_of_clips(clips.features).astype(np.float64) for calibrate in (False, True))
+    wanted = [clips.labels]
+    if onsets:
+        begins = np.zeros_like(clips.labels)
+        for row in np.flatnonzero(~np.isnan(clips.onset_s)):
+            begins[row, round(clips.onset_s[row] * 10)] = 1
+        wanted.append(begins)
+    for track, labels in enumerate(wanted):
+        before, after = (each[..., track] if onsets else each for each in (raw, scores))
+        error = after - labels
+        assert abs(before.mean() - labels.mean()) > 0.2 * labels.mean() > 20 * abs(error.mean())
+        odds = np.log(before) - np.log1p(-before)
+        assert abs((error * (odds - odds.mean())).mean()) < 1e-3 * np.abs(odds - odds.mean()).mean()
+    tuned = tune(scores, clips.onset_s)
+    assert (each[True].t_base, each[True].beta) == (tuned.t_base, tuned.beta)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

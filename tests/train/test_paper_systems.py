@@ -40,6 +40,7 @@ TRAINING = {
     "mix_share": (0.0, "silent"),
     "shift_bins": (0.0, "silent"),
     "precision": ("float32", "silent"),
+    "calibrate": (False, "silent"),
     "tuned": ("threshold", "2.4, equation 8: T_base and beta"),
     "median_frames": (3, "2.4: 300ms, of 100 ms frames"),
 }
