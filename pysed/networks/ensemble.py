@@ -26,6 +26,11 @@ class Calibrated(DetectionNetwork):
         """Inputs as the network's -> its logits, calibrated."""
         return self.slope * self.network(features, asr) + self.offset
 
+    def with_scene(self, features: torch.Tensor, asr: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs as the network's -> (its logits, calibrated, and its scene logits as they are)."""
+        logits, scenes = self.network.with_scene(features, asr)
+        return self.slope * logits + self.offset, scenes
+
 
 class Part(Calibrated):
     """A calibrated network with its own normalisation."""
