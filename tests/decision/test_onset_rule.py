@@ -124,9 +124,12 @@ def test_counts_equal_sed_eval_and_half_is_where_the_error_rate_is_least():
         assert (offsets[~np.isnan(onsets)] > onsets[~np.isnan(onsets)]).all()
     error_rate = rates(counts)[1]
     assert error_rate.argmin() == 2
+    # At threshold t, of chances spread evenly, F is (1 - t²) / (1.5 - t), greatest at 0.38, and the error rate is
+    # 1 - 2 t + 2 t², least at 0.5. What is chosen lies between, and near to the best of both.
     tuned = tune(tracks, onset_s)
-    assert tuned.t_base == 0.5 and (tuned.beta, tuned.max_gap_s, tuned.low_ratio) == (0.0, ONSET_GAP_S, 1.0)
-    assert tuned.error_rate == pytest.approx(error_rate[2])
+    assert tuned.t_base == 0.4 and (tuned.beta, tuned.max_gap_s, tuned.low_ratio) == (0.0, ONSET_GAP_S, 1.0)
+    assert tuned.f_measure == pytest.approx(0.84 / 1.1, abs=0.03)
+    assert tuned.error_rate == pytest.approx(0.52, abs=0.05)
 
 
 def test_scores_of_the_event_alone_go_by_the_paper():
