@@ -38,7 +38,8 @@ class SystemConfig:
     folds: int = setting(1, at_least=1, at_most=20)
     #: Share of the mixtures, drawn by the seed, that validates; 0: those that the corpus holds back, by recording
     validation_mixtures: float = setting(0.0, at_least=0, below=1)
-    calibrate: bool = setting(True)  # scores are made probabilities on validation, by slope and offset of the logits
+    #: Whether one split's scores are made probabilities on validation, by slope and offset; those of folds always are
+    calibrate: bool = setting(False)
 
     # Optimisation
     epochs: int = setting(25, at_least=1)

@@ -21,7 +21,7 @@ from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
 from pysed.train.clips import Clips, Rows
-from pysed.train.validation import calibrate, shown, uncalibrated
+from pysed.train.validation import calibrate, shown
 
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
@@ -143,7 +143,7 @@ def join(config: SystemConfig, folders: list[Path], valid: list[Clips], seed: in
     contents = [checkpoint.load(folder / "final.pt") for folder in folders]
     raw = out_of_fold(folders, valid)
     labels = np.concatenate([clips.labels for clips in valid])
-    slope, offset, scores = calibrate(raw, labels) if config.calibrate else uncalibrated(raw)
+    slope, offset, scores = calibrate(raw, labels)
     onset_s = np.concatenate([clips.onset_s for clips in valid])
     tuned = tune(scores, onset_s, median_frames=config.median_frames, **GRIDS[config.tuned])
     state: dict[str, torch.Tensor] = {}

@@ -106,11 +106,6 @@ def calibrate(raw: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.
     return torch.as_tensor(slope), torch.as_tensor(offset), scores
 
 
-def uncalibrated(raw: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-    """As calibrate(), with the scores as they are."""
-    return torch.ones(raw.shape[2:]), torch.zeros(raw.shape[2:]), raw
-
-
 def shown(values: torch.Tensor) -> str:
     """One number, or two, to three places."""
     return " / ".join(f"{value:.3f}" for value in values.reshape(-1).tolist())

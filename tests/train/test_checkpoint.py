@@ -17,7 +17,7 @@ def trained(request, tmp_path_factory):
     """A folder with nothing but final.pt, and what it was trained with."""
     out = tmp_path_factory.mktemp("trained")
     train, valid = make_clips(6, 1, asr=request.param), make_clips(4, 2, asr=request.param)
-    config = small_config(asr=request.param, epochs=2)
+    config = small_config(asr=request.param, epochs=2, calibrate=True)
     fit(config, train, valid, "cry", out, 3, {"model": "m", "layer": "l"} if request.param else None)
     alone = tmp_path_factory.mktemp("alone")
     shutil.copy(out / "final.pt", alone)

@@ -229,7 +229,7 @@ def test_one_batch_can_be_learnt_by_heart(tmp_path, precision):
 
 
 def test_an_easy_event_is_found_and_the_thresholds_are_those_of_validation(tmp_path):
-    config = small_config(epochs=25, learning_rate=0.01, dropout=0.0, calibrate=False)
+    config = small_config(epochs=25, learning_rate=0.01, dropout=0.0)
     fit(tmp_path, config)
     final, detector = load(tmp_path / "final.pt"), load_network(tmp_path)
     assert final["calibration"] is None

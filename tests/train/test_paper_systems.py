@@ -40,7 +40,6 @@ TRAINING = {
     "mix_share": (0.0, "silent"),
     "shift_bins": (0.0, "silent"),
     "precision": ("float32", "silent"),
-    "calibrate": (False, "silent"),
     "tuned": ("threshold", "2.4, equation 8: T_base and beta"),
     "median_frames": (3, "2.4: 300ms, of 100 ms frames"),
 }
@@ -114,7 +113,7 @@ def test_every_value_is_the_papers(root, name):
         assert unsaid.pop(key) == 0
     assert unsaid.pop("folds") == 1 and unsaid.pop("select") == "average_f"
     known = {"asr_learning_rate", "asr_normalisation", "asr_dropout", "asr_entry", "mix_below", "crop_from"}
-    assert not unsaid.pop("onsets", False)
+    assert not unsaid.pop("onsets", False) and not unsaid.pop("calibrate")
     known |= {"normalisation", "dense_hidden", "asr", "onset_weight"}  # of streams and layers that are not there
     assert set(unsaid) <= known
 
