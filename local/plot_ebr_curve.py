@@ -63,7 +63,8 @@ def draw(curves: dict[str, dict[float, tuple[float, float]]], event: str, reache
         )
     if reached is not None:
         axes.axvline(reached, color="grey", ls="--", lw=1)
-        axes.text(reached, 2, " as hard as TUT for the baseline", fontsize=7, color="grey")
+        inwards = "right" if reached > sum(axes.get_xlim()) / 2 else "left"
+        axes.text(reached, 2, " as hard as TUT for the baseline ", fontsize=7, color="grey", ha=inwards)
     axes.set(xlabel="events louder than in the corpus by, dB", ylabel="F, %", ylim=(0, 100), title=event)
     axes.legend(frameon=False, fontsize=8)
     save_figure(figure, path)
