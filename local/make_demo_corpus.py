@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the built-in demo corpus: OUT_DIR/source_data in the layout of TUT Rare Sound Events 2017."""
+"""Make the demo corpus: OUT_DIR/source_data in the layout of TUT Rare Sound Events 2017."""
 
 import argparse
 import os

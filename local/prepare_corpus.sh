@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees that a corpus is there: makes the built-in one, fetches tut2017, where they are asked for.
+# Sees that a corpus is there: makes the demo, fetches tut2017, where they are asked for.
 set -euo pipefail
 
 nj=2

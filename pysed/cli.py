@@ -13,7 +13,10 @@ from pysed.errors import DataError, missing_extra, send_whole_lines, system_faul
 atexit.register(gc.freeze)
 
 COMMANDS = {
-    "corpus": ("pysed.commands.corpus", "mixtures and data directories from a corpus folder"),
+    "corpus": (
+        "pysed.commands.corpus",
+        "a corpus from your own recordings (own, extend); mixtures and data directories",
+    ),
     "fetch": ("pysed.commands.fetch", "a corpus or a recogniser's model from the network or a folder"),
     "feats": ("pysed.commands.feats", "front ends and feature archives"),
     "train": ("pysed.commands.train", "train a detector on a data directory"),

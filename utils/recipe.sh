@@ -36,7 +36,7 @@ case $corpus in
     source_dir=$(realpath -- "$corpus")
     corpus_name=${source_dir##*/}
     need_name corpus "$corpus_name"
-    [[ $corpus_name != demo ]] || die "$0: --corpus $corpus: the name of the built-in corpus; rename the folder"
+    [[ $corpus_name != demo ]] || die "$0: --corpus $corpus: the name of the demo corpus; rename the folder"
     ;;
 esac
 data=data/$corpus_name

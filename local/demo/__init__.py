@@ -1,1 +1,1 @@
-"""The built-in demo corpus: rare sound events and backgrounds synthesised from physical models and a seed."""
+"""The demo corpus: rare sound events and backgrounds synthesised from physical models and a seed."""

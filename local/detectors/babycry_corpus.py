@@ -5,7 +5,7 @@ of free sounds without a baby.
 
 ``babycry_sounds.yaml`` says which sounds belong into the folder SOUNDS, where they come from and under which licences.
 They are divided among *houses*: no sound and no speaker is heard in two, and each house counts as one recording, so
-that validation hears voices, dogs and doors that training does not. To them come sounds that the built-in corpus
+that validation hears voices, dogs and doors that training does not. To them come sounds that the demo corpus
 generates. The test set is that of ``rare_real``, whole.
 """
 
@@ -164,7 +164,7 @@ class House:
         return track
 
     def made(self) -> Sound:
-        """One of the built-in corpus's own incidents."""
+        """One of the demo corpus's own incidents."""
         return unit_loud(MADE[int(self.rng.integers(len(MADE)))](self.rng))
 
     def compose(self, foreground: Sound, above_db: tuple[float, float]) -> Sound:

@@ -22,6 +22,8 @@ from pysed.text_files import read_text
 _CONFIG = "the corpus's settings (conf/corpora/default.yaml)"
 _EVENT, _SUBSET = "event class", "devtrain, devtest or evaltest"
 _JOBS, _OUT = "processes (1)", "the data directory to write"
+_OWN_EXAMPLE = "Example: pysed corpus own --events clips --backgrounds places --out mysounds"
+_EXTEND_EXAMPLE = "Example: pysed corpus extend mysounds --labels labels.tsv --audio archive --out mysounds2"
 
 
 def _positive(text: str) -> float:
@@ -49,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     mix.add_argument("--event", required=True, help=_EVENT)
     mix.add_argument("--subset", required=True, help=_SUBSET)
     mix.add_argument("--num-mixtures", type=int, help="number of mixtures (as the configuration says)")
-    mix.add_argument("--shift-ebr", type=float, default=0.0, metavar="DB", help="so much louder are all events")
+    mix.add_argument("--shift-ebr", type=float, default=0.0, metavar="DB", help="make all events so many dB louder (0)")
     mix.add_argument("--seed", type=int, default=1, help="of the draws; 1: as the configuration says")
     mix.add_argument("--nj", type=int, default=1, help=_JOBS)
     mix.add_argument("--out", type=Path, required=True, help=_OUT)
@@ -66,8 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     for made in (mix, ready, isolate):
         made.add_argument("--plan", action="store_true", help="only print what it would be made from")
 
-    _add_own(commands.add_parser("own", help="a corpus folder from your own event clips and backgrounds"))
-    _add_extend(commands.add_parser("extend", help="a corpus with what was accepted and rejected on a review page"))
+    _add_own(
+        commands.add_parser(
+            "own", help="a corpus folder from your own event clips and backgrounds", epilog=_OWN_EXAMPLE
+        )
+    )
+    _add_extend(
+        commands.add_parser(
+            "extend", help="a corpus with what was accepted and rejected on a review page", epilog=_EXTEND_EXAMPLE
+        )
+    )
     validate = commands.add_parser("validate", help="check a Kaldi data directory")
     validate.add_argument("folder", type=Path, help="the data directory")
     classes = commands.add_parser("classes", help="the event classes of a corpus, one a line")

@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = CommandParser(
         prog="pysed detect",
-        description="Find every event in audio of any rate, length and format that libsndfile reads.",
+        description="Find every event in audio of any rate and length, in any format that libsndfile or ffmpeg reads.",
         epilog="Exit codes: 0 done, 2 bad use, 3 some files, or all of a list, could not be read: they are named with "
         "the reason at the end. An interrupted run with --out or --out-dir resumes where it stopped when you start "
         "it again.",
@@ -33,12 +33,16 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", metavar="FILE", help="one table of all files; else standard output")
     add("--out-dir", metavar="DIR", help="a file for each recording, named after it")
     add("--format", choices=FORMAT_NAMES, default="tsv", metavar="NAME",
-        help=f"{', '.join(FORMAT_NAMES)}; default tsv; list is what pysed score reads")  # fmt: skip
-    add("--decision", metavar="FILE", help="what pysed tune wrote; other options go before it")
-    add("--threshold", type=float, metavar="X", help="of the scores, 0 to 1, instead of the tuned one")
+        help=f"{', '.join(FORMAT_NAMES)}; default tsv; pysed score reads list and tsv")  # fmt: skip
+    add("--decision", metavar="FILE", help="what pysed tune wrote; options given beside it override it")
+    add("--threshold", type=float, metavar="X", help="0 to 1, instead of the tuned one")
     add("--min-duration", type=float, metavar="S", help="drop shorter events")
     add("--max-gap", type=float, metavar="S", help="join events with shorter pauses, instead of the tuned length")
-    add("--one-event", action="store_true", help="the task's rule: the longest event of a file alone")
+    add(
+        "--one-event",
+        action="store_true",
+        help="the task's rule: one event a file, the longest, or the likeliest onset's",
+    )
     add("--top", type=int, metavar="N", help="of each file the N events with the highest scores")
     add("--channels", default="mix", metavar="mix|each|N", help="their mean (default), each by itself, one of them")
     add("--files-from", metavar="LIST", help="a text file with an audio file or folder a line; - for standard input")

@@ -12,13 +12,18 @@ def main(argv: list[str]) -> int:
         prog="pysed export",
         description="Write a trained detector to a new folder that needs nothing beside it: network, front end, "
         "thresholds, what it needs of its recogniser, a model card, checksums.",
-        epilog="Example: pysed export exp/demo/babycry/gradual babycry; pysed detect --model babycry recording.wav",
+        epilog="Example: pysed export exp/demo/babycry/gradual mycries; pysed detect --model mycries recording.wav",
     )
     add = parser.add_argument
     add("model", metavar="MODEL", help="folder with final.pt")
     add("out", metavar="OUT", help="the new folder")
     add("--asr", metavar="DIR", help="the recogniser's folder, where it is not where the checkpoint says")
-    add("--threshold", type=float, metavar="X", help="the detector's own threshold from now on, for that of training")
+    add(
+        "--threshold",
+        type=float,
+        metavar="X",
+        help="the detector's own threshold from now on, instead of that of training",
+    )
     add(
         "--notes",
         metavar="FILE",

@@ -48,8 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--raw-channels", type=int, default=1, metavar="N",
         help="channels of raw samples or of the microphone (default 1); their mean counts")  # fmt: skip
     add("--raw-format", choices=("s16", "s32", "f32", "f64", "u8"), default="s16", help="of raw samples; default s16")
-    add("--decision", metavar="FILE", help="what pysed tune wrote; other options go before it")
-    add("--threshold", type=float, metavar="X", help="of the scores, 0 to 1, instead of the tuned one")
+    add("--decision", metavar="FILE", help="what pysed tune wrote; options given beside it override it")
+    add("--threshold", type=float, metavar="X", help="0 to 1, instead of the tuned one")
     add("--min-duration", type=float, metavar="S", help="leave out shorter events")
     add("--max-gap", type=float, metavar="S", help="join events with shorter pauses, instead of the tuned length")
     add("--step", type=float, default=1.0, metavar="S",
@@ -58,9 +58,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--run", metavar="COMMAND",
         help="run a program for each event that begins, its JSON line as last argument; no shell")  # fmt: skip
     add("--mqtt", metavar="URL", help="publish the lines there, too: mqtt://[user@]host[:port]/topic, or mqtts:")
-    add("--mqtt-password-file", metavar="FILE", help="its first line; else the variable PYSED_MQTT_PASSWORD counts")
+    add(
+        "--mqtt-password-file",
+        metavar="FILE",
+        help="file whose first line is the password (default: the variable PYSED_MQTT_PASSWORD)",
+    )
     add("--cool-down", type=float, default=0.0, metavar="S",
-        help="say and run nothing for so long after an event began")  # fmt: skip
+        help="seconds after an event's beginning in which no other is reported (default 0)")  # fmt: skip
     add("--start", metavar="TIME", help="the clock's time at the first sample (default: now)")
     return parser
 

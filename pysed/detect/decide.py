@@ -34,10 +34,11 @@ class Detection:
 class Decision:
     """What counts as an event. Without arguments it is what was tuned in training.
 
-    - ``threshold``: the score, from 0 to 1, that an event's frames exceed.
+    - ``threshold``: from 0 to 1, what the scores of an event's frames exceed; of networks that score onsets, what the
+      number of onsets expected around its beginning exceeds.
     - ``min_duration_s``: shorter events are dropped.
     - ``max_gap_s``: shorter pauses belong to an event.
-    - ``one_event``: the task's rule, the longest event alone.
+    - ``one_event``: the task's rule, the longest event alone, or the one whose onset is likeliest.
     - ``top``: only so many events, those with the highest scores.
 
     Raises DataError for values out of range.

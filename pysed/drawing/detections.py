@@ -119,9 +119,14 @@ def draw(
     top.set_title(name, fontsize="small", loc="left")
     for row, (scores, events) in enumerate(zip(analysed.scores, analysed.events, strict=True)):
         colour = line_colour(row)
-        bars.broken_barh([(e.onset_s, e.offset_s - e.onset_s) for e in events], (row + 0.15, 0.7), color=colour)
+        bars.broken_barh(
+            [(e.onset_s, e.offset_s - e.onset_s) for e in events],
+            (row + 0.15, 0.7),
+            facecolor=colour,
+            edgecolor="white",
+        )
         lines.plot(HOP_S * (np.arange(len(scores)) + 0.5), scores, color=colour, linewidth=1)
-    labels = ["/".join(Path(each.name).resolve().parts[-2:]) for each in detectors]  # event and system
+    labels = [detector_label(each.name) for each in detectors]
     bars.set(ylim=(len(detectors), 0), yticks=np.arange(len(detectors)) + 0.5, yticklabels=labels)
     lines.set(ylim=(0, 1), ylabel="score", xlim=span_s)
     for axes in rest:
@@ -135,6 +140,12 @@ def draw(
         axes.tick_params(axis="y", length=0)
     (rest or [lines])[-1].set_xlabel("time (s)")
     return figure
+
+
+def detector_label(name: str) -> str:
+    """A detector's name as it was given, of a path its last two folders: event and system in ``exp/``."""
+    path = Path(name)
+    return "/".join((path if path.name else path.resolve()).parts[-2:])
 
 
 def _draw_spectrogram(axes, features: np.ndarray, detector: Detector, start_s: float) -> None:
