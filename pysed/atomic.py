@@ -18,14 +18,26 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
         raise
 
 
+def is_special(path: str | os.PathLike) -> bool:
+    """Whether a path is a device or a pipe, such as ``/dev/stdout``: nothing to put a file in the place of."""
+    path = Path(path)
+    if path.is_symlink() and path.parent.resolve().parts[1:2] in (("dev",), ("proc",)):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it into place if the block succeeds.
 
     The temporary file is removed when the block raises. Parents are created. An OSError, such as that of a full disk,
-    names ``path``.
+    names ``path``. A device or pipe is yielded itself.
     """
     path = Path(path)
+    if is_special(path):
+        with naming(path):
+            yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -10,7 +10,8 @@ from pysed.errors import DataError
 
 LONGEST = 100  # bytes of UTF-8; a mixture's file name holds 60 more, and file systems take 255
 RULE = "expected letters, digits, '_', '-' and '.', a letter or digit first, 100 bytes at most"
-TAKEN = ("all", "phones", "report", "source_data", "mixture_data")  # an option's value; folders beside the classes'
+# An option's value; the mean of the classes in tables; folders beside the classes'.
+TAKEN = ("all", "average", "phones", "report", "source_data", "mixture_data")
 
 
 def is_name(text: object) -> bool:

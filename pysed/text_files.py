@@ -37,6 +37,10 @@ def read_text(path: str | os.PathLike, expected: str = "a text file") -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: cannot be read ({reason}); expected {expected}") from None
+    return _decoded(raw, str(path), expected)
+
+
+def _decoded(raw: bytes, path: str, expected: str) -> str:
     if len(raw) > MOST_BYTES:
         raise DataError(f"{path}: more than {MOST_BYTES >> 20} MiB; expected {expected}")
     try:
@@ -55,7 +59,16 @@ def _line(raw: bytes, position: int) -> int:
 
 def read_lines(path: str | os.PathLike, expected: str = "a text file") -> list[str]:
     """A text file's lines without their ends; as read_text(). Only ``\\n``, ``\\r\\n`` and ``\\r`` end a line."""
-    lines = read_text(path, expected).split("\n")
+    return _split(read_text(path, expected))
+
+
+def lines_of(raw: bytes, name: str, expected: str = "text") -> list[str]:
+    """The lines of what was read from elsewhere, such as standard input, as read_lines() has those of a file."""
+    return _split(_decoded(raw, name, expected))
+
+
+def _split(text: str) -> list[str]:
+    lines = text.split("\n")
     return lines if lines[-1] else lines[:-1]
 
 

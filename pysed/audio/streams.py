@@ -18,7 +18,8 @@ from pysed.errors import DataError
 
 Order = Literal["little", "big"]
 
-_UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000)
+#: What programs write into a wav header whose length they do not know.
+UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000)
 _WAVE_PIECE = 1 << 31  # bytes: libsndfile reads 4 GiB of a wav file
 
 
@@ -124,7 +125,7 @@ def _wave_streams(data: mmap.mmap) -> Iterator[Stream]:
         order: Order = "big" if data[start : start + 4] == b"RIFX" else "little"
         bytes_a_second, align, content, size = _find_samples(data, start, order)
         left = len(data) - content
-        unknown = size in _UNKNOWN_SIZES and size > left
+        unknown = size in UNKNOWN_SIZES and size > left
         unwritten = not size and left > 0 and not _is_chain(data, content, order)
         wrapped = size < left and len(data) - start > 0xFFFFFFFF
         if unknown or unwritten or wrapped:

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, is_special
 from pysed.audio.folders import find_recordings, printable
 from pysed.commands.options import CommandParser
 from pysed.detector.shipped import model_help
 from pysed.errors import DataError
-from pysed.text_files import read_lines
+from pysed.text_files import lines_of, read_lines
 
 FORMAT_NAMES = ("tsv", "csv", "json", "jsonl", "audacity", "raven", "textgrid", "rttm", "list")
 
@@ -86,6 +86,11 @@ def _listen(values: argparse.Namespace) -> int:
         raise DataError("-: standard input goes to one --model; start one pysed listen for each")
     wishes = {"--threshold": values.threshold, "--min-duration": values.min_duration, "--max-gap": values.max_gap}
     wishes["--decision"] = values.decision
+    parser = build_parser()
+    for name, value in vars(values).items():
+        option = f"--{name.replace('_', '-')}"
+        if value != parser.get_default(name) and option not in (*wishes, "--model", "--start", "--inputs"):
+            raise DataError(f"{option}: not for sound on standard input; give a file, or see pysed listen --help")
     given = [part for name, value in wishes.items() if value is not None for part in (name, str(value))]
     given += ["--start", values.start] if values.start else []
     return listen.main(["--model", values.model[0], *given])
@@ -94,7 +99,8 @@ def _listen(values: argparse.Namespace) -> int:
 def _listed(path: str | None) -> list[str]:
     if path is None:
         return []
-    lines = sys.stdin.read().splitlines() if path == "-" else read_lines(path, "a list of audio files")
+    expected = "a list of audio files"
+    lines = lines_of(sys.stdin.buffer.read(), "standard input", expected) if path == "-" else read_lines(path, expected)
     names = [line for line in lines if line.strip()]
     if not names:
         raise DataError(f"{path}: no names; expected an audio file or folder a line")
@@ -113,10 +119,18 @@ def list_recordings(inputs: Sequence[str], listed: Sequence[str] = ()) -> dict[s
         if Path(given).is_dir():
             with suppress(DataError):  # a folder without audio is reported as a file that is none
                 inside = find_recordings([given])
-        recordings |= {f"{printable(given)}/{name}": path for name, path in inside.items()}
-        if not inside:
-            recordings[printable(given)] = Path(given)
-    return recordings | {printable(given): Path(given) for given in missing}
+        found = {f"{printable(given)}/{name}": path for name, path in inside.items()} or {printable(given): Path(given)}
+        _add(recordings, found)
+    _add(recordings, {printable(given): Path(given) for given in missing})
+    return recordings
+
+
+def _add(recordings: dict[str, Path], found: dict[str, Path]) -> None:
+    """Add files by their names; DataError where a name means two files."""
+    for name, path in found.items():
+        other = recordings.setdefault(name, path)
+        if other.resolve() != path.resolve():
+            raise DataError(f"{path}: a second file named {name}, beside {other}; rename one, or give them one by one")
 
 
 def _check(values: argparse.Namespace, num_files: int) -> None:
@@ -245,7 +259,7 @@ class _Run:
 
     def _journal_place(self) -> Path | None:
         if self.values.out:
-            return Path(f"{self.values.out}.journal")
+            return None if is_special(self.values.out) else Path(f"{self.values.out}.journal")
         return Path(self.values.out_dir) / ".pysed-detect.journal" if self.values.out_dir else None
 
     def _inside(self, name: str) -> Path:
@@ -265,7 +279,10 @@ class _Run:
         partial = Path(f"{self.values.out}.partial")
         with _refusals(self.values.out), ExitStack() as stack:
             stream: IO[str] = sys.stdout
-            if self.values.out:
+            special = bool(self.values.out) and is_special(self.values.out)
+            if special:
+                stream = stack.enter_context(open(self.values.out, "w", encoding="utf-8", newline="\n"))
+            elif self.values.out:
                 partial.parent.mkdir(parents=True, exist_ok=True)
                 stack.callback(partial.unlink, missing_ok=True)
                 stream = stack.enter_context(open(partial, "w", encoding="utf-8", newline="\n"))
@@ -283,7 +300,7 @@ class _Run:
                 stream.write(self.format.head(self.columns))
             stream.write(self.format.tail)
             stream.flush()
-            if self.values.out:
+            if self.values.out and not special:
                 os.replace(partial, self.values.out)
 
 

@@ -92,9 +92,9 @@ class Journal:
         self._write(result.line())
 
     def take(self, name: str, path: Path) -> Result | None:
-        """The result of a file that was done before and has not changed since."""
+        """The result of a file that was done before and has not changed since; one with a fault is tried again."""
         result = self.done.pop(name, None)
-        return result if result is not None and result.state == file_state(path) else None
+        return result if result is not None and not result.fault and result.state == file_state(path) else None
 
     def __exit__(self, kind: type | None, value: object, trace: object) -> None:
         if self._stream is not None:

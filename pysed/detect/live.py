@@ -50,7 +50,7 @@ class EventStream:
         self._kept = join_scores([])
         self._frames = np.empty(0, np.int64)  # of the sound, of what is kept
         self._num_frames = 0
-        self._begun: int | None = None  # the first frame of the event that has been told of
+        self._begun: set[int] = set()  # the first frames of events that have been told of and have not ended
         self._ended = 0  # the frame at which the last event ended
         self._num_samples = 0
 
@@ -102,15 +102,16 @@ class EventStream:
             if is_last or end + self._gap < certain or end in followed:
                 self._ended = self._place(end)
                 if (event := self._event(start, end, score)) is not None:
-                    changes += [Change("begin", event)] * (self._begun != begins) + [Change("end", event)]
+                    changes += [Change("begin", event)] * (begins not in self._begun) + [Change("end", event)]
+                self._begun.discard(begins)
                 continue
             keep = min(keep, start)
             until = min(end, certain)
             if self._is_certain(start, until):
                 still_open.add(begins)
                 going_on = start, until
-                if self._begun != begins and (event := self._event(start, until, score)) is not None:
-                    self._begun = begins
+                if begins not in self._begun and (event := self._event(start, until, score)) is not None:
+                    self._begun.add(begins)
                     changes.append(Change("begin", event))
         self._decided, self._open = self._place(certain), still_open
         keep = max(0, min(keep, self._first_open(certain)) - self._margin)

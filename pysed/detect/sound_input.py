@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from pysed.audio.streams import UNKNOWN_SIZES
 from pysed.errors import DataError
 
 #: Kinds of samples by the names of sox and ffmpeg: type, and what full scale is.
@@ -28,6 +29,7 @@ class SoundInput:
 
     def __init__(self, stream: BinaryIO, rate_hz: int | None = None, channels: int = 1, kind: str = "s16"):
         self._stream = stream
+        self._left: float = float("inf")  # bytes of samples, as far as the header says
         self.rate_hz, self._channels, self._kind = self._header() if rate_hz is None else (rate_hz, channels, kind)
         if not 50 <= self.rate_hz <= 20_000_000 or not 1 <= self._channels <= 1024:
             raise DataError(
@@ -51,6 +53,7 @@ class SoundInput:
         while True:
             name, size = self._take(4), int.from_bytes(self._take(4), "little")
             if name == b"data":
+                self._left = size if size and size not in UNKNOWN_SIZES else self._left
                 break
             if size > _MOST_HEADER:
                 raise DataError(f"standard input: a part of {size} bytes in the wav header; expected a recording")
@@ -77,6 +80,8 @@ class SoundInput:
         most, rest = max(1, round(_BLOCK_S * self.rate_hz)) * width, b""
         read = getattr(self._stream, "read1", self._stream.read)  # what is there, without waiting for more
         while part := read(most):
+            part = part[: int(min(self._left, len(part)))]  # what follows the samples is read and left out
+            self._left -= len(part)
             data = rest + part
             whole = len(data) // width * width
             rest = data[whole:]

@@ -118,6 +118,11 @@ def load_network(path: str | os.PathLike, device: str = "cpu") -> TrainedNetwork
 
     Raises DataError if there is none, and for an exported folder that was changed.
     """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(f"device {device!r}: {reason}; expected cpu, or cuda or cuda:N of this computer") from None
     path = checkpoint_of(path)
     check_sums(path.parent)
     content = load(path)

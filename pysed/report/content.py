@@ -30,10 +30,11 @@ class Model:
     detected: dict[str, list[Event]]  # file -> events
     t_base: float
     beta: float
+    onsets: dict[str, np.ndarray] | None = None  # utterance -> (T100,) onset scores, of a network that has them
 
-    def threshold(self, name: str) -> float:
-        """What an utterance's scores must exceed."""
-        return self.t_base + self.beta * float(self.scores[name].mean())
+    def threshold(self, name: str) -> float | None:
+        """What an utterance's scores must exceed; None where events are found by their onsets."""
+        return None if self.onsets is not None else self.t_base + self.beta * float(self.scores[name].mean())
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,18 @@ def read_models(corpus_dir: Path) -> list[Model]:
         folder = corpus_dir / row.event / row.system
         if row.seed != 1:
             continue
-        scores = {name: matrix[:, 0] for name, matrix in Archive(folder / f"scores_{row.subset}.scp").items()}
+        scores = _tracks(folder / f"scores_{row.subset}.scp")
         detected = read_events(folder / f"events_{row.subset}.tsv")
         tuned = load(folder / "final.pt")
+        onsets = _tracks(folder / f"onsets_{row.subset}.scp") if tuned["config"].get("onsets") else None
         models.append(
-            Model(row.event, row.system, row.subset, folder, scores, detected, tuned["t_base"], tuned["beta"])
+            Model(row.event, row.system, row.subset, folder, scores, detected, tuned["t_base"], tuned["beta"], onsets)
         )
     return models
+
+
+def _tracks(path: Path) -> dict[str, np.ndarray]:
+    return {name: matrix[:, 0] for name, matrix in Archive(path).items()}
 
 
 def read_test_files(data: Path, models: list[Model]) -> list[Recording]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysed.decision.calibration import reliability
-from pysed.decision.tuning import T_BASES, rates, sweep
+from pysed.decision.tuning import T_BASES, rates, sweep, sweep_onsets
 from pysed.detector.checkpoint import load, load_network
 from pysed.drawing.figure_files import save_panels
 from pysed.drawing.spectrogram import line_colour
@@ -66,16 +66,20 @@ def threshold_curves(model: Model, recordings: list[Recording]) -> dict[str, Any
     """Precision, recall, F (K,) of a model over T_BASES, and ``chosen``, the index of the tuned one."""
     tuned = load_network(model.folder)
     here = [one for one in recordings if one.models.get(model.system) is model and one.name in model.scores]
-    length = np.array([len(model.scores[one.name]) for one in here])
+    tracks = [(model.scores if model.onsets is None else model.onsets)[one.name] for one in here]
+    length = np.array([len(track) for track in tracks])
     scores = np.zeros((len(here), length.max()), dtype=np.float32)
-    for row, one in zip(scores, here, strict=True):
-        row[: len(model.scores[one.name])] = model.scores[one.name]
+    for row, track in zip(scores, tracks, strict=True):
+        row[: len(track)] = track
     onsets = np.array([one.reference[0].onset_s if one.reference else np.nan for one in here])
     t_bases = tuple(sorted({*T_BASES, tuned.t_base}))
-    counts = sweep(
-        scores, onsets, t_bases, (tuned.beta,), (tuned.max_gap_s,), (tuned.low_ratio,),
-        median_frames=tuned.config.median_frames, num_frames=length,
-    )[:, 0, 0, 0]  # fmt: skip
+    if model.onsets is not None:
+        counts = sweep_onsets(scores, onsets, t_bases)
+    else:
+        counts = sweep(
+            scores, onsets, t_bases, (tuned.beta,), (tuned.max_gap_s,), (tuned.low_ratio,),
+            median_frames=tuned.config.median_frames, num_frames=length,
+        )[:, 0, 0, 0]  # fmt: skip
     hits, insertions, deletions = counts.T.astype(float)
     with np.errstate(invalid="ignore"):
         precision, recall = hits / (hits + insertions), hits / (hits + deletions)

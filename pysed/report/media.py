@@ -94,9 +94,10 @@ def detail(recording: Recording, spectrogram: np.ndarray | None, new_index: Call
             system: {
                 "detected": [[each.onset_s, each.offset_s] for each in recording.detected(system)],
                 "scores": scores_text(recording.models[system].scores[recording.name]),
-                "threshold": round(recording.models[system].threshold(recording.name), 3),
+                "threshold": threshold if threshold is None else round(threshold, 3),
             }
             for system in scored(recording)
+            for threshold in [recording.models[system].threshold(recording.name)]
         },
         "phones": [[round(start, 2), round(length, 2), new_index(phone)] for start, length, phone in recording.phones],
         "picture": picture,

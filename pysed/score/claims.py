@@ -87,7 +87,7 @@ def read_claims(path: str | os.PathLike) -> list[Claim]:
     if len(lines) < 2:
         raise DataError(f"{path}: no rows below a header; expected columns such as system, ER, F")
     mark = next((mark for mark in ("\t", "|", ";", ",") if mark in lines[0][1]), "\t")
-    table = [(number, [cell.strip() for cell in line.strip().strip("|").split(mark)]) for number, line in lines]
+    table = [(number, [cell.strip() for cell in _row(line, mark)]) for number, line in lines]
     header = [cell.lower() for cell in table[0][1]]
     columns = {rate: next((header.index(n) for n in names if n in header), None) for rate, names in RATES.items()}
     counted = next((header.index(name) for name in NUM_EVENTS if name in header), None)
@@ -111,6 +111,11 @@ def read_claims(path: str | os.PathLike) -> list[Claim]:
         name = " ".join(cell for index, cell in enumerate(row) if index not in used) or f"line {number}"
         claims.append(Claim(number, name, figures, _events(row[counted] if counted is not None else "", path, number)))
     return claims
+
+
+def _row(line: str, mark: str) -> list[str]:
+    """A line's cells; outer bars are Markdown's, while outer tabs stand beside empty cells."""
+    return (line.strip().strip("|") if mark == "|" else line.strip(" ")).split(mark)
 
 
 def _in_percent(table: list[tuple[int, list[str]]], header: list[str], column: int | None) -> bool:

@@ -140,7 +140,9 @@ def record(event: str, system: str, rows: list[Row], draws: Draws | None) -> dic
         "seeds": [row.seed for row in rows],
         "num_files": rows[0].num_files,
         **num_recordings(rows),
-        **{rate: figure([row.score[rate] for row in rows], draws[rate] if draws else None) for rate in RATES},
+        **{
+            rate: rate_figure(rate, [row.score[rate] for row in rows], draws[rate] if draws else None) for rate in RATES
+        },
         **{key: figure([row.score.get(key) for row in rows]) for key in MORE},
         "consistent": all(check(*pair, 0, 0).consistent for pair in rate_pairs if None not in pair),
         "against": None,
@@ -157,7 +159,7 @@ def average(system: str, parts: list[dict[str, Any]], draws: Draws | None) -> di
 
     def of_classes(key: str) -> dict[str, Any]:
         by_seed = zip(*(part[key]["values"] for part in parts), strict=True)
-        return figure([mean_or_none(list(values)) for values in by_seed], draws.get(key) if draws else None)
+        return rate_figure(key, [mean_or_none(list(values)) for values in by_seed], draws.get(key) if draws else None)
 
     return {
         "event": paper.AVERAGE,
@@ -185,6 +187,15 @@ def figure(values: list[float | None], draws: bootstrap.Draws | None = None) -> 
     bounds = None if centre is None or draws is None else bootstrap.interval(draws)
     spread = stdev(values) if centre is not None and len(values) > 1 else None  # type: ignore[type-var]
     return {"mean": centre, "std": spread, "interval": bounds and list(bounds), "values": values}
+
+
+def rate_figure(rate: str, values: list[float | None], draws: bootstrap.Draws | None) -> dict[str, Any]:
+    """A FIGURE whose interval has no values that the rate cannot have: below 0; above 1, but of an error rate."""
+    found = figure(values, draws)
+    if found["interval"]:
+        most = float("inf") if rate == "error_rate" else 1.0
+        found["interval"] = [min(max(bound, 0.0), most) for bound in found["interval"]]
+    return found
 
 
 def difference(

@@ -13,6 +13,7 @@ from pysed.errors import DataError
 from pysed.events import COLLAR_S, Event
 
 SEGMENT_S = 1.0
+_LABEL = "event"  # for sed_eval, whatever the class's name: dcase_util takes "none" for no label
 
 
 class Counts(NamedTuple):
@@ -53,13 +54,13 @@ def evaluate_files(
         import sed_eval
 
     metrics = sed_eval.sound_event.EventBasedMetrics(
-        event_label_list=[event],
+        event_label_list=[_LABEL],
         evaluate_onset=True,
         evaluate_offset=False,
         t_collar=float(COLLAR_S),
         percentage_of_length=0.5,
     )
-    segments = sed_eval.sound_event.SegmentBasedMetrics(event_label_list=[event], time_resolution=SEGMENT_S)
+    segments = sed_eval.sound_event.SegmentBasedMetrics(event_label_list=[_LABEL], time_resolution=SEGMENT_S)
     files: dict[str, Counts] = {}
     before = Counts(0, 0, 0)
     for name, events in reference.items():
@@ -95,7 +96,7 @@ def for_sed_eval(name: str, events: Iterable[Event], label: str):
 
     return MetaDataContainer(
         [
-            {"filename": name, "event_label": label, "onset": float(event.onset_s), "offset": float(event.offset_s)}
+            {"filename": name, "event_label": _LABEL, "onset": float(event.onset_s), "offset": float(event.offset_s)}
             for event in events
             if event.label == label
         ]

@@ -69,7 +69,7 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
                 num_files=_num_files(path, score),
                 command=_command(path.parent),
                 counts=read_counts(counts) if counts.is_file() else None,
-                cost=_read_object(path.with_name(f"cost_{subset}.json")),
+                cost=_read_cost(path.with_name(f"cost_{subset}.json")),
                 training_s=_training_s(path.with_name("metrics.csv")),
                 mixed_code=_mixed_code(path.parent, subset),
             )
@@ -91,6 +91,15 @@ def in_order(names: Iterable[str]) -> list[str]:
     unique = set(names)
     printed = [name for name in paper.TABLE_1 if name in unique]
     return printed + sorted(unique.difference(printed))
+
+
+def _read_cost(path: Path) -> dict[str, Any]:
+    """One cost file, what tables show of it checked for type; {} where there is none."""
+    cost = _read_object(path)
+    for key in ("parameters", "times_real_time"):
+        if isinstance(value := cost.get(key), bool) or not isinstance(value, int | float | None):
+            raise DataError(f"{path}: {key} {str(value)[:40]!r}; expected a number; run stage 6 again")
+    return cost
 
 
 def read_score(path: Path) -> dict[str, Any]:
