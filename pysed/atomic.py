@@ -21,7 +21,7 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
 def is_special(path: str | os.PathLike) -> bool:
     """Whether a path is a device or a pipe, such as ``/dev/stdout``: nothing to put a file in the place of."""
     path = Path(path)
-    if path.is_symlink() and path.parent.resolve().parts[1:2] in (("dev",), ("proc",)):
+    if path.is_symlink() and Path(os.path.realpath(path.parent)).parts[1:2] in (("dev",), ("proc",)):
         return True
     return path.exists() and not path.is_file() and not path.is_dir()
 

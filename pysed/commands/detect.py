@@ -129,7 +129,7 @@ def _add(recordings: dict[str, Path], found: dict[str, Path]) -> None:
     """Add files by their names; DataError where a name means two files."""
     for name, path in found.items():
         other = recordings.setdefault(name, path)
-        if other.resolve() != path.resolve():
+        if os.path.realpath(other) != os.path.realpath(path):
             raise DataError(f"{path}: a second file named {name}, beside {other}; rename one, or give them one by one")
 
 
