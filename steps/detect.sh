@@ -55,5 +55,5 @@ cat -- "${failures[@]}" >"$out/failures.tmp"
 mv -- "$out/failures.tmp" "$out/failures.txt"
 mv -- "$out/tsv.tmp" "$out/events.tsv"
 finish "$out/.done" "$out"/{events.tsv,failures.txt}
-log "  $out/events.tsv: events in $(wc -l <"$list") recordings; $out/failures.txt: those that could not be read"
+log "  $out/events.tsv: events in $(count_lines "$list") recordings; $out/failures.txt: those that could not be read"
 rm -rf -- "$work" "$out/list"
