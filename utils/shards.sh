@@ -22,6 +22,7 @@ count_lines() { awk 'END { print NR }' <"$1"; }
 # line. What an unfinished run with the same KEY (of to_do) and number of jobs left in WORK is kept.
 split_lists() {
   local work=$1 key list total part
+  need_integer nj "$2" 1
   [[ $work != *[,#[:cntrl:]]* && $work != [\ \|]* ]] ||
     die "$0: $work: Kaldi's tables do not take a folder's name with ',', '#', a tab, or '|' or a space first; rename it"
   total=$(count_lines "$4")
