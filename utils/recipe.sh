@@ -118,7 +118,7 @@ for name in $systems; do
   [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
 done
 
-# resolve_events: sets `events`, the classes to work on, once the corpus is there.
+# resolve_events: sets `events`, the classes to work on, once the corpus is there and the name is its own.
 resolve_events() {
   local known
   known=$(pysed corpus classes "$source_dir" | tr '\n' ' ') || exit 2
@@ -129,6 +129,7 @@ resolve_events() {
     [[ " $known " == *" $event "* ]] || die "$0: --event $event: unknown class; $source_dir has $known"
     events=$event
   fi
+  active 0 || pysed corpus check-name --source "$source_dir" --data "$data" # which stage 0 has done
 }
 
 # begin COMMAND...: starts it in a process group of its own, which ends with this script, however that ends.
