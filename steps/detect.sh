@@ -7,7 +7,8 @@ threshold='' min_duration='' max_gap=''
 help_message="Usage: $0 [--nj N] [--threshold X] [--min-duration S] [--max-gap S] MODEL_DIR LIST OUT_DIR
 Example: $0 --nj 100 exp/demo/babycry/gradual recordings.txt exp/archive
 Reads:  MODEL_DIR/final.pt, LIST (an audio file a line)
-Writes: OUT_DIR/events.tsv (a table with a header), OUT_DIR/failures.txt (files that cannot be read, with the reason)"
+Writes: OUT_DIR/events.tsv (a table with a header), OUT_DIR/failures.txt (files that cannot be read, with the reason);
+        exits 3 where there are such, and tries their shards again when it is started again"
 . ./path.sh
 . ./cmd.sh
 . utils/resume.sh
@@ -43,7 +44,8 @@ to_do "$out/.done" "  $out/events.tsv" --inputs "$model/final.pt" "$list" --opti
   --code "$0" pysed.commands.detect:main || exit 0
 work=$out/shards
 mkdir -p -- "$out"
-cp -- "$list" "$out/list"
+awk '/[^[:space:]]/' <"$list" >"$out/list"
+[[ -s $out/list ]] || die "$0: $list: no names; expected an audio file a line"
 split_lists "$work" "$nj" "$key" "$out/list"
 run_shards "$work" detect model wishes
 tables=() failures=()
@@ -54,6 +56,14 @@ join_tables "${tables[@]}" >"$out/tsv.tmp"
 cat -- "${failures[@]}" >"$out/failures.tmp"
 mv -- "$out/failures.tmp" "$out/failures.txt"
 mv -- "$out/tsv.tmp" "$out/events.tsv"
+log "  $out/events.tsv: events in $(count_lines "$out/list") recordings"
+if [[ -s $out/failures.txt ]]; then
+  for ((job = 1; job <= num_jobs; job++)); do
+    [[ ! -s ${failures[job - 1]} ]] || rm -f -- "$work/.detect.$job.done"
+  done
+  rm -f -- "$(pending "$out/.done")"
+  printf '%s\n' "$0: $out/failures.txt: $(count_lines "$out/failures.txt") files failed; start it again to retry" >&2
+  exit 3
+fi
 finish "$out/.done" "$out"/{events.tsv,failures.txt}
-log "  $out/events.tsv: events in $(wc -l <"$list") recordings; $out/failures.txt: those that could not be read"
 rm -rf -- "$work" "$out/list"

@@ -72,4 +72,7 @@ shopt -s nullglob
 ready=("$source_dir/mixture_data/evaltest"/*/meta/"event_list_evaltest_$event.csv")
 if ((${#ready[@]})); then
   make_set evaltest "$(printf '%s\n' "${ready[@]}")" pysed.corpus.official_build:make_ready ready --subset evaltest
+elif grep -qs '^{' "$out/evaltest/.done"; then # one that was made of a set that is gone; none made by hand
+  rm -rf -- "$out/evaltest"
+  log "  $out/evaltest: removed; $source_dir has no such set of $event any more"
 fi

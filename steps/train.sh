@@ -53,6 +53,7 @@ train() {
     ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
 }
 lock_folder "$1" shared
+[[ -z ${asr_options[*]} ]] || python -S -E -m pysed.freshness features "$data/.done_prefinal" "$asr" "$layer"
 lock_folder "$dir"
 resolved=(pysed train --system "$system" --data - --event "$event" --out - ${epochs:+--epochs "$epochs"} --print-config)
 to_do "$dir/.done_train" "  $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \

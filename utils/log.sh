@@ -55,8 +55,16 @@ need_recipe_folder() {
   done
 }
 
-# yaml_value FILE KEY: the value of a key in a flat YAML file.
-yaml_value() { sed -n "s/^$2: *\([^ #]*\).*/\1/p" "$1"; }
+# yaml_value FILE KEY: the value of a key in a flat YAML file; true or false where it stands for one, as in Python.
+yaml_value() {
+  local value
+  value=$(sed -n "s/^$2 *: *\([\"']\)\([^\"']*\)\1.*/\2/p;t;s/^$2 *: *\([^ #]*\).*/\1 plain/p" "$1")
+  case $value in
+    [Tt]rue\ plain | TRUE\ plain | [Yy]es\ plain | YES\ plain | [Oo]n\ plain | ON\ plain) echo true ;;
+    [Ff]alse\ plain | FALSE\ plain | [Nn]o\ plain | NO\ plain | [Oo]ff\ plain | OFF\ plain) echo false ;;
+    *) printf '%s\n' "${value% plain}" ;;
+  esac
+}
 
 # has_graph ASR_DIR OUT: can the ASR model decode phones? Says what is left out where it cannot.
 has_graph() {

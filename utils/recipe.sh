@@ -118,7 +118,7 @@ for name in $systems; do
   [[ " $frontends " == *" $frontend "* ]] || frontends+="${frontends:+ }$frontend"
 done
 
-# resolve_events: sets `events`, the classes to work on, once the corpus is there.
+# resolve_events: sets `events`, the classes to work on, once the corpus is there and the name is its own.
 resolve_events() {
   local known
   known=$(pysed corpus classes "$source_dir" | tr '\n' ' ') || exit 2
@@ -129,6 +129,22 @@ resolve_events() {
     [[ " $known " == *" $event "* ]] || die "$0: --event $event: unknown class; $source_dir has $known"
     events=$event
   fi
+  active 0 || pysed corpus check-name --source "$source_dir" --data "$data" # which stage 0 has done
+  [[ -z $num_mixtures ]] || ((stage <= 1)) || need_num_mixtures
+}
+
+# need_num_mixtures: without stage 1, --num-mixtures must be what the training data has: as given there, or as counted.
+need_num_mixtures() {
+  local name set has
+  for name in $events; do
+    set=$data/$name/devtrain
+    [[ -f $set/wav.scp && -f $set/.done ]] || continue # the stages say so
+    has=$(sed -n 's/.*--num-mixtures\\n\([0-9]*\)\\n.*/\1/p' "$set/.done")
+    if [[ -z $has && $(yaml_value "$corpus_config" official) == true ]]; then continue; fi # it has others for validation
+    has=${has:-$(wc -l <"$set/wav.scp")}
+    [[ $has == "$num_mixtures" ]] ||
+      die "$0: --num-mixtures $num_mixtures: $set has $has; run stage 1, which draws them, or leave the option out"
+  done
 }
 
 # begin COMMAND...: starts it in a process group of its own, which ends with this script, however that ends.

@@ -15,13 +15,17 @@ make_table() {
   finish_table "$data/$name.scp"
 }
 
+# count_lines FILE: as awk counts them: the last one, too, where no line break ends it.
+count_lines() { awk 'END { print NR }' <"$1"; }
+
 # split_lists WORK NJ KEY LIST...: WORK/<list's name>.<job> of each list; sets num_jobs, at most NJ and at most one per
 # line. What an unfinished run with the same KEY (of to_do) and number of jobs left in WORK is kept.
 split_lists() {
   local work=$1 key list total part
+  need_integer nj "$2" 1
   [[ $work != *[,#[:cntrl:]]* && $work != [\ \|]* ]] ||
     die "$0: $work: Kaldi's tables do not take a folder's name with ',', '#', a tab, or '|' or a space first; rename it"
-  total=$(wc -l <"$4")
+  total=$(count_lines "$4")
   num_jobs=$(($2 < total ? $2 : total))
   key="$3 $num_jobs"
   shift 3
@@ -66,7 +70,7 @@ finish_table() {
   local out=$1 folder=${1%.scp} data=${1%/*} name expected found job
   name=${folder##*/}
   for ((job = 1; job <= num_jobs; job++)); do cat -- "$folder/$name.$job.scp"; done >"$out.tmp"
-  expected=$(wc -l <"$data/wav.scp") found=$(wc -l <"$out.tmp")
+  expected=$(count_lines "$data/wav.scp") found=$(count_lines "$out.tmp")
   [[ $found -eq $expected ]] || die "$0: $out: $found of $expected recordings have an output; see the logs in $folder/log"
   mv -- "$out.tmp" "$out"
   finish "$data/.done_$name" "$out" "$folder/$name".*.{ark,scp}

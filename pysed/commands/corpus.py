@@ -165,7 +165,7 @@ def check_name(source: Path, data: Path) -> None:
                 f"{source}: its lists are not those that {data} was made from; "
                 f"rename the corpus folder or remove {data}"
             )
-        if before != now:
+        if before != now and os.access(data, os.W_OK):  # else nothing can be made there
             with atomic_open(mark) as stream:
                 stream.writelines(f"{line}\n" for line in now)
     finally:

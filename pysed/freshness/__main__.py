@@ -1,9 +1,9 @@
-"""``python -S -E -m pysed.freshness begin|finish MARK PENDING ...``: the decisions of utils/resume.sh.
+"""``python -S -E -m pysed.freshness begin|finish|features MARK ...``: the decisions of utils/resume.sh.
 
 ``begin MARK PENDING --inputs FILE... --options TEXT... --made-by TEXT... --code ROOT... --version ROOT...`` exits 0
 where what MARK stands for need not be made and says why; else 3, having removed the mark and written PENDING; the first
 line printed is then the key of all that goes in. ``finish MARK PENDING OUTPUT...`` makes the mark. PYSED_REMAKE=true:
-what was made by other code is made anew.
+what was made by other code is made anew. ``features MARK ASR LAYER`` refuses features of another recogniser.
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 
 from pysed.errors import DataError
 from pysed.freshness import marks
+from pysed.freshness.features import other_recogniser
 from pysed.freshness.files import write_json
 
 MODES = ("inputs", "options", "made-by", "code", "version")
@@ -91,11 +92,19 @@ def finish(mark_path: str, pending: str, outputs: list[str]) -> int:
     return 0
 
 
+def features(mark_path: str, asr: str, words: list[str]) -> int:
+    """Refuse features of another recogniser or layer; returns the exit code."""
+    reason = other_recogniser(mark_path, asr, words[0])
+    if reason:
+        raise DataError(f"{reason}; run stage 3, or give the --asr and --layer of stage 3")
+    return 0
+
+
 def main(argv: list[str]) -> int:
     """Run it; returns the exit code."""
-    action, mark_path, pending, *rest = argv
+    action, mark_path, second, *rest = argv
     try:
-        return (begin if action == "begin" else finish)(mark_path, pending, rest)
+        return {"begin": begin, "finish": finish, "features": features}[action](mark_path, second, rest)
     except DataError as error:
         print(error, file=sys.stderr)
         return 2

@@ -18,6 +18,7 @@ from pysed.decision.onsets import event_by_rule
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
 from pysed.features.grid import HOP_S, labels_of_events
+from pysed.freshness.features import other_recogniser
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
 from pysed.score.onsets import onset_statistics
@@ -96,6 +97,21 @@ def score_clips(data_dir: Path, detector: "TrainedNetwork") -> tuple[dict[str, n
     return scores, seconds
 
 
+def _refuse_other_features(data: Path, detector: "TrainedNetwork") -> None:
+    """DataError where the ASR features are of another recogniser than the network's, if that is here."""
+    if not detector.asr or not detector.asr["model"]:
+        return
+    from pysed.features.of_samples import find_asr_model
+
+    try:
+        asr = str(find_asr_model(detector.asr["model"], detector.folder))
+    except DataError:  # features at hand need none
+        return
+    reason = other_recogniser(str(data / ".done_prefinal"), asr, detector.asr["layer"])
+    if reason:
+        raise DataError(f"{reason}; run stage 3 with the --asr and --layer of {detector.folder}")
+
+
 def evaluate_detector(
     model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike
 ) -> dict[str, Any]:
@@ -116,6 +132,7 @@ def evaluate_detector(
     names = read_recordings(data)
     reference = read_reference(data)
     detector = load_network(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
+    _refuse_other_features(data, detector)
     tracks, seconds = score_clips(data, detector)
     scores = {name: each[:, 0] if each.ndim == 2 else each for name, each in tracks.items()}
     subset = data.resolve().name
