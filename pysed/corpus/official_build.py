@@ -34,6 +34,7 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, held_out_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
+from pysed.names import inside
 from pysed.text_files import read_lines
 
 
@@ -208,7 +209,7 @@ def make_ready(corpus: Path, label: str, subset: str, out: Path, nj: int = 1) ->
         other = stems.setdefault(Path(name).stem, name)
         if other != name:
             raise DataError(f"{path}: {other} and {name}: one name without extension; rename one, here and in {source}")
-        duration_of(source / name)
+        duration_of(inside(source, name, path))
     with data_folder(Path(out)) as folder:
         work = partial(_write_ready, source=source, folder=folder / "audio")
         durations = write_all(work, [name for name, _ in rows], nj, f"{subset} {label}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from pysed.corpus.recipes import CorpusSettings, subset_recipes
 from pysed.corpus.sources import check_class, load_sources
+from pysed.names import inside
 
 
 def plan_mixtures(
@@ -48,7 +49,7 @@ def plan_ready(corpus: Path, label: str, subset: str) -> Iterator[str]:
     path = ready_list(corpus, label, subset)
     for name, event in read_event_list(path, label) if path else []:
         yield _line([name, event])
-        yield f"file\t{path.parent.parent / 'audio' / name}"  # type: ignore[union-attr]
+        yield f"file\t{inside(path.parent.parent / 'audio', name, path)}"  # type: ignore[union-attr, arg-type]
 
 
 def _line(value: Any) -> str:
