@@ -130,13 +130,17 @@ def _add_extend(extend: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="the corpus folder to make")
 
 
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise DataError(f"--seed {seed}; expected 0 to 4294967295")
+
+
 def _extend(options: argparse.Namespace) -> int:
     """``pysed corpus extend``; 3 where a recording could not be read."""
     given = {field.name: getattr(options, field.name) for field in fields(ExtendSettings)}
     if not options.scene.isprintable() or options.scene != options.scene.strip() or not options.scene:
         raise DataError(f"--scene {options.scene[:40]!r}; expected a name on one line")
-    if not 0 <= options.seed < 2**32:
-        raise DataError(f"--seed {options.seed}; expected 0 to 4294967295")
+    _check_seed(options.seed)
     rows = read_reviewed(options.labels)
     lines, left, failed = extend_corpus(options.corpus, rows, options.audio, options.out, ExtendSettings(**given))
     print("\n".join(lines))
@@ -184,6 +188,7 @@ def main(argv: list[str]) -> int:
 
         validate_data_dir(options.folder)
     elif options.command == "own":
+        _check_seed(options.seed)
         refuse_damage(options.strict)
         given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
         lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))
