@@ -4,6 +4,7 @@ A label track, a TextGrid and most selection tables belong to one recording: the
 recording's name, ``a.wav`` with ``a.wav.txt``, ``a.txt``, ``a.Table.1.selections.txt`` or ``a.TextGrid``.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -155,4 +156,6 @@ def _tokens(path: Path) -> Iterator[str | float]:
         if len(token) > 1 and token[0] == token[-1] == '"':
             yield token[1:-1].replace('""', '"')
         elif re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", token):
-            yield float(token)
+            if not math.isfinite(number := float(token)):
+                raise DataError(f"{path}: {token[:20]}; expected a finite number, as Praat saves it")
+            yield number
