@@ -40,6 +40,13 @@ def _share(text: str) -> float:
     return value
 
 
+def _part(text: str) -> float:
+    value = _share(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected a share above 0 and below 1")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     about = "Make a corpus from your own recordings, extend one, or do a part of stage 1."
     parser = CommandParser(prog="pysed corpus", description=about)
@@ -106,10 +113,11 @@ def _add_own(own: argparse.ArgumentParser) -> None:
         ("gap-s", "pauses up to this long belong to an event"),
         ("shortest-s", "shorter events are dropped"),
         ("segment-s", "length of the pieces of backgrounds"),
-        ("test-fraction", "share of the recordings that become devtest"),
     ):
         default = getattr(OwnSettings, name.replace("-", "_"))
         own.add_argument(f"--{name}", type=_positive, default=default, help=f"{about} ({default:.3g})")
+    default, about = OwnSettings.test_fraction, "share of the recordings that become devtest"
+    own.add_argument("--test-fraction", type=_part, default=default, help=f"{about} ({default:.3g})")
     own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
     own.add_argument("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
     own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
