@@ -47,9 +47,9 @@ def plan_ready(corpus: Path, label: str, subset: str) -> Iterator[str]:
     from pysed.corpus.official_build import read_event_list, ready_list
 
     path = ready_list(corpus, label, subset)
-    for name, event in read_event_list(path, label) if path else []:
+    for place, name, event in read_event_list(path, label) if path else []:
         yield _line([name, event])
-        yield f"file\t{inside(path.parent.parent / 'audio', name, path)}"  # type: ignore[union-attr, arg-type]
+        yield f"file\t{inside(path.parent.parent / 'audio', name, place)}"  # type: ignore[union-attr, arg-type]
 
 
 def _line(value: Any) -> str:
