@@ -9,14 +9,18 @@ Example: $0 data/demo exp/demo models/demo exp/demo/phones/patterns babycry glas
 Reads:  DATA/EVENT/NAME/{phones.ctm,prefinal.scp,feats_*.scp,...}, MODELS/EVENT/gradual/{final.pt,events_NAME.tsv},
         MODELS/EVENT/cbrnn/events_NAME.tsv where it is there
 Writes: OUT_DIR/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,{streams,evidence}.{svg,png,pdf}};
-        nothing of classes without a trained and scored gradual, or where the model has no graph"
+        nothing of classes without a trained and scored gradual, or where the model has no graph (another's go)"
 . ./path.sh
 . utils/resume.sh
 . utils/parse_options.sh
 (($# >= 5)) || die "$help_message"
 data=$1 models=$2 asr=$3 out=$4
 shift 4
-has_graph "$asr" "$out" || exit 0
+outputs=("$out"/{patterns.md,{decisions,evidence,ngrams,mended}.csv,{streams,evidence}.{svg,png,pdf}})
+if ! has_graph "$asr" "$out"; then
+  forget "$out" "$out/.done" "${outputs[@]}" "$out"/{streams,evidence}-*.svg
+  exit
+fi
 events=() inputs=("$asr/phones.txt")
 for event; do
   list=$models/$event/gradual/events_$subset.tsv
@@ -37,7 +41,6 @@ to_do "$out/.done" "  $out" --inputs "${inputs[@]}" --options "$subset" "${event
 names=${events[*]}
 pysed phones patterns --data "$data" --models "$models" --events "${names// /,}" --phones "$asr/phones.txt" \
   --subset "$subset" --out "$out"
-outputs=("$out"/{patterns.md,{decisions,evidence,ngrams,mended}.csv,{streams,evidence}.{svg,png,pdf}})
 if ((${#events[@]} > 1)); then for event in "${events[@]}"; do outputs+=("$out"/{streams,evidence}-"$event.svg"); done; fi
 need_files "$0" "${outputs[@]}"
 finish "$out/.done" "${outputs[@]}"

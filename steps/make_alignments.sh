@@ -9,7 +9,7 @@ Example: $0 --nj 2 data/demo/babycry/isolated_devtrain models/demo
   --nj N     parallel jobs ($nj)
   --beam X   decoding beam ($beam)
 Reads:  DATA_DIR/{mfcc_hires,ivectors,mfcc_normalised}.scp, ASR_DIR/{final.mdl,phones.txt,graph/HCLG.fst}
-Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no graph"
+Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no graph, those of another model go"
 . ./path.sh
 . ./cmd.sh
 . utils/resume.sh
@@ -17,7 +17,10 @@ Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no gra
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 data=$1 asr=$2
-has_graph "$asr" "$data" || exit 0
+if ! has_graph "$asr" "$data"; then
+  forget "$(dirname -- "$data")" "$data"/{.done_phones,phones.ctm,phones.int.ctm,phones}
+  exit
+fi
 need_files "$0" "$data/.done_mfcc_hires" "$data/mfcc_hires.scp" "$asr/final.mdl" "$asr/phones.txt"
 lock_folder "$(dirname -- "$data")"
 commands=(nnet3-latgen-faster lattice-scale lattice-best-path ali-to-phones)

@@ -30,7 +30,7 @@ done
 # All that goes into the last table goes into the others; where it is up to date, they are.
 prefinal=(--options "$layer" "${model[@]#"$asr/"}"
   --inputs "$data"/{.done,wav.scp,spk2utt,.done_mfcc_hires,.done_ivectors,.done_mfcc_normalised} "${model[@]}"
-  --made-by "$(made_by pysed feats recogniser "$asr" -- "${model[@]}")" # refuses what it does not understand
+  --made-by "$(made_by pysed feats recogniser --layer "$layer" "$asr" -- "${model[@]}")" # refuses what it does not know
   --code "${script[@]}" compute-mfcc-feats copy-feats ivector-extract-online2 apply-cmvn apply-cmvn-online
   compute-cmvn-stats nnet3-am-copy nnet3-compute)
 to_do "$data/.done_prefinal" "  $data/prefinal.scp" "${prefinal[@]}" || exit 0

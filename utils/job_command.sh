@@ -42,11 +42,14 @@ run_job() {
   } >"$(job_log "$1")" 2>&1
 }
 
-# report_failure JOB: says why a job failed, as far as its log tells; a reader that is gone had its own reason.
+# report_failure JOB: says why a job failed, as far as its log tells; a reader that is gone had its own reason, and what
+# is wrong with standard input began in the command before.
 report_failure() {
-  local file reason
+  local file reasons reason
   file=$(job_log "$1")
-  reason=$(grep -v '^#' <"$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' | tail -n 1 || true)
+  reasons=$(grep -v '^#' <"$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' || true)
+  reason=$(grep -v ': standard input: ' <<<"$reasons" | tail -n 1 || true)
+  reason=${reason:-${reasons##*$'\n'}}
   if [[ -z $reason && $(tail -n 1 <"$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason
     reason=$(grep -v '^#' <"$file" | tail -n 1)
   fi

@@ -40,6 +40,13 @@ to_do() {
 # finish MARK OUTPUT...: the mark of what to_do had made; the outputs that count.
 finish() { python -S -E -m pysed.freshness finish "$1" "$(pending "$1")" "${@:2}" || exit "$?"; }
 
+# forget FOLDER MARK OUTPUT...: what an earlier run made and this one leaves out goes, the mark first; FOLDER is locked.
+forget() {
+  [[ -d $1 ]] || return 0
+  lock_folder "$1"
+  rm -rf -- "${@:2}"
+}
+
 # pending MARK: the mark to be, beside the mark's folder.
 pending() {
   local folder

@@ -40,6 +40,13 @@ def _share(text: str) -> float:
     return value
 
 
+def _part(text: str) -> float:
+    value = _share(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected a share above 0 and below 1")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     about = "Make a corpus from your own recordings, extend one, or do a part of stage 1."
     parser = CommandParser(prog="pysed corpus", description=about)
@@ -106,10 +113,11 @@ def _add_own(own: argparse.ArgumentParser) -> None:
         ("gap-s", "pauses up to this long belong to an event"),
         ("shortest-s", "shorter events are dropped"),
         ("segment-s", "length of the pieces of backgrounds"),
-        ("test-fraction", "share of the recordings that become devtest"),
     ):
         default = getattr(OwnSettings, name.replace("-", "_"))
         own.add_argument(f"--{name}", type=_positive, default=default, help=f"{about} ({default:.3g})")
+    default, about = OwnSettings.test_fraction, "share of the recordings that become devtest"
+    own.add_argument("--test-fraction", type=_part, default=default, help=f"{about} ({default:.3g})")
     own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")
     own.add_argument("--strict", action="store_true", help="refuse files that are cut off or damaged (else: a warning)")
     own.add_argument("--out", type=Path, required=True, help="the corpus folder to make")
@@ -130,13 +138,17 @@ def _add_extend(extend: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="the corpus folder to make")
 
 
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise DataError(f"--seed {seed}; expected 0 to 4294967295")
+
+
 def _extend(options: argparse.Namespace) -> int:
     """``pysed corpus extend``; 3 where a recording could not be read."""
     given = {field.name: getattr(options, field.name) for field in fields(ExtendSettings)}
     if not options.scene.isprintable() or options.scene != options.scene.strip() or not options.scene:
         raise DataError(f"--scene {options.scene[:40]!r}; expected a name on one line")
-    if not 0 <= options.seed < 2**32:
-        raise DataError(f"--seed {options.seed}; expected 0 to 4294967295")
+    _check_seed(options.seed)
     rows = read_reviewed(options.labels)
     lines, left, failed = extend_corpus(options.corpus, rows, options.audio, options.out, ExtendSettings(**given))
     print("\n".join(lines))
@@ -184,6 +196,7 @@ def main(argv: list[str]) -> int:
 
         validate_data_dir(options.folder)
     elif options.command == "own":
+        _check_seed(options.seed)
         refuse_damage(options.strict)
         given = {field.name: getattr(options, field.name) for field in fields(OwnSettings)}
         lines = make_own(options.events, options.backgrounds, options.out, options.labels, OwnSettings(**given))

@@ -18,6 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     options.add_argument("frontend", metavar="conf/frontends/NAME.yaml", help="the front end")
     recogniser = actions.add_parser("recogniser", help="check a recogniser's folder; write it out for Kaldi's commands")
     recogniser.add_argument("model", type=Path, metavar="ASR_DIR", help="the recogniser's folder")
+    recogniser.add_argument("--layer", metavar="NODE", help="a node that the network must have")
     conf = "gets mfcc.conf, ivector_extractor.conf, cmvn.conf, ... (none: check only)"
     recogniser.add_argument("out", type=Path, nargs="?", metavar="CONF_DIR", help=conf)
     average = actions.add_parser("average", help="mean of every N frames of a table of matrices")
@@ -49,6 +50,8 @@ def main(argv: list[str]) -> int:
         from pysed.kaldi.model_folder import read_model_folder
 
         settings = read_model_folder(values.model)
+        if values.layer is not None:
+            settings.check_layer(values.layer)
         if values.out is not None:
             settings.write(values.out)
         return 0

@@ -4,6 +4,7 @@ A label track, a TextGrid and most selection tables belong to one recording: the
 recording's name, ``a.wav`` with ``a.wav.txt``, ``a.txt``, ``a.Table.1.selections.txt`` or ``a.TextGrid``.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,9 @@ def read_labels(path: Path, audio: Path) -> EventLists:
     """
     if not path.is_dir():
         kind = _kind(path)
-        return read_events(path) if kind == "list" else _read(path, kind, find_recordings([str(audio)]), audio)
+        return (
+            read_events(path) if kind in ("list", "empty") else _read(path, kind, find_recordings([str(audio)]), audio)
+        )
     names = find_recordings([str(audio)])
     lists: EventLists = {}
     for found in sorted(each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES and each.is_file()):
@@ -57,6 +60,8 @@ def _kind(path: Path) -> str:
     lines = [line for line in read_lines(path, "labels") if line.strip()]
     if lines and lines[0].split("\t")[0].strip() == "Selection":
         return "raven"
+    if not lines and path.suffix.lower() == ".txt":  # in a folder, a label track without labels
+        return "empty"
     if lines and all(re.match(r"\s*[-+0-9.]+\t\s*[-+0-9.]+(\t[^\t]*)?\Z|\\\t", line) for line in lines):
         return "audacity"
     return "list"
@@ -69,9 +74,10 @@ def _read(path: Path, kind: str, names: dict[str, Path], audio: Path) -> EventLi
         rows = _raven(path)
     else:
         rows = (("", event) for event in (_textgrid(path) if kind == "textgrid" else _audacity(path)))
-    by_stem: dict[str, list[Event]] = {}
+    named = _RAVEN_TABLE.sub("", path.stem)
+    by_stem: dict[str, list[Event]] = {named: []} if kind == "empty" else {}
     for stem, event in rows:
-        by_stem.setdefault(stem or _RAVEN_TABLE.sub("", path.stem), []).append(event)
+        by_stem.setdefault(stem or named, []).append(event)
     return {_recording(path, stem, names, audio): sorted(set(events)) for stem, events in by_stem.items()}
 
 
@@ -155,4 +161,6 @@ def _tokens(path: Path) -> Iterator[str | float]:
         if len(token) > 1 and token[0] == token[-1] == '"':
             yield token[1:-1].replace('""', '"')
         elif re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", token):
-            yield float(token)
+            if not math.isfinite(number := float(token)):
+                raise DataError(f"{path}: {token[:20]}; expected a finite number, as Praat saves it")
+            yield number

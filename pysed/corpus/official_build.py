@@ -34,6 +34,7 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, held_out_recordings
 from pysed.corpus.sources import Sources, check_class, check_mixable, load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
+from pysed.names import inside
 from pysed.text_files import read_lines
 
 
@@ -156,13 +157,13 @@ def ready_list(corpus: Path, label: str, subset: str) -> Path | None:
     return found[0] if found else None
 
 
-def read_event_list(path: Path, label: str) -> list[tuple[str, tuple[float, float] | None]]:
-    """File names with onset and offset in seconds, None without the event; every row counts, the first too.
+def read_event_list(path: Path, label: str) -> list[tuple[str, str, tuple[float, float] | None]]:
+    """``file:line``, file name, onset and offset in seconds, None without the event; every row counts, the first too.
 
     Raises DataError naming the line of anything else than ``file`` or ``file<TAB>onset<TAB>offset<TAB>label``, of
     another label, and of a file that stands twice.
     """
-    rows: list[tuple[str, tuple[float, float] | None]] = []
+    rows: list[tuple[str, str, tuple[float, float] | None]] = []
     seen: set[str] = set()
     for number, line in enumerate(read_lines(path, "an event list"), 1):
         if not line.strip():
@@ -172,7 +173,7 @@ def read_event_list(path: Path, label: str) -> list[tuple[str, tuple[float, floa
             raise DataError(f"{place}: {name!r}; expected the name of a file, each once")
         seen.add(name)
         if not rest:
-            rows.append((name, None))
+            rows.append((place, name, None))
             continue
         try:
             onset_s, offset_s, found = float(rest[0]), float(rest[1]), rest[2]
@@ -180,7 +181,7 @@ def read_event_list(path: Path, label: str) -> list[tuple[str, tuple[float, floa
             raise DataError(f"{place}: {line!r}; expected file, onset, offset, label with tabs") from None
         if not 0 <= onset_s < offset_s < float("inf") or found != label or len(rest) != 3:
             raise DataError(f"{place}: {line!r}; expected 0 <= onset < offset and the label {label}")
-        rows.append((name, (onset_s, offset_s)))
+        rows.append((place, name, (onset_s, offset_s)))
     if not rows:
         raise DataError(f"{path}: empty; expected a line per mixture")
     return rows
@@ -204,16 +205,20 @@ def make_ready(corpus: Path, label: str, subset: str, out: Path, nj: int = 1) ->
     rows = read_event_list(path, label)
     source = path.parent.parent / "audio"
     stems: dict[str, str] = {}
-    for name, _ in rows:
+    for place, name, event in rows:
         other = stems.setdefault(Path(name).stem, name)
         if other != name:
             raise DataError(f"{path}: {other} and {name}: one name without extension; rename one, here and in {source}")
-        duration_of(source / name)
+        length_s = duration_of(inside(source, name, place))
+        if event and event[1] > length_s + 0.01:  # as much as a data directory allows
+            raise DataError(
+                f"{place}: {name}: event ends at {event[1]:g} s, the file at {length_s:.3f} s; mend the row"
+            )
     with data_folder(Path(out)) as folder:
         work = partial(_write_ready, source=source, folder=folder / "audio")
-        durations = write_all(work, [name for name, _ in rows], nj, f"{subset} {label}")
+        durations = write_all(work, [name for _, name, _ in rows], nj, f"{subset} {label}")
         utterances = []
-        for (name, event), duration_s in zip(rows, durations, strict=True):
+        for (_, name, event), duration_s in zip(rows, durations, strict=True):
             wav = Path(out) / "audio" / f"{Path(name).stem}.wav"
             events = ((event[0], min(event[1], duration_s), label),) if event else ()
             utterances.append(Utterance(wav.stem, str(wav), duration_s, events))

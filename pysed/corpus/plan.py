@@ -11,6 +11,7 @@ from typing import Any
 
 from pysed.corpus.recipes import CorpusSettings, subset_recipes
 from pysed.corpus.sources import check_class, load_sources
+from pysed.names import inside
 
 
 def plan_mixtures(
@@ -46,9 +47,9 @@ def plan_ready(corpus: Path, label: str, subset: str) -> Iterator[str]:
     from pysed.corpus.official_build import read_event_list, ready_list
 
     path = ready_list(corpus, label, subset)
-    for name, event in read_event_list(path, label) if path else []:
+    for place, name, event in read_event_list(path, label) if path else []:
         yield _line([name, event])
-        yield f"file\t{path.parent.parent / 'audio' / name}"  # type: ignore[union-attr]
+        yield f"file\t{inside(path.parent.parent / 'audio', name, place)}"  # type: ignore[union-attr, arg-type]
 
 
 def _line(value: Any) -> str:

@@ -46,8 +46,8 @@ class Archive:
         """(T, F) float32."""
         place = f"{self.scp}: {name}"
         location = self._locations[name]
-        match = re.fullmatch(r"([^|]+):([0-9]{1,18})", location)
-        if match is None or location[0] in "|-":
+        match = re.fullmatch(r"(.+):([0-9]{1,18})", location)
+        if match is None or location[0] in "|-" or match[1][-1] == "|":  # pipes and standard input, as Kaldi has them
             raise DataError(f"{place}: {location[:80]!r}; expected a place in an archive, such as feats.ark:17")
         try:
             stream = self._stream(match[1])

@@ -5,6 +5,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
@@ -15,12 +16,21 @@ from pysed.text_files import read_text
 
 
 def mirrors_from(environment: dict[str, str] | os._Environ[str]) -> tuple[str, ...]:
-    """Addresses named in PYSED_MIRROR, joined by spaces; raises DataError for one that is not http(s)."""
+    """Addresses named in PYSED_MIRROR, joined by spaces; raises DataError for one that is none of http(s)."""
     mirrors = tuple(environment.get("PYSED_MIRROR", "").split())
     for mirror in mirrors:
-        if not mirror.startswith(("http://", "https://")):
-            raise DataError(f"PYSED_MIRROR: {mirror}: expected addresses that begin with http:// or https://")
+        if not _is_address(mirror):
+            raise DataError(f"PYSED_MIRROR: {mirror}: expected addresses such as http://host/ or https://host:8000/")
     return mirrors
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        plain = text.isascii() and text.isprintable() and text.startswith(("http://", "https://"))
+        return plain and bool(address.hostname) and address.port != 0
+    except ValueError:  # brackets that do not match, a port that is no number
+        return False
 
 
 def accept_licence(manifest: Manifest, mark: Path, accepted: bool) -> None:

@@ -7,6 +7,7 @@ trained on normalised features, with the mark ``online_cmvn`` and ``global_cmvn.
 ``frame_subsampling_factor``. Options have Kaldi's defaults. What is unknown, missing or contradictory is refused.
 """
 
+import difflib
 import hashlib
 import os
 import re
@@ -81,6 +82,17 @@ class ModelFolder:
             said += [type(self.cmvn).__name__, *option_lines(self.cmvn, besides=type(self.cmvn)())]
         stats = b"" if self.global_stats is None else self.global_stats.tobytes()
         return hashlib.sha256("\n".join(said).encode() + stats).hexdigest()[:16]
+
+    def check_layer(self, layer: str) -> None:
+        """Raise DataError for a node whose values the network cannot give; only the network's outline is read."""
+        network = self.path / "final.mdl"
+        outline = (
+            network.read_bytes().partition(b"<Nnet3>")[2].partition(b"<NumComponents>")[0].decode(errors="replace")
+        )
+        nodes = re.findall(r"^\s*(?:input|component|dim-range)-node .*?\bname=(\S+)", outline, re.MULTILINE)
+        if layer not in nodes:
+            near = ", ".join(difflib.get_close_matches(layer, nodes) or nodes[-3:])
+            raise DataError(f"--layer {layer}: no such node in {network}; expected one of its nodes, such as {near}")
 
     def extractor(self) -> IvectorExtractor | None:
         """The i-vector extractor, read from the folder; None for a model without."""

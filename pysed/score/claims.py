@@ -6,6 +6,7 @@ leave. Where N is known every H and I is tried; otherwise the figures bound the 
 it is asked whether any pair of fractions meets them all.
 """
 
+import csv
 import os
 import re
 from typing import NamedTuple
@@ -114,8 +115,13 @@ def read_claims(path: str | os.PathLike) -> list[Claim]:
 
 
 def _row(line: str, mark: str) -> list[str]:
-    """A line's cells; outer bars are Markdown's, while outer tabs stand beside empty cells."""
-    return (line.strip().strip("|") if mark == "|" else line.strip(" ")).split(mark)
+    """A line's cells; outer bars are Markdown's, while outer tabs stand beside empty cells; quotes may hold a comma."""
+    if mark == "|":
+        return line.strip().strip("|").split(mark)
+    try:
+        return next(csv.reader([line.strip(" ")], delimiter=mark, skipinitialspace=True))
+    except csv.Error:  # a cell longer than csv takes
+        return [line]
 
 
 def _in_percent(table: list[tuple[int, list[str]]], header: list[str], column: int | None) -> bool:
