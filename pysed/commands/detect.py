@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from pysed.atomic import atomic_open, is_special
@@ -32,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--model", required=True, action="append", metavar="DIR", help=model_help(several=True))
     add("--out", metavar="FILE", help="one table of all files; else standard output")
     add("--out-dir", metavar="DIR", help="a file for each recording, named after it")
-    add("--format", choices=FORMAT_NAMES, default="tsv", metavar="NAME",
+    add("--format", choices=FORMAT_NAMES, metavar="NAME",
         help=f"{', '.join(FORMAT_NAMES)}; default tsv; pysed score reads list and tsv")  # fmt: skip
     add("--decision", metavar="FILE", help="what pysed tune wrote; options given beside it override it")
     add("--threshold", type=float, metavar="X", help="0 to 1, instead of the tuned one")
@@ -60,7 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
         "inputs",
         nargs="*",
         metavar="FILE|DIR",
-        help="audio files, or folders searched for them; - for a wav file on standard input: see pysed listen",
+        help="audio files, or folders searched for them; - for standard input: as pysed listen hears a wav file or, "
+        "with an option for files such as --format, as a file named stdin",
     )
     return parser
 
@@ -69,7 +72,7 @@ def main(argv: list[str]) -> int:
     """Run ``pysed detect``; returns the exit code."""
     values = build_parser().parse_args(argv)
     if values.inputs == ["-"]:
-        return _listen(values)
+        return _standard_input(values)
     listed = _listed(values.files_from)
     if not values.inputs and not listed:
         raise DataError("no audio given; expected files, folders or --files-from LIST")
@@ -78,22 +81,29 @@ def main(argv: list[str]) -> int:
     return _Run(values, recordings).run()
 
 
-def _listen(values: argparse.Namespace) -> int:
-    """A wav file on standard input, as ``pysed listen`` hears it."""
-    from pysed.commands import listen
-
-    if len(values.model) > 1:
-        raise DataError("-: standard input goes to one --model; start one pysed listen for each")
+def _standard_input(values: argparse.Namespace) -> int:
+    """Sound on standard input: heard as it comes, or as a file named ``stdin`` for options that are for files."""
     wishes = {"--threshold": values.threshold, "--min-duration": values.min_duration, "--max-gap": values.max_gap}
-    wishes["--decision"] = values.decision
+    wishes |= {"--decision": values.decision, "--start": values.start}
     parser = build_parser()
-    for name, value in vars(values).items():
-        option = f"--{name.replace('_', '-')}"
-        if value != parser.get_default(name) and option not in (*wishes, "--model", "--start", "--inputs"):
-            raise DataError(f"{option}: not for sound on standard input; give a file, or see pysed listen --help")
-    given = [part for name, value in wishes.items() if value is not None for part in (name, str(value))]
-    given += ["--start", values.start] if values.start else []
-    return listen.main(["--model", values.model[0], *given])
+    given = {f"--{name.replace('_', '-')}" for name, value in vars(values).items() if value != parser.get_default(name)}
+    if len(values.model) == 1 and given <= {*wishes, "--model", "--inputs"}:
+        from pysed.commands import listen
+
+        options = [part for name, value in wishes.items() if value is not None for part in (name, str(value))]
+        return listen.main(["--model", values.model[0], *options])
+    if values.files_from is not None:
+        raise DataError("-: standard input beside --files-from; expected one of them")
+    _check(values, 1)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "stdin")
+        run = _Run(values, {path.name: path})
+        with open(path, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try:
+            return run.run()
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), "standard input")) from None
 
 
 def _listed(path: str | None) -> list[str]:
@@ -136,6 +146,7 @@ def _add(recordings: dict[str, Path], found: dict[str, Path]) -> None:
 def _check(values: argparse.Namespace, num_files: int) -> None:
     from pysed.detect.formats import FORMATS
 
+    values.format = values.format or "tsv"
     if values.out and values.out_dir:
         raise DataError("--out and --out-dir: expected one of them")
     if not 0 <= values.clip_margin <= 3600:

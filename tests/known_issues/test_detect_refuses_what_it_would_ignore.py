@@ -1,4 +1,4 @@
-"""Options beside ``-``, which standard input has no use for, were ignored; so was a list's second file of one name; a
+"""Options for files beside ``-`` were ignored; so was a list's second file of one name; a
 device that is not there ended in a traceback; a list on standard input was not read as a file is."""
 
 import io
@@ -14,13 +14,54 @@ from pysed.commands.detect import list_recordings
 from pysed.errors import DataError
 
 
+def pipe_in(monkeypatch, data):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def wav_bytes(num_samples):
+    file = io.BytesIO()
+    soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, num_samples), 16000, "PCM_16", format="WAV")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
-    "options",
-    [["--out", "x.csv"], ["--format", "csv"], ["--one-event"], ["--jobs", "-3"], ["--channels", "9"], ["--top", "1"]],
+    "options", [["--format", "tsv"], ["--format", "json"], ["--top", "1"], ["--channels", "1"], ["--one-event"]]
 )
-def test_options_that_standard_input_has_no_use_for(tmp_path, capsys, options):
+def test_options_for_files_hold_for_standard_input(tmp_path, capsys, monkeypatch, options):
+    """Standard input with them is a file of the same sound."""
+    command = ["detect", "--model", str(make_model(tmp_path / "m")), "--threshold", "0.001", *options]
+    (tmp_path / "stdin").write_bytes(wav_bytes(5 * 16000))
+    assert main([*command, str(tmp_path / "stdin")]) == 0
+    of_file = capsys.readouterr().out
+    pipe_in(monkeypatch, wav_bytes(5 * 16000))
+    assert main([*command, "-"]) == 0
+    assert capsys.readouterr().out == of_file and "stdin" in of_file
+
+
+def test_outputs_of_standard_input(tmp_path, monkeypatch):
+    model = str(make_model(tmp_path / "m"))
+    pipe_in(monkeypatch, wav_bytes(16000))
+    places = ["--out-dir", f"{tmp_path}/o", "--clips", f"{tmp_path}/c", "--counts", f"{tmp_path}/n.tsv"]
+    assert main(["detect", "--model", model, *places, "--start", "2024-01-31T05:45:00", "-"]) == 0
+    assert (tmp_path / "o/stdin.tsv").is_file() and (tmp_path / "c/clips.tsv").is_file()
+    assert "2024-01-31" in (tmp_path / "n.tsv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--jobs", "-3"], "--jobs -3"),
+        (["--channels", "9", "--out", "x.tsv"], "standard input: "),
+        (["--out", "x.tsv", "--out-dir", "y"], "--out and --out-dir"),
+        (["--files-from", "x"], "--files-from"),
+        (["--format", "tsv"], "standard input: not readable"),
+    ],
+)
+def test_what_standard_input_cannot_have(tmp_path, capsys, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    pipe_in(monkeypatch, b"none" if options == ["--format", "tsv"] else wav_bytes(16000))
     assert main(["detect", "--model", str(make_model(tmp_path / "m")), *options, "-"]) == 2
-    assert options[0] in capsys.readouterr().err
+    assert message in capsys.readouterr().err and not (tmp_path / "x.tsv").exists()
 
 
 def test_two_files_of_one_name(tmp_path, monkeypatch):
