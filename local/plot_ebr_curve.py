@@ -6,6 +6,8 @@ import csv
 import sys
 from pathlib import Path
 
+from pysed.drawing.figure_files import plain_text
+
 #: F in % of the challenge's baseline on the development set of TUT Rare Sound Events 2017 (its documentation).
 TUT_BASELINE = {"babycry": 72.0, "glassbreak": 88.5, "gunshot": 57.4}
 
@@ -46,6 +48,7 @@ def read_curves(folder: Path) -> dict[str, dict[float, tuple[float, float]]]:
     }
 
 
+@plain_text()
 def draw(curves: dict[str, dict[float, tuple[float, float]]], event: str, reached: float | None, path: Path) -> None:
     """One line a system; a dashed line where the baseline reaches its published F."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

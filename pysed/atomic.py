@@ -1,10 +1,13 @@
 """Outputs are written under a temporary name and renamed, so nobody ever meets half a file."""
 
+import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from pysed.errors import DataError
 
 
 @contextmanager
@@ -26,6 +29,27 @@ def is_special(path: str | os.PathLike) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
+def check_new(path: Path) -> None:
+    """Raise DataError for ``.`` and ``..``, which name a folder by where it is."""
+    if path.name in ("", ".."):
+        raise DataError(f"{path}: names a folder by where it is; expected the name of a new one")
+
+
+def temporary_beside(path: Path) -> Path:
+    """A hidden name of this process beside ``path``, for what is to get that name; check_new() goes before."""
+    check_new(path)
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def keep_apart(out: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -> None:
+    """Raise DataError where an output is one of the files that are read, and would take its place."""
+    if not os.path.isfile(out):
+        return
+    for each in inputs:
+        if os.path.isfile(each) and os.path.samefile(out, each):
+            raise DataError(f"{out}: an output in the place of an input; choose another name")
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it into place if the block succeeds.
@@ -38,8 +62,10 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         with naming(path):
             yield path
         return
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         with naming(path):
             yield temporary

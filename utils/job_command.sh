@@ -51,7 +51,7 @@ report_failure() {
   reason=$(grep -v ': standard input: ' <<<"$reasons" | tail -n 1 || true)
   reason=${reason:-${reasons##*$'\n'}}
   if [[ -z $reason && $(tail -n 1 <"$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason
-    reason=$(grep -v '^#' <"$file" | tail -n 1)
+    reason=$(grep -v '^#' <"$file" | grep -v 'closed by its reader' | tail -n 1 || true)
   fi
   echo "$0: job failed: ${reason:-see its log}; log: $file" >&2
 }

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from pysed.atomic import atomic_open, is_special
+from pysed.atomic import atomic_open, is_special, keep_apart
 from pysed.audio.folders import find_recordings, printable
 from pysed.commands.options import CommandParser
 from pysed.detector.shipped import model_help
@@ -78,6 +78,9 @@ def main(argv: list[str]) -> int:
         raise DataError("no audio given; expected files, folders or --files-from LIST")
     recordings = list_recordings(values.inputs, listed)
     _check(values, len(recordings))
+    lists = [values.files_from or "-", values.decision or "-"]
+    for out in (values.out, *values.counts):
+        keep_apart(out or "-", [*recordings.values(), *lists])
     return _Run(values, recordings).run()
 
 

@@ -44,7 +44,13 @@ def main(argv: list[str]) -> int:
     from pysed.text_files import read_text
 
     notes = read_text(values.notes, "Markdown for the model card") if values.notes else ""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in argv]  # places of this machine alone
+    words = [_without_place(word) for word in argv]
     command = shlex.join(["pysed", "export", *words])
     print(export_model(values.model, values.out, values.asr, notes, command, more, values.threshold))
     return 0
+
+
+def _without_place(word: str) -> str:
+    """A word of the command, an absolute path as its name alone: its place is this machine's."""
+    option, mark, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return option + mark + (Path(value).name if Path(value).is_absolute() else value)

@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from pysed.atomic import check_new
 from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 from pysed.fetch.collect import accept_licence, collect, mirrors_from
@@ -69,6 +70,7 @@ def main(argv: list[str]) -> int:
     else:
         from pysed.fetch import chain_model, vosk
 
+        check_new(options.out)
         source = options.out.with_name(f".{options.out.name}.unpacked")
         accept_licence(manifest, source / ".licence", options.accept_licence)
         place = vosk.place_member if manifest.layout == "vosk" else chain_model.place_member

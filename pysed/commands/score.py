@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, keep_apart
 from pysed.commands.options import CommandParser
 from pysed.errors import DataError
 from pysed.score.event_based import evaluate, summary_line
@@ -56,6 +56,8 @@ def main(argv: list[str]) -> int:
             parser.error(f"--{option} is needed")
     if values.audio and not values.plot:
         raise DataError("--audio: only of use with --plot DIR; add it or leave --audio out")
+    if values.out:
+        keep_apart(values.out, [values.reference, values.detected])
     reference, detected = read_both(values.reference, values.detected)
     labels = sorted({each.label for lists in (reference, detected) for events in lists.values() for each in events})
     if labels and values.event not in labels:

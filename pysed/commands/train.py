@@ -51,8 +51,8 @@ def main(argv: list[str]) -> int:
     if options.epochs is not None:
         changes.update(epochs=options.epochs)
     config = load_config(options.system, changes)
-    if options.seed < 0:
-        raise DataError(f"pysed train: --seed {options.seed}; expected 0 or more")
+    if not 0 <= options.seed < 2**63:
+        raise DataError(f"pysed train: --seed {options.seed}; expected 0 to 2^63 - 1")
     if options.jobs is not None and options.jobs < 1:
         raise DataError(f"pysed train: --jobs {options.jobs}; expected 1 or more")
     if not options.print_config and not Path(options.data).is_dir():

@@ -47,12 +47,14 @@ def main(argv: list[str]) -> int:
         raise DataError(f"--per-day {values.per_day}; expected a number of false alarms above 0")
     if values.jobs < 1:
         raise DataError(f"--jobs {values.jobs}; expected 1 or more")
+    from pysed.atomic import keep_apart
     from pysed.commands.detect import list_recordings, parse_channels, tell_faults
     from pysed.detect.ambience import AmbienceAnalyser, recall_of
     from pysed.detect.archive import Work
     from pysed.detect.decide import Decision
     from pysed.detect.decision_file import DecisionFile, fingerprint, write_decision
     from pysed.detect.detector import check_channels
+    from pysed.detector.checkpoint import checkpoint_of
 
     channels = parse_channels(values.channels)
     check_channels(channels)
@@ -62,6 +64,9 @@ def main(argv: list[str]) -> int:
     network = analyser.detectors[0].network
     model = Path(values.model)
     path = Path(values.out) if values.out else (model if model.is_dir() else model.parent) / "decision.yaml"
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected a file's name: --out")
+    keep_apart(path, [checkpoint_of(model), *recordings.values()])
     journal = _journal(path, analyser)
     alarms, faults = _listen(recordings, analyser, values.jobs, journal)
     if len(faults) == len(recordings):

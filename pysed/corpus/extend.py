@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, temporary_beside
 from pysed.audio import AudioFile, write_wav
 from pysed.corpus.own import SUBSETS
 from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
@@ -186,7 +186,7 @@ def extend_corpus(
     recordings, same = _recordings_of({name: paths[name] for name in used}, pattern, subsets)
     places = _subsets(recordings, known, settings)
 
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(out)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         _copy(corpus, temporary)

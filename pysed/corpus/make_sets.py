@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, temporary_beside
 from pysed.audio import rate_of, resample, write_wav
 from pysed.corpus.mixing import event_samples, render
 from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
@@ -54,7 +54,7 @@ def data_folder(out: Path) -> Iterator[Path]:
     Raises DataError where ``out`` is anything but a data directory that this made.
     """
     _check_replaceable(out)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(out)
     shutil.rmtree(temporary, ignore_errors=True)
     (temporary / "audio").mkdir(parents=True)
     try:

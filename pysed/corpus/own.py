@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, temporary_beside
 from pysed.audio import AudioFile, duration_of, read_audio, write_wav
 from pysed.audio.folders import find_recordings, listed_path
 from pysed.corpus.label_files import read_labels
@@ -179,7 +179,7 @@ def make_own(
     )
     test_places = _test_recordings({str(backgrounds): list(places.values())}, settings)
 
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(out)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         lists = _copy_events(temporary / "source_data/events", clips, recordings, test_events)

@@ -71,6 +71,16 @@ def _number(text: str, place: str, what: str) -> float:
     return value
 
 
+def read_durations(folder: Path) -> dict[str, float]:
+    """``reco2dur``: seconds of each recording. Raises DataError for what is no positive number."""
+    path = folder / "reco2dur"
+    durations = {name: _number(text, f"{path}: {name}", "duration") for name, text in _table(path).items()}
+    for name, duration_s in durations.items():
+        if duration_s <= 0:
+            raise DataError(f"{path}: {name}: duration {duration_s:g}; expected more than 0 s")
+    return durations
+
+
 def load_data_dir(folder: str | Path) -> list[Utterance]:
     """Read and validate a data directory, in order of names.
 
@@ -79,11 +89,7 @@ def load_data_dir(folder: str | Path) -> list[Utterance]:
     """
     folder = Path(folder)
     wavs = _table(folder / "wav.scp")
-    durations = {}
-    for name, text in _table(folder / "reco2dur").items():
-        durations[name] = _number(text, f"{folder / 'reco2dur'}: {name}", "duration")
-        if durations[name] <= 0:
-            raise DataError(f"{folder / 'reco2dur'}: {name}: duration {text}; expected more than 0 s")
+    durations = read_durations(folder)
     scenes = _optional(folder / "utt2scene")
     splits = _optional(folder / "utt2split")
     folds = _optional(folder / "utt2fold")
@@ -112,13 +118,18 @@ def _load_events(path: Path, durations: dict[str, float]) -> dict[str, list[Even
     for place, name, event in event_rows_of(path):
         if event is None:
             raise DataError(f"{place}: 1 columns; expected recording, onset, offset, label with tabs")
-        if name not in durations:
-            raise DataError(f"{place}: {name}: no such recording in reco2dur")
-        if event.offset_s > durations[name] + 0.01:
-            end = f"the recording's end at {durations[name]:g} s"
-            raise DataError(f"{place}: offset {event.offset_s:g} is past {end}")
+        check_event(place, name, event, durations)
         events.setdefault(name, []).append(event)
     return events
+
+
+def check_event(place: str, name: str, event: Event, durations: dict[str, float]) -> None:
+    """Raise DataError for an event of a recording that is not there, or past its end."""
+    if name not in durations:
+        raise DataError(f"{place}: {name}: no such recording in reco2dur")
+    if event.offset_s > durations[name] + 0.01:
+        end = f"the recording's end at {durations[name]:g} s"
+        raise DataError(f"{place}: offset {event.offset_s:g} is past {end}")
 
 
 def validate_data_dir(folder: str | Path) -> int:

@@ -12,6 +12,7 @@ from pysed.atomic import atomic_path
 from pysed.detect.archive import Analyser, Work
 from pysed.detect.detector import Analysis, Detector
 from pysed.detect.phone_track import PhoneTrack, has_graph
+from pysed.drawing.figure_files import plain_text
 from pysed.drawing.spectrogram import frequency_ticks, grey_levels, line_colour, phone_label
 from pysed.errors import DataError
 from pysed.features.grid import HOP_S
@@ -94,6 +95,7 @@ def _part(rows: np.ndarray, hop_s: float, span_s: tuple[float, float]) -> np.nda
     return rows[round(span_s[0] / hop_s) : -(-round(span_s[1] / hop_s * 1000) // 1000)]
 
 
+@plain_text()
 def draw(
     name: str,
     span_s: tuple[float, float],

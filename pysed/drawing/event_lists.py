@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pysed.atomic import atomic_path
 from pysed.audio.folders import listed_path
+from pysed.drawing.figure_files import plain_text
 from pysed.errors import DataError
 from pysed.events import COLLAR_S, Event
 
@@ -51,6 +52,7 @@ def verdict(reference: list[Event], detected: list[Event]) -> str:
     return "hit" if near <= COLLAR_S else f"onset off by {near:.2f} s"
 
 
+@plain_text()
 def _plot(
     path: Path,
     name: str,

@@ -1,6 +1,7 @@
 """Figures as files: SVG for pages, PNG for slides, PDF for papers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,16 @@ from pysed.atomic import atomic_path
 
 SUFFIXES = (".svg", ".png", ".pdf")
 _METADATA: dict[str, Any] = {".svg": {"Date": None}, ".png": None, ".pdf": {"CreationDate": None}}
+
+
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """Text of figures made in the block, or by the function so decorated, is taken as it is: in names from outside,
+    ``$`` does not begin mathematics."""
+    import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False}):
+        yield
 
 
 def save_figure(figure, path: Path, dpi: int = 200, suffixes: Sequence[str] = SUFFIXES) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.drawing.figure_files import save_panels
+from pysed.drawing.figure_files import plain_text, save_panels
 from pysed.phones.heard.analysis import BACKGROUND, Analysis, PhoneTable
 from pysed.phones.names import CLASSES, OTHER, by_class, class_of, is_speech
 
@@ -42,6 +42,7 @@ def draw_figure2(analysis: Analysis, place: str, path: Path) -> None:
     save_panels(lambda events: _figure2(analysis, place, events), analysis.events, path, dpi=400)
 
 
+@plain_text()
 def _figure2(analysis: Analysis, place: str, events: Sequence[str]):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg

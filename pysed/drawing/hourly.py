@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.drawing.figure_files import save_figure
+from pysed.drawing.figure_files import plain_text, save_figure
 from pysed.drawing.spectrogram import line_colour
 
 _MOST_TICKS = 12
 
 
+@plain_text()
 def draw_hourly(table: str, path: Path) -> None:
     """Draw the table that hourly_counts() makes, as bars, a colour for each class; ``path`` ends in .svg, .png, .pdf.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysed.drawing.figure_files import save_panels
+from pysed.drawing.figure_files import plain_text, save_panels
 from pysed.drawing.heard import COLOURS
 from pysed.phones.names import by_class, class_of
 from pysed.phones.patterns.analysis import Patterns
@@ -34,6 +34,7 @@ def draw_streams(found: Sequence[Patterns], path: Path) -> None:
     save_panels(lambda events: _streams([by_event[event] for event in events], span), list(by_event), path)
 
 
+@plain_text()
 def _streams(found: Sequence[Patterns], span: tuple[float, float]):
     figure, panels = _figure(len(found), 2.9, sharey=True)
     margin = 0.05 * (span[1] - span[0])
@@ -64,6 +65,7 @@ def draw_evidence(found: Sequence[Patterns], path: Path) -> None:
     save_panels(lambda events: _evidence([by_event[event] for event in events], max(most, 4)), list(by_event), path)
 
 
+@plain_text()
 def _evidence(found: Sequence[Patterns], rows_of_all: int):
     heard = [{row.phone: row for row in each.phones if row.seconds} for each in found]
     figure, panels = _figure(len(found), 1.2 + 0.15 * rows_of_all)

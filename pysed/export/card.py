@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import textwrap
 from importlib.metadata import version
 from pathlib import Path
@@ -47,8 +48,8 @@ def card(
     parts = [
         f"# {name}\n\nThis detector finds the sound `{network.event}` in recordings of any length. It is the system "
         f"`{network.config.system}` of pysed{trained}.",
-        f"## Use\n\n```bash\npysed detect --model {name} recording.wav\n```\n\nThe folder needs nothing beside it but "
-        "pysed. `SHA256SUMS` is checked each time that the detector is loaded.",
+        f"## Use\n\n```bash\npysed detect --model {_word(name)} recording.wav\n```\n\nThe folder needs nothing "
+        "beside it but pysed. `SHA256SUMS` is checked each time that the detector is loaded.",
         "## What it is\n\n" + "\n".join([*_facts(network, recogniser), *_tuned(decided)]),
         "## How good it is\n\n" + _scores(rows),
         "## Licences\n\n" + "\n".join(_licences(recogniser)),
@@ -60,6 +61,11 @@ def card(
     if notes.strip():
         parts.insert(1, notes.strip())
     return "\n\n".join(parts) + "\n"
+
+
+def _word(name: str) -> str:
+    """A folder's name as a word of a command."""
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
 def _facts(network: TrainedNetwork, recogniser: AsrFeatures | None) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pysed.atomic import naming
+from pysed.atomic import naming, temporary_beside
 from pysed.detect.decide import Decision
 from pysed.detect.decision_file import read_decision
 from pysed.detector import checkpoint
@@ -53,7 +53,7 @@ def export_model(
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise DataError(f"{out}: exists already; remove it, or choose another name")
     recogniser = None if network.asr is None else open_recogniser(network, asr_model)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(out)
     try:
         with naming(out):
             temporary.mkdir(parents=True)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
-from pysed.atomic import naming
+from pysed.atomic import naming, temporary_beside
 from pysed.errors import DataError
 from pysed.kaldi.graph.decoding_graph import build_graph
 from pysed.text_files import read_text
@@ -55,7 +55,7 @@ def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = 
     """
     environment = dict(os.environ) if environment is None else environment
     if not (out / "final.mdl").is_file():
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        temporary = temporary_beside(out)
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             with naming(out):

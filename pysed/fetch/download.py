@@ -171,6 +171,8 @@ def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start:
             length = error.headers.get("Content-Range", "").rpartition("/")[2]
             if remote.size is None and length == str(start):
                 return
+            if remote.size is not None and start < remote.size:
+                raise _Absent(f"{length or 'fewer'} bytes; expected {remote.size}") from None
             progress(-start)
             stream.truncate(0)
             raise ConnectionError("the server's file is shorter than the part; from the start") from None
@@ -179,11 +181,11 @@ def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start:
         raise _Absent(f"HTTP {error.code} {error.reason}") from None
     with response:
         begin, total = _extent(response, start)
+        if remote.size is not None and total is not None and total != remote.size:
+            raise _Absent(f"{total} bytes; expected {remote.size}")
         if begin != start:
             progress(begin - start)
             stream.truncate(begin)
-        if remote.size is not None and total is not None and total != remote.size:
-            raise _Absent(f"{total} bytes; expected {remote.size}")
         wanted = remote.size if remote.size is not None else total
         position = begin
         while block := response.read(CHUNK):

@@ -6,10 +6,10 @@ once. With am/global_cmvn.stats the
 network's input is normalised online, by the default options, as Vosk itself does it (Model::ReadDataFiles).
 """
 
-import os
 import shutil
 from pathlib import Path, PurePosixPath
 
+from pysed.atomic import temporary_beside
 from pysed.errors import DataError
 from pysed.fetch.chain_model import EXTRACTOR
 from pysed.kaldi.graph.decoding_graph import build_look_ahead
@@ -45,7 +45,7 @@ def arrange_vosk(source: Path, out: Path, whole: bool = False) -> str | None:
     if network.exists() and network.resolve() != (source / "am/final.mdl").resolve():
         raise DataError(f"{out}: belongs to {network.resolve()}; rename {source} or remove {out}")
     if not network.exists():
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        temporary = temporary_beside(out)
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             _fill(source, temporary)

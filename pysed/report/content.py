@@ -20,7 +20,7 @@ from pysed.score.results_files import gather
 
 @dataclass(frozen=True)
 class Model:
-    """Seed 1 of a system on one event class and subset."""
+    """The first training of a system on one event class and subset."""
 
     event: str
     system: str
@@ -70,15 +70,15 @@ class Recording:
 
 
 def read_models(corpus_dir: Path) -> list[Model]:
-    """Seed 1 of every system and event class below ``exp/<corpus>``, in the results' order of systems.
+    """Of every system and event class below ``exp/<corpus>`` the training with the lowest seed, in the results' order.
 
     Raises DataError where there are no results, or their scores or events cannot be read.
     """
-    models = []
-    for row in gather(corpus_dir):
-        folder = corpus_dir / row.event / row.system
-        if row.seed != 1:
+    models: list[Model] = []
+    for row in gather(corpus_dir):  # by seed
+        if any((model.event, model.system, model.subset) == (row.event, row.system, row.subset) for model in models):
             continue
+        folder = row.model
         scores = _tracks(folder / f"scores_{row.subset}.scp")
         detected = read_events(folder / f"events_{row.subset}.tsv")
         tuned = load(folder / "final.pt")
@@ -90,7 +90,11 @@ def read_models(corpus_dir: Path) -> list[Model]:
 
 
 def _tracks(path: Path) -> dict[str, np.ndarray]:
-    return {name: matrix[:, 0] for name, matrix in Archive(path).items()}
+    tracks = {name: matrix[:, 0] for name, matrix in Archive(path).items()}
+    for name, track in tracks.items():
+        if not np.isfinite(track).all():
+            raise DataError(f"{path}: {name}: scores that are not finite; run stage 6 again")
+    return tracks
 
 
 def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
@@ -106,6 +110,9 @@ def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
         utterances = load_data_dir(folder)
         phones = read_phones(folder / "phones.ctm", utterances)
         here = {model.system: model for model in models if (model.event, model.subset) == (event, subset)}
+        for model in here.values():
+            if not any(each.name in model.scores for each in utterances):
+                raise DataError(f"{model.folder}/scores_{subset}.scp: no recording of {folder}; run stage 6 again")
         for each in utterances:
             reference = [Event(*one) for one in each.events if one[2] == event]
             found.append(

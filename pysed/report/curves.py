@@ -9,7 +9,7 @@ import numpy as np
 from pysed.decision.calibration import reliability
 from pysed.decision.tuning import T_BASES, rates, sweep, sweep_onsets
 from pysed.detector.checkpoint import load, load_network
-from pysed.drawing.figure_files import save_panels
+from pysed.drawing.figure_files import plain_text, save_panels
 from pysed.drawing.spectrogram import line_colour
 from pysed.errors import DataError
 from pysed.features.grid import labels_of_events
@@ -147,6 +147,7 @@ def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, a
     save_panels(lambda some: _panels(models, draw, curves, some, across, up), events, path)
 
 
+@plain_text()
 def _panels(models: list[Model], draw: Callable, curves: list[dict], events: Sequence[str], across: str, up: str):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -8,6 +8,8 @@ from tqdm import tqdm
 
 from pysed.atomic import atomic_open
 from pysed.drawing.spectrogram import phone_label
+from pysed.errors import DataError
+from pysed.names import inside
 from pysed.report import media
 from pysed.report.content import Recording, read_spectrograms
 from pysed.report.filled import as_json
@@ -20,12 +22,15 @@ class TestFiles:
     """Test files as the page's script reads them.
 
     ``content``: for each a summary and the addresses of what lies beside; ``phones``: (name, label, whether speech) of
-    the phones that files number. Both are complete after ``fill``.
+    the phones that files number; ``faults``: why some have no sound. They are complete after ``fill``. Raises DataError
+    for a recording whose name leads out of the report's folder.
     """
 
     __test__ = False  # no test, whatever pytest thinks of the name
 
     def __init__(self, recordings: list[Recording], out: Path):
+        for one in recordings:
+            inside(out / FOLDER, f"{one.event}/{one.subset}/{one.name}", f"{one.event}/{one.subset}: recording")
         self._recordings, self._out = recordings, out
         self._order = media.by_need(recordings)
         self.content = [
@@ -33,6 +38,7 @@ class TestFiles:
             for one in recordings
         ]
         self.phones: list[tuple[str, str, bool]] = []
+        self.faults: list[str] = []
 
     def fill(self, data: Path, room: int) -> list[str]:
         """Put pictures, scores, phones and audio into the files, ``room`` bytes at most, and the rest beside the page.
@@ -70,9 +76,13 @@ class TestFiles:
         """Returns the number of files whose audio lies beside."""
         beside = 0
         with ThreadPoolExecutor() as pool:
-            encoded = pool.map(media.encode_audio, (self._recordings[index] for index in self._order))
+            encoded = pool.map(_encoded, (self._recordings[index] for index in self._order))
             progress = tqdm(encoded, "report", len(self._order), leave=False, disable=None, unit="file")
             for index, sound in zip(self._order, progress, strict=True):
+                if isinstance(sound, str):
+                    self.faults.append(sound)
+                    self.content[index]["audio"] = None
+                    continue
                 uri = media.data_uri(media.AUDIO_TYPE, sound)
                 if len(uri) <= room:
                     room -= len(uri)
@@ -85,6 +95,14 @@ class TestFiles:
     def _write(self, recording: Recording, suffix: str, content: bytes) -> None:
         with atomic_open(self._out / _name(recording, suffix), "wb") as stream:
             stream.write(content)
+
+
+def _encoded(recording: Recording) -> bytes | str:
+    """The sound, or why there is none."""
+    try:
+        return media.encode_audio(recording)
+    except DataError as error:
+        return str(error)
 
 
 def _name(recording: Recording, suffix: str) -> str:

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from pysed.atomic import atomic_open, atomic_path
 from pysed.drawing.figure_files import SUFFIXES
@@ -28,8 +29,9 @@ PAGE_BYTES = 28 * 2**20
 _NARROW_PT = 300  # less than two panels
 
 
-def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BYTES) -> tuple[Path, str]:
-    """Write ``index.html`` and the figures into ``out``; returns its path and what it holds, in words.
+def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BYTES) -> tuple[Path, str, list[str]]:
+    """Write ``index.html`` and the figures into ``out``; returns its path, what it holds, in words, and why test files
+    have no sound in it, where some could not be read.
 
     ``data``: data/<corpus>; ``results``: exp/<corpus>. Of the test files' pictures, scores, phones and audio as much
     goes into the page as ``page_bytes`` hold beside its tables and figures, files with errors first; the rest lies in
@@ -74,7 +76,8 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     path = out / "index.html"
     with atomic_open(path) as stream:
         stream.write(_filled(parts, shown, said))
-    return path, ", ".join([f"{len(recordings)} files, {path.stat().st_size / 2**20:.1f} MiB", *beside])
+    said = ", ".join([f"{len(recordings)} files, {path.stat().st_size / 2**20:.1f} MiB", *beside])
+    return path, said, files.faults
 
 
 def _filled(parts: Mapping[str, str], content: dict, beside: str) -> str:
@@ -103,7 +106,8 @@ def _figure(folder: Path, name: str, caption: str, panels: Sequence[str]) -> str
     images = "".join(f'<img src="{source}" alt="{html.escape(caption)}">' for source in sources)
     width = re.search(r'<svg [^>]*\bwidth="([\d.]+)pt"', drawn[0])
     kind = "panels" if panels else "narrow" if width and float(width[1]) < _NARROW_PT else "broad"
-    links = " ".join(f'<a href="{name}{suffix}">{suffix[1:].upper()}</a>' for suffix in SUFFIXES)
+    address = html.escape(quote(name))
+    links = " ".join(f'<a href="{address}{suffix}">{suffix[1:].upper()}</a>' for suffix in SUFFIXES)
     legend = f"<figcaption>{html.escape(caption, quote=False)} {links}</figcaption>"
     return f'<figure><div class="{kind}">{images}</div>{legend}</figure>'
 

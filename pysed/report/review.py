@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pysed.atomic import atomic_open
+from pysed.atomic import atomic_open, keep_apart
 from pysed.audio import AudioFile, resample
 from pysed.corpus.reviewed import COLUMNS, UNDECIDED, find_audio, read_reviewed
 from pysed.detect.detector import Detector
@@ -116,6 +116,17 @@ def _audio(samples: np.ndarray) -> str:
     return media.data_uri(media.AUDIO_TYPE, stream.getvalue())
 
 
+def _each_once(detections: Iterable[Listed]) -> list[Listed]:
+    """Of detections that a label file cannot tell apart, as of two channels or models, the one with the highest score;
+    in their order."""
+    best: dict[tuple, Listed] = {}
+    for each in detections:
+        key = each.name, each.label, each.onset_s, each.offset_s
+        if key not in best or (each.score or 0.0) > (best[key].score or 0.0):
+            best[key] = each
+    return list(best.values())
+
+
 def write_review(
     tables: Sequence[Path],
     folders: Sequence[Path],
@@ -132,12 +143,14 @@ def write_review(
     seconds of sound before and after each. ``model``: a detector's folder, for scores of every tenth of a second.
     Raises DataError where there is nothing to review.
     """
-    found = list(dict.fromkeys(each for table in tables for each in read_detections(table)))
+    found = _each_once(each for table in tables for each in read_detections(table))
     if not found:
         raise DataError(f"{tables[0]}: no detections; expected some to review")
     chosen, rest, before = choose(found, reviewed, most)
     if not chosen:
         raise DataError(f"{tables[0]}: all {before} detections were decided before; nothing is left to review")
+    recordings = (find_audio(name, folders) for name in {each.name for each in chosen})
+    keep_apart(out, [*tables, *reviewed, *(path for path in recordings if path is not None)])
     made = Clips(folders, margin_s, None if model is None else Detector.load(model))
     of = made.of(chosen)
     if not of:

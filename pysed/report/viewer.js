@@ -73,13 +73,14 @@ function complete(box, heading, audio) {
   const tools = make("div", undefined, "tools"), grid = make("div", undefined, "view");
   view.zooms = [button("−", () => zoomBy(-1), "zoom out"), button("+", () => zoomBy(1), "zoom in")];
   tools.append(...view.zooms, view.readout); grid.append(view.gutter, view.scroll);
-  const own = player = make("audio"); player.controls = true; player.preload = "none"; player.src = audio;
+  const own = player = make("audio"); player.controls = true; player.preload = "none";
+  if (audio) player.src = audio;
   const follow = () => { if (own !== player) return; point(player.currentTime); reveal(player.currentTime); if (!player.paused) requestAnimationFrame(follow); };
   player.addEventListener("play", follow); player.addEventListener("seeked", follow);
-  view.lanes.addEventListener("click", event => { seek(timeOf(event)); player.play(); });
+  view.lanes.addEventListener("click", event => { seek(timeOf(event)); if (audio) player.play(); });
   view.lanes.addEventListener("pointermove", event => tell(timeOf(event)));
   view.lanes.addEventListener("pointerleave", () => tell(view.at));
-  box.replaceChildren(...heading, tools, grid, player);
+  box.replaceChildren(...heading, tools, grid, audio ? player : make("p", "No sound: its recording could not be read."));
   layOut(); point(0);
 }
 
@@ -162,7 +163,7 @@ function listenToKeys(step, more) {
       ArrowLeft: () => seek(view.at - .5), ArrowRight: () => seek(view.at + .5), ...more,
     };
     if (inList) Object.assign(act, { ArrowDown: act.j, ArrowUp: act.k });
-    if (!key.target.matches("button, summary, a") || inList) act[" "] = () => { player.paused ? player.play() : player.pause(); };
+    if (!key.target.matches("button, summary, a") || inList) act[" "] = () => { player.paused ? player.play().catch(() => {}) : player.pause(); };
     if (!Object.hasOwn(act, key.key) || !view) return;
     key.preventDefault();
     act[key.key]();

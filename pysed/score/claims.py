@@ -2,8 +2,8 @@
 
 With N events of one class, H of them found and I detections that are none: error rate (N - H + I) / N,
 F = 2H / (N + H + I), precision H / (H + I), recall H / N. Each printed figure stands for the interval that its digits
-leave. Where N is known every H and I is tried; otherwise the figures bound the fractions H / N and I / N linearly, and
-it is asked whether any pair of fractions meets them all.
+leave. Where N is known every H is tried, with the I that the figures leave; otherwise the figures bound the fractions
+H / N and I / N linearly, and it is asked whether any pair of fractions meets them all.
 """
 
 import csv
@@ -40,26 +40,24 @@ def possible(figures: dict[str, Interval], num_events: int | None = None) -> boo
 
 
 def _some_counts(figures: dict[str, Interval], num_events: int) -> bool:
-    most = num_events * max(3.0, 2 * figures.get("error_rate", (0.0, 0.0))[1])
-    for name in ("f_measure", "precision"):  # low ones allow many insertions: H / (H + I) >= low, or F / 2 >= low / 2
-        if name in figures and figures[name][0] > 0:
-            most = max(most, 2 * num_events / figures[name][0])
-    insertions = np.arange(int(min(most, 100 * num_events)) + 2, dtype=np.float64)
-    for hits in range(num_events + 1):
-        detected = hits + insertions
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rates = {
-                "error_rate": (num_events - hits + insertions) / num_events,
-                "f_measure": 2 * hits / (num_events + detected),
-                "precision": hits / detected,
-                "recall": np.full_like(detected, hits / num_events),
-            }
-        fits = np.ones(len(insertions), dtype=bool)
-        for name, (low, high) in figures.items():
-            fits &= (rates[name] >= low - _SLACK) & (rates[name] <= high + _SLACK)  # NaN fits nothing
-        if fits.any():
-            return True
-    return False
+    """For every number of hits: do the figures leave a whole number of insertions?"""
+    hits = np.arange(num_events + 1.0)
+    least, most = np.zeros_like(hits), np.full_like(hits, np.inf)
+    fits = np.ones(len(hits), dtype=bool)
+    for name, (low, high) in figures.items():
+        low, high = low - _SLACK, high + _SLACK
+        if name == "recall":
+            fits &= (hits >= low * num_events) & (hits <= high * num_events)
+        elif name == "error_rate":
+            least = np.maximum(least, low * num_events - num_events + hits)
+            most = np.minimum(most, high * num_events - num_events + hits)
+        else:  # numerator / (beside + insertions)
+            numerator, beside = (hits, hits) if name == "precision" else (2 * hits, num_events + hits)
+            least = np.maximum(least, numerator / high - beside)
+            if low > 0:
+                most = np.minimum(most, numerator / low - beside)
+            least = np.maximum(least, (beside == 0) * 1.0)  # no precision without a detection
+    return bool((fits & (np.ceil(least) <= np.floor(most))).any())
 
 
 def _some_fractions(figures: dict[str, Interval]) -> bool:
@@ -74,6 +72,8 @@ def _some_fractions(figures: dict[str, Interval]) -> bool:
         for side in (over - (high + _SLACK) * under, (low - _SLACK) * under - over):
             rows.append(side[:2])
             limits.append(-side[2])
+    if not rows:
+        return True
     return bool(linprog([0, 0], A_ub=rows, b_ub=limits, bounds=[(0, 1), (0, None)]).status == 0)
 
 
@@ -81,8 +81,8 @@ def read_claims(path: str | os.PathLike) -> list[Claim]:
     """The rows of a table with a header, its cells between tabs, commas, semicolons or Markdown's bars.
 
     Columns: error_rate (ER) and f_measure (F) are needed, precision, recall and num_events (N) may follow, every other
-    is a name. F, precision and recall above 1 anywhere in their column, or under a header with %, are percentages.
-    Raises DataError, naming file and line, for what is not such a table.
+    is a name. F, precision and recall above 1 anywhere in their column, or under a header with %, are percentages, and
+    so is a cell with %. Raises DataError, naming file and line, for what is not such a table.
     """
     lines = [(number, line) for number, line in enumerate(read_lines(path, "a table"), 1) if line.strip(" |-:\t")]
     if len(lines) < 2:
@@ -105,7 +105,7 @@ def read_claims(path: str | os.PathLike) -> list[Claim]:
     claims = []
     for number, row in table[1:]:
         figures = {
-            rate: _interval(row[column], percent[rate], f"{path}:{number}: {rate}")
+            rate: _interval(row[column], percent[rate] or "%" in row[column], f"{path}:{number}: {rate}")
             for rate, column in columns.items()
             if column is not None and row[column] not in ("", "-", "–", "n/a")
         }

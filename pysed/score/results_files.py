@@ -11,6 +11,7 @@ from typing import Any
 
 from pysed.errors import DataError
 from pysed.freshness.marks import read_mark
+from pysed.names import RULE, check_class_name, is_name
 from pysed.score import paper_table1 as paper
 from pysed.score.counts import FileCounts, read_counts
 from pysed.score.onsets import ONSETS
@@ -27,7 +28,8 @@ COUNTS = ("num_reference", "num_detected", "insertions", "deletions")
 class Row:
     """One trained model on one subset: its files' content; None where a file is not there."""
 
-    folder: Path
+    folder: Path  # of the system
+    model: Path  # of this training: the folder itself, or seed<k> in it
     event: str
     system: str
     subset: str
@@ -54,6 +56,8 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
         subset = path.stem.removeprefix("score_")
         if subset.startswith("pooled_"):
             continue
+        if not is_name(subset):
+            raise DataError(f"{path}: subset {subset[:200]!r}; {RULE}")
         nested = re.fullmatch(r"seed(\d+)", path.parent.name)
         folder = path.parent.parent if nested else path.parent
         score = read_score(path)
@@ -61,7 +65,8 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
         rows.append(
             Row(
                 folder=folder,
-                event=folder.parent.name,
+                model=path.parent,
+                event=check_class_name(folder.parent.name, folder.parent),
                 system=folder.name,
                 subset=subset,
                 seed=int(nested[1]) if nested else int(score.get("seed") or 1),

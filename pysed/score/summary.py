@@ -61,7 +61,7 @@ def verdict(found: list[Record]) -> str:
     """What to make of the table: which system makes the fewest errors, and whether by more than chance."""
     ranked = compared(found)
     if not ranked:
-        return "No system has been scored on every class, so there is no average to compare."
+        return "No system has been scored on every class with the same seeds, so there is no average to compare."
     best, *others = ranked
     where = "on average over the classes" if best["event"] == paper.AVERAGE else f"on {best['event']}"
     rate = _rate(best)
@@ -103,7 +103,7 @@ def _chance(best: Record, others: list[Record]) -> str:
 
 
 def best_model(content: Record, rows: list[Row]) -> Row:
-    """The first seed of the best system, on the first class, of the last subset."""
+    """The first training of the best system, on the first class, of the last subset."""
     subset, found = list(content["subsets"].items())[-1]
     here = [row for row in rows if row.subset == subset]
     ranked = compared(found)
@@ -127,6 +127,6 @@ def brief(corpus_dir: str | os.PathLike) -> str:
         note = ["† model and scores come from different code; ./run.sh --stage 5 --remake makes them anew."]
         said = [*wrapped(verdict(found)), *(note * bool(mixed_systems(here)))]
         parts += [*title, *render(table), "", *said, ""]
-    model = best_model(content, rows).folder
+    model = best_model(content, rows).model
     use = f". ./path.sh && pysed detect --model {shlex.quote(str(model))} RECORDING.wav"
     return "\n".join([*parts, *wrapped(MEANING), "", f"Detect with it  {use}", ""])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.datadir.archives import Archive
+from pysed.datadir.directory import check_event, read_durations
 from pysed.datadir.lists import read_table
 from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
@@ -17,11 +18,18 @@ from pysed.train.clips import Clips
 
 
 def read_onsets(folder: Path, event: str) -> dict[str, tuple[float, float]]:
-    """Onset and offset in seconds of every utterance that has the event."""
+    """Onset and offset in seconds of every utterance that has the event.
+
+    Raises DataError for a second one in an utterance and, where there is a ``reco2dur``, for events of utterances that
+    it lacks, or past their ends.
+    """
+    durations = read_durations(folder) if (folder / "reco2dur").is_file() else None
     events: dict[str, tuple[float, float]] = {}
     for place, name, found in event_rows_of(folder / "events.tsv"):
         if found is None or found.label != event:
             continue
+        if durations is not None:
+            check_event(place, name, found, durations)
         if name in events:
             raise DataError(f"{place}: a second {event} in {name}; expected one at most")
         events[name] = found.onset_s, found.offset_s

@@ -107,6 +107,10 @@ def fit_folds(
     records = Records(out, [{}] if folders[0].exists() else [], quiet=not leads, events=False)
     if leads:
         write_config(task, out)
+        if not folders[0].exists():
+            (out / "final.pt").unlink(missing_ok=True)
+        for other in set(out.glob("fold[0-9]*")) - set(folders):  # of a run with more folds
+            shutil.rmtree(other)
 
     def say_of_fold(number: int, line: str) -> None:
         records.say(f"fold {number + 1}: {line}")
@@ -119,6 +123,8 @@ def fit_folds(
         identity, mark = run_identity(fold.config, fold.event, fold.seed, train, valid), folder / ".identity"
         if mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file():
             return True
+        if leads:
+            mark.unlink(missing_ok=True)
         with naming_fold(number + 1):
             done = fit(fold, train, valid, folder, stop_after, tell=tell) is not None
         if done and leads:
@@ -218,10 +224,12 @@ class Run:
         self.records = Records(out, self.history, quiet=not self.leads, tell=tell)
 
     def introduce(self) -> None:
-        """Write config.yaml, and say what is trained on what."""
+        """Write config.yaml, remove an earlier run's model, and say what is trained on what."""
         task = self.task
         if self.leads:
             write_config(task, self.out)
+            if not self.history:
+                (self.out / "final.pt").unlink(missing_ok=True)
         sizes = f"{len(self.clips.names)} clips, {len(self.valid.names)} for validation"
         count = sum(parameter.numel() for parameter in self.model.parameters())
         precision = "bfloat16" if self.model.bfloat16_maps else "float32"

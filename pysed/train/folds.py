@@ -100,10 +100,13 @@ def read_recordings(folder: Path) -> dict[str, set[str]]:
     path = folder / "recipes.yaml"
     recipes = read_yaml(path, "mixtures") if path.is_file() else []
     found: dict[str, set[str]] = {}
-    for recipe in recipes:
-        second = (recipe.get("variation") or {}).get("second")
-        parts = (("bg", recipe["background"]), ("bg", second), ("event", recipe["event"]))
-        found[recipe["name"]] = {f"{kind} {part['recording']}" for kind, part in parts if part}
+    try:
+        for recipe in recipes:
+            second = (recipe.get("variation") or {}).get("second")
+            parts = (("bg", recipe["background"]), ("bg", second), ("event", recipe["event"]))
+            found[recipe["name"]] = {f"{kind} {part['recording']}" for kind, part in parts if part}
+    except (LookupError, TypeError, AttributeError):
+        raise DataError(f"{path}: not the recipes that stage 1 writes; make the mixtures anew") from None
     return found
 
 

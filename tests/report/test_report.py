@@ -140,7 +140,7 @@ def content_of(path):
 
 def test_what_the_page_cannot_hold_lies_beside(experiment, tmp_path):
     data, results = experiment
-    path, about = write_report(data, results, tmp_path / "report", page_bytes=0)
+    path, about, _ = write_report(data, results, tmp_path / "report", page_bytes=0)
     beside = sorted(one.relative_to(path.parent).as_posix() for one in path.parent.glob("index_files/**/*.*"))
     assert beside == sorted(f"index_files/cry/devtest/{name}{kind}" for name in NAMES for kind in (".js", ".mp3"))
     text, content = content_of(path)
@@ -155,7 +155,7 @@ def test_the_page_is_as_large_as_it_may_be_with_errors_first(experiment, page, t
     data, results = experiment
     files = content_of(page)[1]["files"]
     limit = page.stat().st_size - sum(len(json.dumps(one)) for one in files) // 2
-    path, _ = write_report(data, results, tmp_path / "half", page_bytes=limit)
+    path, _, _ = write_report(data, results, tmp_path / "half", page_bytes=limit)
     files = content_of(path)[1]["files"]
     size = path.stat().st_size
     assert limit - 10_000 < size < limit + 1000  # up to a file's audio less; what it says and phones' names more
@@ -181,7 +181,7 @@ def test_figures_of_stage_7_lie_beside_the_page(experiment, tmp_path):
         for name in names:
             save_figure(Figure(figsize=(1, 1)), results / folder / name)
         (results / folder / page).write_text("# Title\n\nA text.\n", encoding="utf-8")
-    path, _ = write_report(data, results, tmp_path / "report")
+    path, _, _ = write_report(data, results, tmp_path / "report")
     text, _ = content_of(path)
     for name in ("figure2", "figure2_mixtures", "streams", "evidence"):
         for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
@@ -469,7 +469,7 @@ def test_speeds_are_from_recording_to_events_and_take_the_networks_place():
 @pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine: the page was not opened")
 def test_a_page_with_everything_beside_it(experiment, tmp_path):
     data, results = experiment
-    path, _ = write_report(data, results, tmp_path / "report", page_bytes=0)
+    path, _, _ = write_report(data, results, tmp_path / "report", page_bytes=0)
     browser = Browser(tmp_path / "profile")
     try:
         browser.open(path.as_uri())

@@ -45,7 +45,7 @@ def of_classes(*systems):
         ([record("mlp", "cry", 1.5), record("gradual", "cry", 1.25)],
          "No system does better on cry than one that stays silent; gradual has an error rate of 1.25."),
         ([record("mlp", "cry", 0.5), record("crnn", "shot", 0.5)],
-         "No system has been scored on every class, so there is no average to compare."),
+         "No system has been scored on every class with the same seeds, so there is no average to compare."),
     ],
 )  # fmt: skip
 def test_verdict(found, said):

@@ -55,7 +55,7 @@ def test_the_command_is_noted(folder, monkeypatch):
         (["--set", "model=cbrn"], "model 'cbrn': unknown"),
         (["--epochs", "0"], "epochs 0; expected at least 1"),
         (["--epochs", "x"], "argument --epochs: invalid int value: 'x'"),
-        (["--seed", "-1"], "--seed -1; expected 0 or more"),
+        (["--seed", "-1"], "--seed -1; expected 0 to 2^63 - 1"),
         (["--set", "frontend=none"], "none.yaml: no such file"),
         (["--data", "none"], "none: no such folder"),
         (["--system", "none.yaml"], "none.yaml: no such file"),
