@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pysed.audio import ffmpeg
 from pysed.errors import DataError, warn_once
@@ -40,6 +40,11 @@ def listed_path(folder: Path, name: str) -> Path:
             near = next((each for each in folder.iterdir() if printable(each.name) == part), near)
         folder = near
     return folder
+
+
+def below(folder: Path, name: str) -> Path:
+    """A recording's place in a folder of outputs: its name there, without a root and without ``..``."""
+    return Path(folder, *(part for part in PurePosixPath(name).parts if part not in ("/", "..", "//")))
 
 
 def _escaped(letter: str) -> str:

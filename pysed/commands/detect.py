@@ -7,12 +7,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from pysed.atomic import atomic_open, is_special, keep_apart
-from pysed.audio.folders import find_recordings, printable
+from pysed.audio.folders import below, find_recordings, printable
 from pysed.commands.options import CommandParser
 from pysed.detector.shipped import model_help
 from pysed.errors import DataError
@@ -182,6 +182,10 @@ class _Run:
         from pysed.detect.detector import check_channels
         from pysed.detect.formats import FORMATS, Columns
 
+        for folder in filter(None, (values.out_dir, values.plot)):
+            places = Counter(below(Path(folder), name) for name in recordings)
+            if twice := [place for place, count in places.items() if count > 1]:
+                raise DataError(f"{twice[0]}: would be of {places[twice[0]]} files; give --out, and no --plot")
         decision = self._decision(values)
         channels = parse_channels(values.channels)
         check_channels(channels)
@@ -278,16 +282,12 @@ class _Run:
 
     def _inside(self, name: str) -> Path:
         """The place in ``--out-dir`` of a file's findings, whatever its path."""
-        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", "//")]
-        return Path(self.values.out_dir, *parts[:-1], f"{parts[-1]}{self.format.suffix}")
+        return below(Path(self.values.out_dir), f"{name}{self.format.suffix}")
 
     @contextmanager
     def _writer(self) -> Iterator[Any]:
         """What writes one file's findings; a table appears under its name when it is complete."""
         if self.values.out_dir:
-            places = Counter(map(self._inside, self.recordings))
-            if twice := [place for place, count in places.items() if count > 1]:
-                raise DataError(f"{twice[0]}: would hold the events of {places[twice[0]]} files; give --out")
             yield lambda found: _write(self._inside(found.name), self.format.whole([found], self.columns), "--out-dir")
             return
         partial = Path(f"{self.values.out}.partial")

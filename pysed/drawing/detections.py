@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.atomic import atomic_path
+from pysed.audio.folders import below
 from pysed.detect.archive import Analyser, Work
 from pysed.detect.detector import Analysis, Detector
 from pysed.detect.phone_track import PhoneTrack, has_graph
@@ -81,7 +82,7 @@ def plot_recording(
     parts = list(pages(analysed.duration_s))
     for start_s, length_s in parts:
         figure = draw(name, (start_s, start_s + length_s), detectors, analysed, tracks)
-        out = folder / f"{name}{f'_{start_s:04.0f}' if len(parts) > 1 else ''}.png"
+        out = below(folder, f"{name}{f'_{start_s:04.0f}' if len(parts) > 1 else ''}.png")
         try:
             with atomic_path(out) as temporary:
                 figure.savefig(temporary, format="png", dpi=120)
