@@ -22,6 +22,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False, "axes.grid": True, "grid.color": "#cccccc", "grid.linewidth": 0.4,
 }  # fmt: skip
 
+_LETTER_INCHES = 0.062  # of a legend
 _FEWEST_FRAMES = 20  # of a tenth of the scores
 
 
@@ -138,7 +139,8 @@ def _reliability(axes, curve: dict, colour: str) -> None:
 def _training(axes, curve: dict, colour: str) -> None:
     axes.plot(curve["epoch"], 100 * curve["f"], color=colour, linewidth=1.2)
     axes.plot(curve["epoch"][curve["chosen"]], 100 * curve["f"][curve["chosen"]], "o", color=colour)
-    axes.set(ylim=(0, 102), xlim=(0, None))
+    axes.set(ylim=(0, 102))
+    axes.set_xlim(left=0, auto=True)  # to the last epoch of the longest training
 
 
 def _draw(models: list[Model], draw: Callable, curves: list[dict], path: Path, across: str, up: str) -> None:
@@ -156,7 +158,10 @@ def _panels(models: list[Model], draw: Callable, curves: list[dict], events: Seq
 
     colour = colours(models)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(max(2.9 * len(events), 3.4), 3), layout="constrained")
+        width = max(2.9 * len(events), 3.4)
+        columns = min(len(colour), 4, max(1, int(width / (0.6 + _LETTER_INCHES * max(map(len, colour))))))
+        rows = -(-len(colour) // columns)
+        figure = Figure(figsize=(width, 2.8 + 0.18 * rows), layout="constrained")
         FigureCanvasAgg(figure)
         panels = figure.subplots(1, len(events), squeeze=False, sharey=True)[0]
         for axes, event in zip(panels, events, strict=True):
@@ -168,5 +173,5 @@ def _panels(models: list[Model], draw: Callable, curves: list[dict], events: Seq
             axes.set_axisbelow(True)
         panels[0].set_ylabel(up)
         lines = [Line2D([], [], color=colour[system], label=system) for system in colour]
-        figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), 4), frameon=False)
+        figure.legend(handles=lines, loc="outside lower center", ncols=columns, frameon=False)
     return figure
