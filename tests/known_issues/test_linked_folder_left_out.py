@@ -6,6 +6,7 @@ import soundfile
 from own_corpus import make_own_corpus
 
 from pysed.audio.folders import find_recordings
+from pysed.corpus.reviewed import find_audio
 from pysed.errors import DataError
 
 
@@ -87,3 +88,17 @@ def test_own_corpus_takes_clips_of_linked_folders(tmp_path):
     (tmp_path / "clips/bell/more").symlink_to("../../aside")
     assert make_own_corpus(tmp_path) == 0
     assert len(list((tmp_path / "o/source_data/events/bell").iterdir())) == 6
+
+
+def test_what_was_found_through_links_is_found_again(tmp_path):
+    """By the review page and ``corpus extend``, for which such recordings were not there."""
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "disk/in").mkdir(parents=True)
+    soundfile.write(tmp_path / "disk/in/a.wav", np.zeros(100), 16000)
+    (tmp_path / "secret.wav").write_bytes(b"")
+    (tmp_path / "archive/more").symlink_to("../disk")
+    (tmp_path / "archive/b.wav").symlink_to("../disk/in/a.wav")
+    for name, path in find_recordings([str(tmp_path / "archive")]).items():
+        assert find_audio(name, [tmp_path / "archive"]) == path
+    for name in ("../secret.wav", "more/../../secret.wav", str(tmp_path / "secret.wav")):
+        assert find_audio(name, [tmp_path / "archive"]) is None
