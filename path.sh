@@ -46,6 +46,7 @@ venv_dir=${PYSED_VENV:-.venv}
 setup_environment "$venv_dir"
 venv_dir=$(cd "$venv_dir" && pwd)
 export PATH="$venv_dir/bin:$PATH"
+export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # this code, whatever checkout the environment was made in
 
 if [[ -n ${KALDI_ROOT:-} ]]; then
   [[ -x $KALDI_ROOT/src/nnet3bin/nnet3-compute ]] ||

@@ -27,16 +27,22 @@ detect() {
   pysed detect --model "$model" --files-from "$work/list.$1" --out "$part.tsv" "${wishes[@]}" 2>"$part.err" || code=$?
   cat -- "$part.err" >&2
   [[ $code -eq 0 || $code -eq 3 ]] || return "$code"
-  grep -Ev '^WARNING: |^[0-9]+ (of [0-9]+ )?files' <"$part.err" >"$part.failures" || true
+  : >"$part.failures"
+  if ((code == 3)); then # the lines of the files that failed, and at worst some more
+    grep -Ev '^WARNING: |^[0-9]+ of [0-9]+ files failed:$|^[0-9]+ files, [0-9.]+ h of sound, [0-9.]+ h a minute$' \
+      <"$part.err" >"$part.failures" || cat -- "$part.err" >"$part.failures"
+  fi
 }
 
 # join_tables TABLE...: their rows under the widest of their heads; times of the clock, the last columns, may lack.
 join_tables() {
-  local heads
+  local heads table
   heads=$(head -qn 1 -- "$@" | awk -F'\t' 'NF > most { most = NF; widest = $0 } END { print widest }')
   printf '%s\n' "$heads"
-  HEADS=$heads awk -F'\t' 'BEGIN { most = split(ENVIRON["HEADS"], heads, "\t") }
-    FNR > 1 { row = $0; for (i = NF; i < most; i++) row = row "\t"; print row }' "$@"
+  for table; do # awk takes a name with '=' for a variable
+    HEADS=$heads awk -F'\t' 'BEGIN { most = split(ENVIRON["HEADS"], heads, "\t") }
+      NR > 1 { row = $0; for (i = NF; i < most; i++) row = row "\t"; print row }' <"$table"
+  done
 }
 
 lock_folder "$out"
@@ -44,7 +50,7 @@ to_do "$out/.done" "  $out/events.tsv" --inputs "$model/final.pt" "$list" --opti
   --code "$0" pysed.commands.detect:main || exit 0
 work=$out/shards
 mkdir -p -- "$out"
-awk '/[^[:space:]]/' <"$list" >"$out/list"
+awk '/[^[:space:]]/ && !seen[$0]++' <"$list" >"$out/list"
 [[ -s $out/list ]] || die "$0: $list: no names; expected an audio file a line"
 split_lists "$work" "$nj" "$key" "$out/list"
 run_shards "$work" detect model wishes

@@ -23,14 +23,17 @@ lock_folder "$dir"
 
 for subset in devtest evaltest; do
   data=$1/$subset
-  if [[ ! -d $data ]]; then continue; fi
+  outputs=("$dir"/{score_$subset.json,cost_$subset.json,events_$subset.tsv,counts_$subset.tsv,scores_$subset.{ark,scp}})
+  if [[ ! -d $data ]]; then # the corpus has no such set: an earlier one's scores go, but not where all data are gone
+    [[ ! -d $1/devtest ]] || rm -f -- "$dir/.done_$subset" "${outputs[@]}" "$dir/onsets_$subset".{ark,scp}
+    continue
+  fi
   inputs=("$data/.done" "$data/.done_feats_$frontend")
   if [[ $(yaml_value "$system" asr) == true ]]; then inputs+=("$data/.done_prefinal"); fi
   need_files "$0" "${inputs[@]}"
   to_do "$dir/.done_$subset" "  $dir: $subset" --inputs "${inputs[@]}" "$dir/final.pt" \
     --code "${code[@]}" --version "${training[@]}" || continue
   said=$(pysed evaluate --model "$dir" --data "$data" --out "$dir")
-  outputs=("$dir"/{score_$subset.json,cost_$subset.json,events_$subset.tsv,counts_$subset.tsv,scores_$subset.{ark,scp}})
   need_files "$0" "${outputs[@]}"
   finish "$dir/.done_$subset" "${outputs[@]}"
   log "  $dir: $subset, seed $seed: $said"

@@ -65,6 +65,7 @@ def main(argv: list[str]) -> int:
 
     from pysed import parallel
     from pysed.train.engine import Task, train
+    from pysed.train.failures import is_memory_short
 
     parallel.start()
     try:
@@ -75,6 +76,10 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except RuntimeError as error:
+        if is_memory_short(error):
+            raise MemoryError from None
+        raise
     finally:
         parallel.stop()
     return 0

@@ -104,13 +104,16 @@ def _raven(path: Path) -> Iterator[tuple[str, Event]]:
     if None in columns or not labels:
         raise DataError(f"{path}:1: no columns Begin Time (s), End Time (s) and Annotation; add one with the class")
     offset, file = by_name.get("file offset (s)"), by_name.get("begin file")
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     for number, line in enumerate(lines[1:], 2):
         fields = [*line.split("\t"), *[""] * len(heads)]
-        if not line.strip() or fields[0] in seen:  # a selection has a line for each view
+        if not line.strip():
             continue
-        seen.add(fields[0])
         start, end, label = (fields[column or 0].strip() for column in columns)
+        same = (start, end, label, *(fields[column] for column in (offset, file) if column is not None))
+        if same in seen:  # a selection has a line for each view; numbers of joined tables come again
+            continue
+        seen.add(same)
         event = _event(start, end, label, f"{path}:{number}")
         begin = fields[offset].strip() if offset is not None else ""
         if begin and begin != start:  # times of a sequence of files; the offset is that in the file

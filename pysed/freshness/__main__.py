@@ -94,9 +94,9 @@ def finish(mark_path: str, pending: str, outputs: list[str]) -> int:
 
 def features(mark_path: str, asr: str, words: list[str]) -> int:
     """Refuse features of another recogniser or layer; returns the exit code."""
-    reason = other_recogniser(mark_path, asr, words[0])
+    reason = other_recogniser(mark_path, asr, *words[:1])
     if reason:
-        raise DataError(f"{reason}; run stage 3, or give the --asr and --layer of stage 3")
+        raise DataError(f"{reason}; run stage 3, or give the --asr{' and --layer' if words else ''} of stage 3")
     return 0
 
 

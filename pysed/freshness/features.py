@@ -5,15 +5,17 @@ import os
 from pysed.freshness import marks
 
 
-def other_recogniser(mark_path: str, asr: str, layer: str) -> str:
+def other_recogniser(mark_path: str, asr: str, layer: str | None = None) -> str:
     """How the recogniser of a table is another than ``asr`` as it is now, in words; "" where it is that or not known.
 
-    ``mark_path`` is a ``.done_prefinal`` of steps/make_asr_feats.sh: its options are the layer and the model's files.
+    ``layer``: of it; None: any. ``mark_path`` is a ``.done_prefinal`` of steps/make_asr_feats.sh: its options are the
+    layer and the model's files.
     """
     mark = marks.read_mark(mark_path)
     if mark is None or not mark["options"]:  # written by hand, or by an earlier version
         return ""
     noted_layer, *names = mark["options"]
+    layer = noted_layer if layer is None else layer
     noted = dict(zip(names, mark["inputs"][-len(names) :], strict=False))  # the last are the model's
     if not noted.get("final.mdl", [""])[0].endswith("/final.mdl"):
         return ""

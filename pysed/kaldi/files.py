@@ -11,7 +11,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, ClassVar, Self
 
 import numpy as np
 
@@ -232,6 +232,8 @@ def split_offset(rxfilename: str) -> tuple[str, int | None]:
 class Sink:
     """A binary stream being written; a file appears under its name when `close` is called."""
 
+    _targets: ClassVar[set[str]] = set()  # files that are being written
+
     def __init__(self, wxfilename: str):
         self.name = wxfilename
         self.process: subprocess.Popen | None = None
@@ -256,11 +258,15 @@ class Sink:
             raise DataError(f"{wxfilename}: a folder; expected a file name")
         if not os.path.exists(target) or os.path.isfile(target):
             folder, base = os.path.split(target)
+            if target in self._targets:
+                raise DataError(f"{wxfilename}: two outputs of one name; give each its own")
             self.temporary, self._target = os.path.join(folder, f".{base}.{os.getpid()}.tmp"), target
         try:
             self.stream = open(self.temporary or wxfilename, "wb", buffering=1 << 18)  # noqa: SIM115
         except OSError as error:
             raise DataError(f"{wxfilename}: cannot be written ({error.strerror})") from None
+        if self.temporary:
+            self._targets.add(target)
 
     def __enter__(self) -> Self:
         return self
@@ -312,7 +318,7 @@ class Sink:
                 raise self._named(error) from None
             if self.temporary:
                 os.replace(self.temporary, self._target)
-                self.temporary = None
+                self._forget()
 
     def abort(self) -> None:
         """Give up: a half-written file is removed."""
@@ -324,7 +330,11 @@ class Sink:
         if self.temporary:
             with suppress(OSError):
                 os.unlink(self.temporary)
-            self.temporary = None
+            self._forget()
+
+    def _forget(self) -> None:
+        self._targets.discard(self._target)
+        self.temporary = None
 
 
 def open_output(wxfilename: str) -> Sink:

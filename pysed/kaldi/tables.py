@@ -188,6 +188,7 @@ class RandomAccess:
             self._known = dict(read_script(self.specifier.script))
         else:
             self._source = open_input(self.specifier.archive or "")
+            self._reached = self._source.pos
             self._offsets = self._source.size is not None and self._source.name != "standard input"
         self._latest: tuple[str, Any] | None = None
 

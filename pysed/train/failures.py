@@ -34,6 +34,11 @@ def not_finite(config: SystemConfig, cause: str, epoch: int, step: int) -> str:
     )
 
 
+def is_memory_short(error: BaseException) -> bool:
+    """Whether an error of torch, or of Python, says that memory is short."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
 @contextmanager
 def naming_fold(number: int) -> Iterator[None]:
     """Within the block a DataError says which fold it is of, and memory that is short is a MemoryError that does."""
@@ -42,6 +47,6 @@ def naming_fold(number: int) -> Iterator[None]:
     except DataError as error:
         raise DataError(f"fold {number}: {error}") from None
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        if is_memory_short(error):
             raise MemoryError(f"fold {number}") from None
         raise

@@ -56,6 +56,21 @@ def test_training_refuses_and_keeps_the_model(recipe, tmp_path, models):
     assert f"made before {two}/conf/ivector.conf changed" in train(recipe, tmp_path, "--asr", two).stderr
 
 
+def test_alignments_take_those_of_their_recogniser(recipe, tmp_path, models, root):
+    """Stage 4 decoded MFCC and i-vectors of another recogniser."""
+    one, two = models
+    for model in models:
+        (model / "graph").symlink_to(root / "models/demo/graph")
+    done = mark(tmp_path / "data", one, layer="tdnn1")
+    for name in (".done_mfcc_hires", "mfcc_hires.scp"):
+        (tmp_path / "data" / name).write_text("u1 x\n")
+    refused = run_in(recipe, "steps/make_alignments.sh", tmp_path / "data", two)
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1, refused.stderr
+    assert f"features are of {one} (tdnn1), not of {two}" in refused.stderr
+    assert main(["features", str(done), str(one)]) == 0  # of any layer
+    assert main(["features", str(done), str(one), "prefinal-l"]) == 2
+
+
 def test_the_same_recogniser_goes_on(tmp_path, models, root):
     one, two = models
     done = str(mark(tmp_path / "data/devtrain", one))

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import soundfile
+from small_detector import make_data_dir, make_model
 from tiny_recipe import run_in
 
 
@@ -24,3 +25,23 @@ def test_stage_1_removes_what_it_made(recipe, tiny_corpus, tmp_path):
     (out / "evaltest/.done").write_text("by hand\n")
     done = run_in(recipe, *command, check=True)
     assert "removed" not in done.stdout and (out / "evaltest/.done").exists()
+
+
+def test_stage_6_removes_its_scores(recipe, tmp_path):
+    """They stood in the results for good; where all data are gone, to save room, scores stay."""
+    model = make_model(tmp_path / "model")
+    (model / ".done_train").write_text("x\n")
+    for subset in ("devtest", "evaltest"):
+        folder = make_data_dir(tmp_path / "data" / subset)
+        for mark in (".done", ".done_feats_logmel40"):
+            (folder / mark).write_text("x\n")
+    (tmp_path / "cbrnn.yaml").write_text("system: cbrnn\nmodel: cbrnn\nfrontend: logmel40\nasr: false\n")
+    command = ("steps/score.sh", tmp_path / "data", "cry", tmp_path / "cbrnn.yaml", model)
+    run_in(recipe, *command, check=True)
+    assert len(list(model.glob("*_evaltest.*"))) == len(list(model.glob("*_devtest.*"))) > 5
+    shutil.rmtree(tmp_path / "data/evaltest")
+    run_in(recipe, *command, check=True)
+    assert not list(model.glob("*evaltest*")) and (model / "score_devtest.json").is_file()
+    shutil.rmtree(tmp_path / "data/devtest")
+    run_in(recipe, *command, check=True)
+    assert (model / "score_devtest.json").is_file()
