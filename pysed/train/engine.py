@@ -107,10 +107,7 @@ def fit_folds(
     records = Records(out, [{}] if folders[0].exists() else [], quiet=not leads, events=False)
     if leads:
         write_config(task, out)
-        if not folders[0].exists():
-            (out / "final.pt").unlink(missing_ok=True)
-        for other in set(out.glob("fold[0-9]*")) - set(folders):  # of a run with more folds
-            shutil.rmtree(other)
+        remove_earlier(out, folders)
 
     def say_of_fold(number: int, line: str) -> None:
         records.say(f"fold {number + 1}: {line}")
@@ -152,6 +149,14 @@ def fit_folds(
         for folder in folders:
             shutil.rmtree(folder)
     return parallel.from_first(out / "final.pt")
+
+
+def remove_earlier(out: Path, folders: list[Path]) -> None:
+    """Remove the model that these folds will replace, and folders of a run with more folds."""
+    if not folders[0].exists():
+        (out / "final.pt").unlink(missing_ok=True)
+    for other in set(out.glob("fold[0-9]*")) - set(folders):
+        shutil.rmtree(other)
 
 
 def write_config(task: Task, out: Path) -> None:
