@@ -29,7 +29,18 @@ from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
 from pysed.train.data import load_clips, make_batch
 from pysed.train.failures import naming_fold, not_finite, what_is_not_finite
-from pysed.train.folds import check_leaks, join, mean_metrics, read_folds, read_recordings, split_by_mixture, subset
+from pysed.train.folds import (
+    IDENTITY,
+    check_leaks,
+    is_trained,
+    join,
+    mean_metrics,
+    read_folds,
+    read_recordings,
+    remove_earlier,
+    split_by_mixture,
+    subset,
+)
 from pysed.train.joint import JointLayers
 from pysed.train.loss import batch_loss
 from pysed.train.precision import keep_freed_memory, use_bfloat16
@@ -117,15 +128,13 @@ def fit_folds(
         (train, valid), folder = parts[number], folders[number]
         alone = replace(task.config, folds=1, calibrate=False)  # join() calibrates all of them together
         fold = replace(task, config=alone, seed=(task.seed + 1000 * number) % 2**64)
-        identity, mark = run_identity(fold.config, fold.event, fold.seed, train, valid), folder / ".identity"
-        if mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file():
+        identity = run_identity(fold.config, fold.event, fold.seed, train, valid)
+        if is_trained(folder, identity):
             return True
-        if leads:
-            mark.unlink(missing_ok=True)
         with naming_fold(number + 1):
             done = fit(fold, train, valid, folder, stop_after, tell=tell) is not None
         if done and leads:
-            mark.write_text(identity)
+            (folder / IDENTITY).write_text(identity)
         return done
 
     at_once = 1 if parallel.size() > 1 or torch.cuda.is_available() else min(jobs, len(folds))
@@ -149,14 +158,6 @@ def fit_folds(
         for folder in folders:
             shutil.rmtree(folder)
     return parallel.from_first(out / "final.pt")
-
-
-def remove_earlier(out: Path, folders: list[Path]) -> None:
-    """Remove the model that these folds will replace, and folders of a run with more folds."""
-    if not folders[0].exists():
-        (out / "final.pt").unlink(missing_ok=True)
-    for other in set(out.glob("fold[0-9]*")) - set(folders):
-        shutil.rmtree(other)
 
 
 def write_config(task: Task, out: Path) -> None:

@@ -5,6 +5,7 @@ out-of-fold scores the networks are calibrated and thresholds are chosen: on all
 """
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pysed import parallel
 from pysed.atomic import atomic_open
 from pysed.datadir.lists import read_split, read_table
 from pysed.decision.calibration import expected_calibration_error
@@ -23,6 +25,7 @@ from pysed.text_files import read_yaml
 from pysed.train.clips import Clips, Rows
 from pysed.train.validation import calibrate, shown
 
+IDENTITY = ".identity"  # in the folder of a fold that is trained: of what
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
 
@@ -108,6 +111,24 @@ def read_recordings(folder: Path) -> dict[str, set[str]]:
     except (LookupError, TypeError, AttributeError):
         raise DataError(f"{path}: not the recipes that stage 1 writes; make the mixtures anew") from None
     return found
+
+
+def is_trained(folder: Path, identity: str) -> bool:
+    """Whether a fold of this identity is trained; the mark of another one is removed."""
+    mark = folder / IDENTITY
+    if mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file():
+        return True
+    if parallel.rank() == 0:
+        mark.unlink(missing_ok=True)
+    return False
+
+
+def remove_earlier(out: Path, folders: list[Path]) -> None:
+    """Remove the model that these folds will replace, and folders of a run with more folds."""
+    if not folders[0].exists():
+        (out / "final.pt").unlink(missing_ok=True)
+    for other in set(out.glob("fold[0-9]*")) - set(folders):
+        shutil.rmtree(other)
 
 
 def subset(clips: Clips, names: list[str]) -> Clips:
