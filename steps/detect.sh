@@ -22,8 +22,12 @@ wishes=()
 [[ -z $min_duration ]] || wishes+=(--min-duration "$min_duration")
 [[ -z $max_gap ]] || wishes+=(--max-gap "$max_gap")
 
+# states LIST: one word for the sizes and times of the recordings in a list.
+states() { (xargs -rd '\n' stat -Lc '%n %s %.9Y' -- <"$1" 2>/dev/null || true) | sha256sum; }
+
 detect() {
   local code=0 part=$work/${work##*/}.$1
+  states "$work/list.$1" >"$work/list.$1.states"
   pysed detect --model "$model" --files-from "$work/list.$1" --out "$part.tsv" "${wishes[@]}" 2>"$part.err" || code=$?
   cat -- "$part.err" >&2
   [[ $code -eq 0 || $code -eq 3 ]] || return "$code"
@@ -46,6 +50,11 @@ join_tables() {
 }
 
 lock_folder "$out"
+now=$(states "$list")
+if [[ -f $out/.done && -f $out/.recordings && $(<"$out/.recordings") != "$now" ]]; then
+  log "  $out/events.tsv: recordings changed; made anew"
+  rm -f -- "$out/.done"
+fi
 to_do "$out/.done" "  $out/events.tsv" --inputs "$model/final.pt" "$list" --options "${wishes[*]}" \
   --code "$0" pysed.commands.detect:main || exit 0
 work=$out/shards
@@ -53,7 +62,11 @@ mkdir -p -- "$out"
 awk '/[^[:space:]]/ && !seen[$0]++' <"$list" >"$out/list"
 [[ -s $out/list ]] || die "$0: $list: no names; expected an audio file a line"
 split_lists "$work" "$nj" "$key" "$out/list"
-run_shards "$work" detect model wishes
+for ((job = 1; job <= num_jobs; job++)); do # of an interrupted run
+  [[ -f $work/list.$job.states && $(<"$work/list.$job.states") == "$(states "$work/list.$job")" ]] ||
+    rm -f -- "$work/.detect.$job.done"
+done
+run_shards "$work" detect model wishes states
 tables=() failures=()
 for ((job = 1; job <= num_jobs; job++)); do
   tables+=("$work/${work##*/}.$job.tsv") failures+=("$work/${work##*/}.$job.failures")
@@ -71,5 +84,6 @@ if [[ -s $out/failures.txt ]]; then
   printf '%s\n' "$0: $out/failures.txt: $(count_lines "$out/failures.txt") files failed; start it again to retry" >&2
   exit 3
 fi
+printf '%s\n' "$now" >"$out/.recordings.tmp" && mv -- "$out/.recordings.tmp" "$out/.recordings"
 finish "$out/.done" "$out"/{events.tsv,failures.txt}
 rm -rf -- "$work" "$out/list"
