@@ -112,8 +112,9 @@ fi
 
 if active 8; then
   log "stage 8: report: $exp/$corpus_name/ -> $exp/$corpus_name/report/index.html"
-  step steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
+  partly steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
 fi
 
 end_progress
 tell_results # last, so that it is what stands on the screen
+exit "${failed:-0}"

@@ -41,13 +41,21 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def keep_apart(out: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -> None:
-    """Raise DataError where an output is one of the files that are read, and would take its place."""
-    if not os.path.isfile(out):
-        return
-    for each in inputs:
-        if os.path.isfile(each) and os.path.samefile(out, each):
-            raise DataError(f"{out}: an output in the place of an input; choose another name")
+def keep_apart(outputs: Iterable[str | os.PathLike | None], inputs: Iterable[str | os.PathLike]) -> None:
+    """Raise DataError where an output would take the place of a file that is read, or of another output."""
+    taken: dict[str, str] = {}
+    for out in outputs:
+        if out is None or is_special(out):
+            continue
+        place = os.path.realpath(out)
+        if place in taken:
+            raise DataError(f"{out}: an output in the place of another; choose another name")
+        taken[place] = str(out)
+    files = [out for out in taken.values() if os.path.isfile(out)]
+    for each in inputs if files else ():
+        for out in files:
+            if os.path.isfile(each) and os.path.samefile(out, each):
+                raise DataError(f"{out}: an output in the place of an input; choose another name")
 
 
 @contextmanager
@@ -84,5 +92,7 @@ def atomic_open(path: str | os.PathLike, mode: str = "w", **kwargs) -> Iterator[
     """Open ``path`` for writing so that it appears complete or not at all (text is UTF-8)."""
     if "b" not in mode:
         kwargs.setdefault("encoding", "utf-8")
+    if is_special(path):  # such as /dev/stdout, where it is a file to which others write, too
+        mode = mode.replace("w", "a")
     with atomic_path(path) as temporary, open(temporary, mode, **kwargs) as stream:
         yield stream

@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import sys
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -27,9 +28,13 @@ def read_text(path: str | os.PathLike, expected: str = "a text file") -> str:
     Raises DataError, with the line where there is one, for a file that is missing, cannot be read, is larger than
     MOST_BYTES, is not UTF-8 or holds a zero byte.
     """
+    return _decoded(_raw(path, expected), str(path), expected)
+
+
+def _raw(path: str | os.PathLike, expected: str) -> bytes:
     try:
         with open(path, "rb") as stream:
-            raw = stream.read(MOST_BYTES + 1)
+            return stream.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected {expected}") from None
     except IsADirectoryError:
@@ -37,14 +42,13 @@ def read_text(path: str | os.PathLike, expected: str = "a text file") -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: cannot be read ({reason}); expected {expected}") from None
-    return _decoded(raw, str(path), expected)
 
 
-def _decoded(raw: bytes, path: str, expected: str) -> str:
+def _decoded(raw: bytes, path: str, expected: str, errors: str = "strict") -> str:
     if len(raw) > MOST_BYTES:
         raise DataError(f"{path}: more than {MOST_BYTES >> 20} MiB; expected {expected}")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         place, byte = _line(raw, error.start), raw[error.start]
         raise DataError(f"{path}:{place}: byte 0x{byte:02x} is not UTF-8; expected {expected} in UTF-8") from None
@@ -62,9 +66,11 @@ def read_lines(path: str | os.PathLike, expected: str = "a text file") -> list[s
     return _split(read_text(path, expected))
 
 
-def lines_of(raw: bytes, name: str, expected: str = "text") -> list[str]:
-    """The lines of what was read from elsewhere, such as standard input, as read_lines() has those of a file."""
-    return _split(_decoded(raw, name, expected))
+def file_names(path: str | os.PathLike, expected: str) -> list[str]:
+    """read_lines() of a list of files, ``-`` for standard input, whose names may be in any coding (os.fsdecode)."""
+    name = "standard input" if path == "-" else str(path)
+    raw = sys.stdin.buffer.read(MOST_BYTES + 1) if path == "-" else _raw(path, expected)
+    return _split(_decoded(raw, name, expected, "surrogateescape"))
 
 
 def _split(text: str) -> list[str]:

@@ -23,7 +23,7 @@ wishes=()
 [[ -z $max_gap ]] || wishes+=(--max-gap "$max_gap")
 
 # states LIST: one word for the sizes and times of the recordings in a list.
-states() { (xargs -rd '\n' stat -Lc '%n %s %.9Y' -- <"$1" 2>/dev/null || true) | sha256sum; }
+states() { (sed 's/\r$//' <"$1" | xargs -rd '\n' stat -Lc '%n %s %.9Y' -- 2>/dev/null || true) | sha256sum; }
 
 detect() {
   local code=0 part=$work/${work##*/}.$1
@@ -59,7 +59,7 @@ to_do "$out/.done" "  $out/events.tsv" --inputs "$model/final.pt" "$list" --opti
   --code "$0" pysed.commands.detect:main || exit 0
 work=$out/shards
 mkdir -p -- "$out"
-awk '/[^[:space:]]/ && !seen[$0]++' <"$list" >"$out/list"
+awk '{ sub(/\r$/, "") } /[^[:space:]]/ && !seen[$0]++' <"$list" >"$out/list"
 [[ -s $out/list ]] || die "$0: $list: no names; expected an audio file a line"
 split_lists "$work" "$nj" "$key" "$out/list"
 for ((job = 1; job <= num_jobs; job++)); do # of an interrupted run

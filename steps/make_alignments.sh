@@ -56,10 +56,10 @@ link_model "$asr" "$recogniser"
 run_shards "$work" decode recogniser input period factor beam
 
 for ((job = 1; job <= num_jobs; job++)); do cat -- "$work/phones.$job.ctm"; done >"$data/phones.int.ctm.tmp"
-expected=$(wc -l <"$data/mfcc_hires.scp") found=$(cut -d' ' -f1 "$data/phones.int.ctm.tmp" | uniq | wc -l)
+expected=$(count_lines "$data/mfcc_hires.scp") found=$(cut -d' ' -f1 "$data/phones.int.ctm.tmp" | uniq | wc -l)
 ((found == expected)) ||
   die "$0: $data/phones.int.ctm: phones of $found recordings, expected $expected; the reasons are in $work/log"
 python -m pysed.kaldi.phones "$data/phones.int.ctm.tmp" "$asr/phones.txt" "$data/phones.ctm"
 mv -- "$data/phones.int.ctm.tmp" "$data/phones.int.ctm"
 finish "$data/.done_phones" "$data/phones.ctm" "$data/phones.int.ctm"
-log "  $data/phones.ctm: $found recordings, $(wc -l <"$data/phones.ctm") phones"
+log "  $data/phones.ctm: $found recordings, $(count_lines "$data/phones.ctm") phones"

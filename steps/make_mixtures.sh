@@ -38,7 +38,7 @@ make_set() {
   "${command[@]}" "${jobs[@]}"
   pysed corpus validate "$out/$set"
   finish "$out/$set/.done" "$out/$set"
-  log "  $out/$set: $(wc -l <"$out/$set/wav.scp") recordings"
+  log "  $out/$set: $(count_lines "$out/$set/wav.scp") recordings"
 }
 
 mix=pysed.corpus.make_sets:make_mixtures
@@ -68,6 +68,9 @@ for subset in devtrain devtest; do
 done
 
 # A ready-made evaluation set is used as it is.
+for place in "$source_dir"/mixture_data{,/evaltest}; do
+  [[ ! -L $place || -e $place ]] || die "$0: $place: a link to what is not there; mount it, or remove the link"
+done
 shopt -s nullglob
 ready=("$source_dir/mixture_data/evaltest"/*/meta/"event_list_evaltest_$event.csv")
 if ((${#ready[@]})); then

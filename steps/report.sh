@@ -22,6 +22,9 @@ lock_folder "$out"
 to_do "$out/.done" "  $out" --inputs "${inputs[@]}" --code "$0" pysed.commands.report:main || exit 0
 mkdir -p "$out"
 rm -rf "$out/index_files"
-pysed report --data "$data" --results "$results" --out "$out"
+code=0
+pysed report --data "$data" --results "$results" --out "$out" || code=$?
+[[ $code == [03] ]] || exit "$code"
 need_files "$0" "$out/index.html"
+((code == 0)) || exit "$code" # recordings are gone; the page says so
 finish "$out/.done" "$out"

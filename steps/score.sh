@@ -25,7 +25,10 @@ for subset in devtest evaltest; do
   data=$1/$subset
   outputs=("$dir"/{score_$subset.json,cost_$subset.json,events_$subset.tsv,counts_$subset.tsv,scores_$subset.{ark,scp}})
   if [[ ! -d $data ]]; then # the corpus has no such set: an earlier one's scores go, but not where all data are gone
-    [[ ! -d $1/devtest ]] || rm -f -- "$dir/.done_$subset" "${outputs[@]}" "$dir/onsets_$subset".{ark,scp}
+    if [[ -d $1/devtest && -f $dir/.done_$subset ]]; then
+      rm -f -- "$dir/.done_$subset" "${outputs[@]}" "$dir/onsets_$subset".{ark,scp}
+      log "  $dir: $subset: scores removed; $1 has no such set any more"
+    fi
     continue
   fi
   inputs=("$data/.done" "$data/.done_feats_$frontend")

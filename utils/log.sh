@@ -66,7 +66,11 @@ yaml_value() {
   esac
 }
 
+# count_lines FILE: as awk counts them: the last one, too, where no line break ends it.
+count_lines() { awk 'END { print NR }' <"$1"; }
+
 # has_graph ASR_DIR OUT: can the ASR model decode phones? Says what is left out where it cannot.
 has_graph() {
+  [[ -d $1 ]] || die "$0: $1: no such folder; expected an ASR model"
   [[ -f $1/graph/HCLG.fst ]] || { log "  $2: $1 has no graph/HCLG.fst: features only, no phones" && false; }
 }

@@ -135,13 +135,16 @@ resolve_events() {
 
 # need_num_mixtures: without stage 1, --num-mixtures must be what the training data has: as given there, or as counted.
 need_num_mixtures() {
-  local name set has
+  local name seed set has sets=()
   for name in $events; do
-    set=$data/$name/devtrain
+    sets+=("$data/$name/devtrain")
+    for seed in $drawn_seeds; do sets+=("$data/$name/devtrain_seed$seed"); done
+  done
+  for set in "${sets[@]}"; do
     [[ -f $set/wav.scp && -f $set/.done ]] || continue # the stages say so
     has=$(sed -n 's/.*--num-mixtures\\n\([0-9]*\)\\n.*/\1/p' "$set/.done")
     if [[ -z $has && $(yaml_value "$corpus_config" official) == true ]]; then continue; fi # it has others for validation
-    has=${has:-$(wc -l <"$set/wav.scp")}
+    has=${has:-$(count_lines "$set/wav.scp")}
     [[ $has == "$num_mixtures" ]] ||
       die "$0: --num-mixtures $num_mixtures: $set has $has; run stage 1, which draws them, or leave the option out"
   done
@@ -191,10 +194,16 @@ wait_for_one() {
 
 # step COMMAND...: runs it and waits; this script ends where it fails.
 step() {
+  partly "$@"
+  ((failed == 0)) || exit "$failed"
+}
+
+# partly COMMAND...: likewise, but goes on where it had to leave something out (3), which `failed` then says.
+partly() {
   failed=0
   begin "$@"
   while ((${#running[@]})); do wait_for_one; done
-  ((failed == 0)) || exit "$failed"
+  [[ $failed == [03] ]] || exit "$failed"
 }
 
 # set_up COMMAND...: a step that may ask whoever sits at the terminal.
@@ -213,14 +222,14 @@ for_each_set() {
         [[ " $drawn_seeds" == *" ${seed%/} "* ]] || continue
       fi
       [[ -f $set/wav.scp ]] || die "$0: $set: no wav.scp; run stage 1"
-      size=$(wc -l <"$set/wav.scp")
+      size=$(count_lines "$set/wav.scp")
       sets+=("${set%/}") total=$((total + size))
     done
   done
   work "$total"
   for set in "${sets[@]}"; do
     step "${options[@]}" "$set" "$@"
-    did "$(wc -l <"$set/wav.scp")"
+    did "$(count_lines "$set/wav.scp")"
   done
 }
 

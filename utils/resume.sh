@@ -41,8 +41,9 @@ to_do() {
 finish() { python -S -E -m pysed.freshness finish "$1" "$(pending "$1")" "${@:2}" || exit "$?"; }
 
 # forget FOLDER MARK OUTPUT...: what an earlier run made and this one leaves out goes, the mark first; FOLDER is locked.
+# What has no mark of a stage was made by hand and stays.
 forget() {
-  [[ -d $1 ]] || return 0
+  grep -qs '^{' "$2" || return 0
   lock_folder "$1"
   rm -rf -- "${@:2}"
 }

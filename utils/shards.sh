@@ -15,9 +15,6 @@ make_table() {
   finish_table "$data/$name.scp"
 }
 
-# count_lines FILE: as awk counts them: the last one, too, where no line break ends it.
-count_lines() { awk 'END { print NR }' <"$1"; }
-
 # split_lists WORK NJ KEY LIST...: WORK/<list's name>.<job> of each list; sets num_jobs, at most NJ and at most one per
 # line. What an unfinished run with the same KEY (of to_do) and number of jobs left in WORK is kept.
 split_lists() {

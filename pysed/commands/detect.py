@@ -16,7 +16,7 @@ from pysed.audio.folders import below, find_recordings, printable
 from pysed.commands.options import CommandParser
 from pysed.detector.shipped import model_help
 from pysed.errors import DataError
-from pysed.text_files import lines_of, read_lines
+from pysed.text_files import file_names
 
 FORMAT_NAMES = ("tsv", "csv", "json", "jsonl", "audacity", "raven", "textgrid", "rttm", "list")
 
@@ -73,14 +73,15 @@ def main(argv: list[str]) -> int:
     values = build_parser().parse_args(argv)
     if values.inputs == ["-"]:
         return _standard_input(values)
+    from pysed.detector.checkpoint import checkpoint_of
+
     listed = _listed(values.files_from)
     if not values.inputs and not listed:
         raise DataError("no audio given; expected files, folders or --files-from LIST")
     recordings = list_recordings(values.inputs, listed)
     _check(values, len(recordings))
-    lists = [values.files_from or "-", values.decision or "-"]
-    for out in (values.out, *values.counts):
-        keep_apart(out or "-", [*recordings.values(), *lists])
+    lists = [values.files_from or "-", values.decision or "-", *map(checkpoint_of, values.model)]
+    keep_apart((values.out, *values.counts), [*recordings.values(), *lists])
     return _Run(values, recordings).run()
 
 
@@ -112,9 +113,7 @@ def _standard_input(values: argparse.Namespace) -> int:
 def _listed(path: str | None) -> list[str]:
     if path is None:
         return []
-    expected = "a list of audio files"
-    lines = lines_of(sys.stdin.buffer.read(), "standard input", expected) if path == "-" else read_lines(path, expected)
-    names = [line for line in lines if line.strip()]
+    names = [line for line in file_names(path, "a list of audio files") if line.strip()]
     if not names:
         raise DataError(f"{path}: no names; expected an audio file or folder a line")
     return names
@@ -142,7 +141,7 @@ def _add(recordings: dict[str, Path], found: dict[str, Path]) -> None:
     """Add files by their names; DataError where a name means two files."""
     for name, path in found.items():
         other = recordings.setdefault(name, path)
-        if os.path.realpath(other) != os.path.realpath(path):
+        if other is not path and os.path.realpath(other) != os.path.realpath(path):
             raise DataError(f"{path}: a second file named {name}, beside {other}; rename one, or give them one by one")
 
 
@@ -295,7 +294,7 @@ class _Run:
             stream: IO[str] = sys.stdout
             special = bool(self.values.out) and is_special(self.values.out)
             if special:
-                stream = stack.enter_context(open(self.values.out, "w", encoding="utf-8", newline="\n"))
+                stream = stack.enter_context(open(self.values.out, "a", encoding="utf-8", newline="\n"))
             elif self.values.out:
                 partial.parent.mkdir(parents=True, exist_ok=True)
                 stack.callback(partial.unlink, missing_ok=True)

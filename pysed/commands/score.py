@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from pysed.atomic import atomic_open, keep_apart
 from pysed.commands.options import CommandParser
@@ -57,7 +58,8 @@ def main(argv: list[str]) -> int:
     if values.audio and not values.plot:
         raise DataError("--audio: only of use with --plot DIR; add it or leave --audio out")
     if values.out:
-        keep_apart(values.out, [values.reference, values.detected])
+        given = (values.reference, values.detected)
+        keep_apart([values.out], [*given, *(Path(each, name) for each in given for name in ("events.tsv", "wav.scp"))])
     reference, detected = read_both(values.reference, values.detected)
     labels = sorted({each.label for lists in (reference, detected) for events in lists.values() for each in events})
     if labels and values.event not in labels:

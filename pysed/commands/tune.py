@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
     path = Path(values.out) if values.out else (model if model.is_dir() else model.parent) / "decision.yaml"
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected a file's name: --out")
-    keep_apart(path, [checkpoint_of(model), *recordings.values()])
+    keep_apart([path], [checkpoint_of(model), *recordings.values()])
     journal = _journal(path, analyser)
     alarms, faults = _listen(recordings, analyser, values.jobs, journal)
     if len(faults) == len(recordings):

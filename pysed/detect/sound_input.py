@@ -5,7 +5,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pysed.audio.streams import UNKNOWN_SIZES
 from pysed.errors import DataError
 
 #: Kinds of samples by the names of sox and ffmpeg: type, and what full scale is.
@@ -19,12 +18,19 @@ KINDS = {
 _OF_WAVE = {(1, 8): "u8", (1, 16): "s16", (1, 32): "s32", (3, 32): "f32", (3, 64): "f64"}
 _BLOCK_S = 0.1
 _MOST_HEADER = 1 << 20
+_RIFF = (b"RIFF", b"RF64")
+
+
+def _is_unknown(size: int) -> bool:
+    """Whether a header's size of samples says that it is not known: 0, or near 2 or 4 GiB, as whole frames allow."""
+    return not size or 0x7FFF0000 <= size <= 0x80000000 or size >= 0xFFFF0000
 
 
 class SoundInput:
     """Samples (T,), the mean of the channels, of a stream of bytes: iterate for them.
 
-    Without ``rate_hz`` the stream is a wav file, whose header says what follows. Raises DataError for other streams.
+    Without ``rate_hz`` the stream is a wav file, whose header says what follows, or several that were joined. Raises
+    DataError for other streams.
     """
 
     def __init__(self, stream: BinaryIO, rate_hz: int | None = None, channels: int = 1, kind: str = "s16"):
@@ -37,23 +43,25 @@ class SoundInput:
             )
 
     def _take(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            part = self._stream.read(count - len(data))
-            if not part:
-                raise DataError("standard input: ends in a wav file's header; expected wav, or --rate for raw samples")
-            data += part
+        data = self._some(count)
+        if len(data) < count:
+            raise DataError("standard input: ends in a wav file's header; expected wav, or --rate for raw samples")
         return data
 
     def _header(self) -> tuple[int, int, str]:
         head = self._take(12)
-        if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+        if head[:4] not in _RIFF or head[8:] != b"WAVE":
             raise DataError("standard input: no wav file; expected one, or --rate for raw samples")
+        return self._parts()
+
+    def _parts(self) -> tuple[int, int, str]:
+        """The parts of a header up to the samples; sets how many bytes of these there are."""
         found = None
         while True:
             name, size = self._take(4), int.from_bytes(self._take(4), "little")
             if name == b"data":
-                self._left = size if size and size not in UNKNOWN_SIZES else self._left
+                self._left = float("inf") if _is_unknown(size) else size
+                self._padded = size % 2
                 break
             if size > _MOST_HEADER:
                 raise DataError(f"standard input: a part of {size} bytes in the wav header; expected a recording")
@@ -79,8 +87,13 @@ class SoundInput:
         width = np.dtype(dtype).itemsize * self._channels
         most, rest = max(1, round(_BLOCK_S * self.rate_hz)) * width, b""
         read = getattr(self._stream, "read1", self._stream.read)  # what is there, without waiting for more
-        while part := read(most):
-            part = part[: int(min(self._left, len(part)))]  # what follows the samples is read and left out
+        while True:
+            part = read(int(min(most, self._left)))
+            if not part:
+                if self._left or not self._next_file():
+                    break
+                rest = b""
+                continue
             self._left -= len(part)
             data = rest + part
             whole = len(data) // width * width
@@ -90,3 +103,28 @@ class SoundInput:
                 values -= 128
             if len(values):
                 yield (values.reshape(-1, self._channels).mean(axis=1) / scale).astype(np.float32)
+
+    def _next_file(self) -> bool:
+        """Go on to the samples of a wav file that was joined to the one before; False where there is none."""
+        self._some(self._padded)
+        while len(head := self._some(8)) == 8:
+            if head[:4] in _RIFF and self._some(4) == b"WAVE":
+                before, after = (self.rate_hz, self._channels, self._kind), self._parts()
+                if after != before:
+                    raise DataError(
+                        f"standard input: a wav file of {after[0]} Hz, {after[1]} channels, {after[2]} follows one of "
+                        f"{before[0]}, {before[1]}, {before[2]}; expected joined files to be of one kind"
+                    )
+                return True
+            left = int.from_bytes(head[4:], "little")  # another part, which is read and left out
+            left += left % 2
+            while left and (part := self._some(min(left, _MOST_HEADER))):
+                left -= len(part)
+        return False
+
+    def _some(self, count: int) -> bytes:
+        """As many bytes, fewer at the stream's end."""
+        data = b""
+        while len(data) < count and (part := self._stream.read(count - len(data))):
+            data += part
+        return data

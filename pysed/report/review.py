@@ -150,7 +150,7 @@ def write_review(
     if not chosen:
         raise DataError(f"{tables[0]}: all {before} detections were decided before; nothing is left to review")
     recordings = (find_audio(name, folders) for name in {each.name for each in chosen})
-    keep_apart(out, [*tables, *reviewed, *(path for path in recordings if path is not None)])
+    keep_apart([out], [*tables, *reviewed, *(path for path in recordings if path is not None)])
     made = Clips(folders, margin_s, None if model is None else Detector.load(model))
     of = made.of(chosen)
     if not of:

@@ -4,6 +4,7 @@ import math
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from pysed.errors import DataError
 from pysed.freshness.marks import read_mark
-from pysed.names import RULE, check_class_name, is_name
+from pysed.names import RULE, is_name
 from pysed.score import paper_table1 as paper
 from pysed.score.counts import FileCounts, read_counts
 from pysed.score.onsets import ONSETS
@@ -56,17 +57,19 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
         subset = path.stem.removeprefix("score_")
         if subset.startswith("pooled_"):
             continue
-        if not is_name(subset):
-            raise DataError(f"{path}: subset {subset[:200]!r}; {RULE}")
         nested = re.fullmatch(r"seed(\d+)", path.parent.name)
         folder = path.parent.parent if nested else path.parent
+        odd = [name for name in (subset, folder.parent.name) if not is_name(name)]
+        if odd:  # a copy, or a folder of the user's own
+            print(f"WARNING: {path}: left out: {odd[0][:200]!r}; {RULE}", file=sys.stderr)
+            continue
         score = read_score(path)
         counts = path.with_name(f"counts_{subset}.tsv")
         rows.append(
             Row(
                 folder=folder,
                 model=path.parent,
-                event=check_class_name(folder.parent.name, folder.parent),
+                event=folder.parent.name,
                 system=folder.name,
                 subset=subset,
                 seed=int(nested[1]) if nested else int(score.get("seed") or 1),

@@ -5,6 +5,7 @@ out-of-fold scores the networks are calibrated and thresholds are chosen: on all
 """
 
 import csv
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from pysed.train.clips import Clips, Rows
 from pysed.train.validation import calibrate, shown
 
 IDENTITY = ".identity"  # in the folder of a fold that is trained: of what
+_OF_FOLDS = ("config.yaml", "checkpoint.pt", "final.pt")  # what tells a fold's folder from another of such a name
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
 
@@ -128,7 +130,8 @@ def remove_earlier(out: Path, folders: list[Path]) -> None:
     if not folders[0].exists():
         (out / "final.pt").unlink(missing_ok=True)
     for other in set(out.glob("fold[0-9]*")) - set(folders):
-        shutil.rmtree(other)
+        if re.fullmatch(r"fold\d+", other.name) and any((other / name).is_file() for name in _OF_FOLDS):
+            shutil.rmtree(other)
 
 
 def subset(clips: Clips, names: list[str]) -> Clips:

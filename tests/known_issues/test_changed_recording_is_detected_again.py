@@ -15,8 +15,8 @@ def detect(root, tmp_path):
     """Run steps/detect.sh on a.wav and on what else is named, in two shards."""
     model = make_model(tmp_path / "model")
 
-    def detect(other: str) -> subprocess.CompletedProcess:
-        (tmp_path / "list").write_text(f"{tmp_path}/a.wav\n{tmp_path}/{other}\n")
+    def detect(other: str, end: str = "\n") -> subprocess.CompletedProcess:
+        (tmp_path / "list").write_text(f"{tmp_path}/a.wav{end}{tmp_path}/{other}{end}")
         command = ["steps/detect.sh", "--nj=2", "--threshold=0.001", model, tmp_path / "list", tmp_path / "out"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.run([*map(str, command)], cwd=root, env=environment, capture_output=True, text=True)
@@ -44,6 +44,13 @@ def test_a_changed_recording_is_detected_again(detect, tmp_path):
     assert done.returncode == 0 and "recordings changed; made anew" in done.stdout, done.stderr
     assert last_end(tmp_path) > 2
     assert "up to date" in detect("b.wav").stdout
+
+
+def test_a_list_with_lines_of_dos(detect, tmp_path):
+    assert detect("b.wav", "\r\n").returncode == 0
+    record(tmp_path / "a.wav", 3)
+    assert detect("b.wav", "\r\n").returncode == 0 and last_end(tmp_path) > 2
+    assert "up to date" in detect("b.wav", "\r\n").stdout
 
 
 def test_an_interrupted_archive_does_not_keep_the_earlier_recording(detect, tmp_path):

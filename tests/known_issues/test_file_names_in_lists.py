@@ -67,6 +67,19 @@ def test_lists_can_be_scored_and_their_files_found_again(tmp_path, folder, capsy
     assert {str(path.relative_to(tmp_path / "t"))[:-4] for path in (tmp_path / "t").rglob("*.txt")} == EXPECTED
 
 
+@pytest.mark.parametrize("given", ["list", "-"])
+def test_a_list_names_them(tmp_path, folder, given, monkeypatch, capsys):
+    """One such name refused the whole list."""
+    path = os.path.join(os.fsencode(folder), b"caf\xe9.wav")
+    (tmp_path / "list").write_bytes(path + b"\n" + os.fsencode(folder) + b"/plain.wav\n")
+    with open(tmp_path / "list") as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        source = "-" if given == "-" else f"{tmp_path}/list"
+        assert main(["detect", "--model", str(make_model(tmp_path / "model")), "--files-from", source]) == 0
+    out = capsys.readouterr().out
+    assert f"{folder}/caf\\xe9.wav\t" in out and f"{folder}/plain.wav\t" in out
+
+
 def test_an_unreadable_one_is_one_line(tmp_path, capfd):
     path = os.path.join(os.fsencode(tmp_path), b"caf\xe9\n.wav")
     with open(path, "w") as stream:

@@ -38,6 +38,9 @@ def test_no_folds_of_another_run_stay(data, tmp_path):
     out = tmp_path / "out"
     for number in (2, 3):
         (out / f"fold{number}").mkdir(parents=True)
+        (out / f"fold{number}/config.yaml").write_text("")
+    (out / "fold1_backup").mkdir()  # the user's own
+    (out / "fold2.txt").write_text("")
     train(data, out, stop_after=1, folds=3)
     train(data, out, folds=2)
-    assert not list(out.glob("fold*")) and (out / "final.pt").is_file()
+    assert sorted(path.name for path in out.glob("fold*")) == ["fold1_backup", "fold2.txt"] and (out / "final.pt").is_file()

@@ -46,3 +46,14 @@ def test_detections_go_through_a_pipe(tmp_path, capsys):
     assert main(["detect", "--model", str(model), "--out", str(tmp_path / "pipe"), str(tmp_path / "a.wav")]) == 0
     reader.join(timeout=10)
     assert read and read[0].startswith("filename\tonset") and sorted(os.listdir(tmp_path)) == ["a.wav", "model", "pipe"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="links below /dev are Linux's")
+def test_what_else_was_written_to_standard_output_stays(tmp_path):
+    """``{ echo head; pysed ... --out /dev/stdout; } >FILE`` lost the head."""
+    with open(tmp_path / "all", "w") as stream:
+        stream.write("head\n")
+        stream.flush()
+        with atomic_open(f"/proc/{os.getpid()}/fd/{stream.fileno()}") as out:
+            out.write("found\n")
+    assert (tmp_path / "all").read_text() == "head\nfound\n"

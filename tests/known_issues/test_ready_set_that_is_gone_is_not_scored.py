@@ -18,7 +18,12 @@ def test_stage_1_removes_what_it_made(recipe, tiny_corpus, tmp_path):
     command = ("steps/make_mixtures.sh", "--config", source / "corpus.yaml", source, "knock", out)
     run_in(recipe, *command, check=True)
     assert (out / "evaltest/wav.scp").read_text().startswith("x ")
-    shutil.rmtree(source / "mixture_data")
+    (source / "mixture_data").rename(tmp_path / "disk")
+    (source / "mixture_data").symlink_to(tmp_path / "not mounted")
+    done = run_in(recipe, *command)
+    assert done.returncode == 2 and "mixture_data: a link to what is not there" in done.stderr
+    assert (out / "evaltest/wav.scp").exists()
+    (source / "mixture_data").unlink()
     done = run_in(recipe, *command, check=True)
     assert "evaltest: removed" in done.stdout and not (out / "evaltest").exists()
     (out / "evaltest").mkdir()
@@ -40,8 +45,12 @@ def test_stage_6_removes_its_scores(recipe, tmp_path):
     run_in(recipe, *command, check=True)
     assert len(list(model.glob("*_evaltest.*"))) == len(list(model.glob("*_devtest.*"))) > 5
     shutil.rmtree(tmp_path / "data/evaltest")
-    run_in(recipe, *command, check=True)
+    done = run_in(recipe, *command, check=True)
     assert not list(model.glob("*evaltest*")) and (model / "score_devtest.json").is_file()
+    assert "evaltest: scores removed" in done.stdout
+    (model / "score_evaltest.json").write_text("{}")  # of a set of the user's own
+    run_in(recipe, *command, check=True)
+    assert (model / "score_evaltest.json").is_file()
     shutil.rmtree(tmp_path / "data/devtest")
     run_in(recipe, *command, check=True)
     assert (model / "score_devtest.json").is_file()
