@@ -43,4 +43,7 @@ def test_no_folds_of_another_run_stay(data, tmp_path):
     (out / "fold2.txt").write_text("")
     train(data, out, stop_after=1, folds=3)
     train(data, out, folds=2)
-    assert sorted(path.name for path in out.glob("fold*")) == ["fold1_backup", "fold2.txt"] and (out / "final.pt").is_file()
+    assert (
+        sorted(path.name for path in out.glob("fold*")) == ["fold1_backup", "fold2.txt"]
+        and (out / "final.pt").is_file()
+    )

@@ -66,5 +66,5 @@ def test_a_folder_by_where_it_is(place, capsys, command):
 
 
 def test_two_outputs_of_one_name(place, capsys):
-    assert main("detect --model m --out t.tsv --counts ./t.tsv a.wav".split()) == 2
+    assert main(["detect", "--model", "m", "--out", "t.tsv", "--counts", "./t.tsv", "a.wav"]) == 2
     assert "t.tsv: an output in the place of another" in capsys.readouterr().err and not (place / "t.tsv").exists()
