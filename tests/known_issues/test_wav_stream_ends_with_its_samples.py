@@ -1,5 +1,5 @@
-"""What followed the samples of a wav file on standard input, such as its metadata, was heard as sound; then a joined wav
-file was not heard, and sizes that stand for an unknown one were believed."""
+"""What followed the samples of a wav file on standard input, such as its metadata, was heard as sound; then
+a joined wav file was not heard, and sizes that stand for an unknown one were believed."""
 
 import io
 import struct
