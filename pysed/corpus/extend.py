@@ -18,17 +18,24 @@ import yaml
 
 from pysed.atomic import atomic_open, temporary_beside
 from pysed.audio import AudioFile, write_wav
+from pysed.corpus.known import Cut, Known, Span
 from pysed.corpus.own import SUBSETS
-from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
+from pysed.corpus.own_recordings import (
+    contents_of,
+    flat_names,
+    identity_of,
+    join_same_audio,
+    recording_of,
+    recording_pattern,
+)
 from pysed.corpus.recipes import CorpusSettings, split_recordings
 from pysed.corpus.reviewed import ACCEPTED, REJECTED, Reviewed, find_audio
-from pysed.corpus.sources import Background, EventClip, Sources, list_path, load_sources
+from pysed.corpus.sources import Sources, list_path, load_sources
 from pysed.errors import DataError
 
 CLEAR_S = 0.5  # between a hard negative and the nearest event
 _AROUND_S = 0.5  # of the recording kept before and after an event, for people; no mixture holds it
 _MS = 0.001
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -45,26 +52,33 @@ class ExtendSettings:
 
 
 class _Plan:
-    """What is cut from where; ``left``: reason → what cannot be used for it."""
+    """What is cut from where; ``left``: reason → what cannot be used for it; ``spoilt``: the corpus's backgrounds that
+    hold an event which was accepted now."""
 
     def __init__(self, classes: Iterable[str], duration_s: float):
         self.classes, self.duration_s = set(classes), duration_s
         self.events: dict[str, list[Reviewed]] = defaultdict(list)
         self.backgrounds: dict[str, list[tuple[Span, list[Reviewed]]]] = defaultdict(list)
         self.left: dict[str, list[Reviewed]] = defaultdict(list)
+        self.spoilt: list[tuple[dict, Reviewed]] = []
 
-    def add(self, name: str, rows: Sequence[Reviewed], length_s: float, known: "_Known") -> None:
-        """One recording's labels."""
+    def add(self, name: str, rows: Sequence[Reviewed], length_s: float, known: Cut) -> None:
+        """One recording's labels; ``known``: what the corpus has of it."""
         taken: list[Reviewed] = []
         for row in sorted((each for each in rows if each.decision == ACCEPTED), key=lambda each: each.onset_s):
-            if reason := self._fault(row, taken, length_s, known.events.get(name, [])):
+            if reason := self._fault(row, taken, length_s, known.events):
                 self.left[reason].append(row)
             else:
                 taken.append(row)
         self.events[name] = taken
         kept_clear = [(each.onset_s, each.offset_s) for each in rows if each.decision != REJECTED]
-        kept_clear += [span for span, _ in known.events.get(name, [])]
-        covered = list(known.backgrounds.get(name, []))
+        kept_clear += [span for span, _ in known.events]
+        covered = []
+        for span, entry in known.backgrounds:
+            if held := next((row for row in taken if _overlap((row.onset_s, row.offset_s), span)), None):
+                self.spoilt.append((entry, held))
+            else:
+                covered.append(span)
         for row in sorted((each for each in rows if each.decision == REJECTED), key=lambda each: each.onset_s):
             span = row.detected_s
             if span[1] > length_s + 5e-4:
@@ -74,7 +88,7 @@ class _Plan:
             elif any(_holds(each, span) for each in covered):
                 self.left["in the corpus already"].append(row)
             elif (found := stretch_around(span, kept_clear, length_s, self.duration_s)) is None:
-                self.left[f"no {self.duration_s:g} s around it without an event"].append(row)
+                self.left[f"no {self.duration_s:g} s around it without an event or an undecided detection"].append(row)
             else:
                 self.backgrounds[name].append((found, [row]))
 
@@ -123,30 +137,6 @@ def stretch_around(span: Span, kept_clear: Iterable[Span], length_s: float, dura
     return found if _holds(found, span) or _holds(span, found) else None
 
 
-class _Known:
-    """What the corpus's lists say of recordings: their subset, and what was cut from archives before."""
-
-    def __init__(self, subsets: dict[str, Sources]):
-        self.subset: dict[str, str] = {}
-        self.events: dict[str, list[tuple[Span, str]]] = defaultdict(list)
-        self.backgrounds: dict[str, list[Span]] = defaultdict(list)
-        for subset, sources in subsets.items():
-            clips: list[EventClip | Background] = [*sources.backgrounds]
-            for each in clips + [clip for events in sources.events.values() for clip in events]:
-                self.subset.setdefault(each.recording, subset)
-                cut = each.entry.get("cut_from")
-                if not isinstance(cut, dict) or not isinstance(cut.get("file"), str):
-                    continue
-                try:
-                    span = float(cut["segment"][0]), float(cut["segment"][1])
-                except (KeyError, IndexError, TypeError, ValueError):
-                    continue
-                if "label" in cut:
-                    self.events[cut["file"]].append((span, str(cut["label"])))
-                else:
-                    self.backgrounds[cut["file"]].append(span)
-
-
 def corpus_duration(corpus: Path) -> float:
     """Seconds of the corpus's mixtures, by its corpus.yaml if it has one. Raises DataError for official mixtures."""
     path = corpus / "corpus.yaml"
@@ -173,17 +163,18 @@ def extend_corpus(
         raise DataError(f"{out}: inside {corpus}; name a folder beside it")
     duration_s = corpus_duration(corpus) if settings.duration_s is None else settings.duration_s
     subsets = {subset: load_sources(corpus, subset) for subset in SUBSETS}
-    known, plan = _Known(subsets), _Plan(subsets[SUBSETS[0]].events, duration_s)
+    known, plan = Known(subsets), _Plan(subsets[SUBSETS[0]].events, duration_s)
     by_name: dict[str, list[Reviewed]] = defaultdict(list)
     for row in rows:
         by_name[row.name].append(row)
-    paths, faults = _plan_all(plan, by_name, folders, known)
+    paths, given, faults = _plan_all(plan, by_name, folders, known)
     left = [_counted(reason, some) for reason, some in plan.left.items()] + faults
     used = [name for name in paths if plan.events[name] or plan.backgrounds[name]]
     if not used:
         raise DataError(f"{corpus}: nothing to add; {left[0] if left else 'the label files accept and reject nothing'}")
     pattern = recording_pattern(settings.recording)
-    recordings, same = _recordings_of({name: paths[name] for name in used}, pattern, subsets)
+    given = {name: given[name] or recording_of(name, pattern) for name in used}
+    recordings, same = _recordings_of({name: paths[name] for name in used}, given, subsets)
     places = _subsets(recordings, known, settings)
 
     temporary = temporary_beside(out)
@@ -191,6 +182,7 @@ def extend_corpus(
     try:
         _copy(corpus, temporary)
         lists = {(kind, subset): _entries(subsets[subset], kind) for kind in ("events", "bgs") for subset in SUBSETS}
+        removed = _remove(plan.spoilt, lists, temporary)
         counts = _Cutting(temporary, plan, settings.scene, lists).cut_all(used, paths, recordings, places)
         for (kind, subset), content in lists.items():
             with atomic_open(list_path(temporary, kind, subset)) as stream:
@@ -198,14 +190,16 @@ def extend_corpus(
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return [*_summary(counts, places), *same], left, bool(faults)
+    return [*_summary(counts, places), *removed, *same], left, bool(faults)
 
 
 def _plan_all(
-    plan: _Plan, by_name: dict[str, list[Reviewed]], folders: Sequence[Path], known: _Known
-) -> tuple[dict[str, Path], list[str]]:
-    """Fill the plan; returns the recordings that were found, and what is wrong with the others."""
+    plan: _Plan, by_name: dict[str, list[Reviewed]], folders: Sequence[Path], known: Known
+) -> tuple[dict[str, Path], dict[str, str], list[str]]:
+    """Fill the plan; returns the files that were found, what recording of the corpus each is, if any, and what is
+    wrong with the others."""
     paths: dict[str, Path] = {}
+    recordings: dict[str, str] = {}
     faults = []
     for name, own in by_name.items():
         if all(row.decision not in (ACCEPTED, REJECTED) for row in own):
@@ -215,11 +209,24 @@ def _plan_all(
             if path is None:
                 raise DataError(f"{name}: no such recording; give its folder by --audio")
             with AudioFile(path) as audio:
-                plan.add(name, own, audio.duration_s, known)
-            paths[name] = path
+                identity = known.identity(path, audio)
+                plan.add(name, own, audio.duration_s, known.cut(name, identity))
+            paths[name], recordings[name] = path, known.recording.get(identity, "")
         except DataError as error:
             faults.append(f"{error} ({sum(row.decision in (ACCEPTED, REJECTED) for row in own)} labels left out)")
-    return paths, faults
+    return paths, recordings, faults
+
+
+def _remove(spoilt: list[tuple[dict, Reviewed]], lists: dict[tuple[str, str], Any], corpus: Path) -> list[str]:
+    """Take these backgrounds out of the new corpus; returns a line for each."""
+    lines = {}
+    for entry, row in spoilt:
+        file = entry["filepath"]
+        lines[file] = f"background {file} removed: {row.label} was accepted in it ({row.place})"
+        for subset in SUBSETS:
+            lists["bgs", subset] = [each for each in lists["bgs", subset] if each is not entry]
+        (corpus / "source_data/bgs" / file).unlink(missing_ok=True)
+    return list(lines.values())
 
 
 def _counted(reason: str, rows: Sequence[Reviewed]) -> str:
@@ -227,8 +234,10 @@ def _counted(reason: str, rows: Sequence[Reviewed]) -> str:
     return f"{len(rows)} left out: {reason} ({named}{f' and {len(rows) - 3} more' if len(rows) > 3 else ''})"
 
 
-def _recordings_of(paths: dict[str, Path], pattern: Any, subsets: dict[str, Sources]) -> tuple[dict[str, str], list]:
-    """Each file's recording; files with the audio of another, or of one of the corpus's event clips, share its."""
+def _recordings_of(
+    paths: dict[str, Path], own: dict[str, str], subsets: dict[str, Sources]
+) -> tuple[dict[str, str], list]:
+    """Each file's recording, its own but where it has the audio of another, or of one of the corpus's event clips."""
     clips = [clip for sources in subsets.values() for events in sources.events.values() for clip in events]
     old = {f"\0{clip.path}": (clip.path, clip.recording) for clip in clips}
     files = {name: path for name, (path, _) in old.items()} | paths
@@ -238,13 +247,12 @@ def _recordings_of(paths: dict[str, Path], pattern: Any, subsets: dict[str, Sour
             sizes[name] = audio.rate_hz, audio.num_frames
     count = Counter(sizes.values())
     alike = {name: path for name, path in files.items() if count[sizes[name]] > 1}  # none other is worth decoding
-    given = {name: recording for name, (_, recording) in old.items()}
-    given |= {name: recording_of(name, pattern) for name in paths}
+    given = {name: recording for name, (_, recording) in old.items()} | own
     joined, lines = join_same_audio(given, contents_of(alike))
     return {name: joined[name] for name in paths}, [line for line in lines if "\0" not in line]
 
 
-def _subsets(recordings: dict[str, str], known: _Known, settings: ExtendSettings) -> dict[str, str]:
+def _subsets(recordings: dict[str, str], known: Known, settings: ExtendSettings) -> dict[str, str]:
     """Each recording's subset: the corpus's where it knows the recording, else by the test fraction."""
     fresh = {recording for recording in recordings.values() if recording not in known.subset}
     random = np.random.RandomState(settings.seed)
@@ -287,14 +295,17 @@ class _Cutting:
         for name in used:
             recording = recordings[name]
             stem = PurePosixPath(flat[name.lstrip("/")]).name
+            said = {"file": name, "audio": identity_of(paths[name])}
             with AudioFile(paths[name]) as audio:
                 for row in self._plan.events[name]:
-                    self._event(audio, row, stem, recording, places[recording])
+                    self._event(audio, row, stem, recording, places[recording], said)
                 for span, rows in self._plan.backgrounds[name]:
-                    self._background(audio, span, rows, stem, recording, places[recording])
+                    self._background(audio, span, rows, stem, recording, places[recording], said)
         return self.counts
 
-    def _event(self, audio: AudioFile, row: Reviewed, stem: str, recording: str, subset: str) -> None:
+    def _event(
+        self, audio: AudioFile, row: Reviewed, stem: str, recording: str, subset: str, said: dict[str, str]
+    ) -> None:
         start_s = max(0.0, row.onset_s - _AROUND_S)
         end_s = min(audio.duration_s, row.offset_s + _AROUND_S)
         file = _free(self._source / "events" / row.label, f"{stem}_{row.onset_s:010.3f}")
@@ -304,21 +315,22 @@ class _Cutting:
             "audio_filename": file.name,
             "segment": [round(row.onset_s - start_s, 6), round(offset_s - start_s, 6)],
             "recording_id": recording,
-            "cut_from": {"file": row.name, "segment": [row.onset_s, row.offset_s], "label": row.label,
+            "cut_from": {**said, "segment": [row.onset_s, row.offset_s], "label": row.label,
                          "detected": list(row.detected_s), "score": row.score, "labelled_in": row.place},
         })  # fmt: skip
         self.counts[subset, row.label] += 1
 
     def _background(
-        self, audio: AudioFile, span: Span, rows: list[Reviewed], stem: str, recording: str, subset: str
-    ) -> None:
+        self, audio: AudioFile, span: Span, rows: list[Reviewed], stem: str, recording: str, subset: str,
+        said: dict[str, str],
+    ) -> None:  # fmt: skip
         file = _free(self._source / "bgs" / "audio", f"{stem}_{span[0]:010.3f}")
         write_wav(file, audio.read(span[0], span[1] - span[0]), audio.rate_hz)
         self._lists["bgs", subset].append({
             "filepath": f"audio/{file.name}",
             "classname": self._scene,
             "recording_id": recording,
-            "cut_from": {"file": rows[0].name, "segment": list(span), "rejected": [
+            "cut_from": {**said, "segment": list(span), "rejected": [
                 {"label": row.label, "detected": list(row.detected_s), "score": row.score, "labelled_in": row.place}
                 for row in rows
             ]},

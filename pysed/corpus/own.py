@@ -15,7 +15,14 @@ from pysed.atomic import atomic_open, temporary_beside
 from pysed.audio import AudioFile, duration_of, read_audio, write_wav
 from pysed.audio.folders import find_recordings, listed_path
 from pysed.corpus.label_files import read_labels
-from pysed.corpus.own_recordings import contents_of, flat_names, join_same_audio, recording_of, recording_pattern
+from pysed.corpus.own_recordings import (
+    contents_of,
+    flat_names,
+    identity_of,
+    join_same_audio,
+    recording_of,
+    recording_pattern,
+)
 from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
 from pysed.errors import DataError
@@ -231,13 +238,16 @@ def _cut_backgrounds(
     names = flat_names(scenes)
     for name, path in scenes.items():
         scene, recording = name.split("/")[0] if "/" in name else "background", places[name]
+        identity = identity_of(path)
         with AudioFile(path) as audio:
             for number, samples in enumerate(_background_pieces(audio, segment_s), 1):
                 piece = f"audio/{names[name]}_{number:03d}.wav"
                 write_wav(folder / piece, samples, audio.rate_hz)
-                rows["bgs", SUBSETS[recording in test]].append(
-                    {"filepath": piece, "classname": scene, "recording_id": recording}
-                )
+                segment = [round((number - 1) * segment_s, 6), round(number * segment_s, 6)]
+                rows["bgs", SUBSETS[recording in test]].append({
+                    "filepath": piece, "classname": scene, "recording_id": recording,
+                    "cut_from": {"file": name, "segment": segment, "audio": identity},
+                })  # fmt: skip
     return rows
 
 

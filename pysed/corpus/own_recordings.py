@@ -13,6 +13,7 @@ from pysed.audio import AudioFile
 from pysed.errors import DataError
 
 _PIECE_S = 60.0
+_IDENTITY_S, _IDENTITY_PIECES = 4.0, 16  # seconds and number of the pieces that stand for a recording
 _LONGEST_NAME = 200  # bytes; file systems take 255, and backgrounds' pieces are numbered
 
 
@@ -80,6 +81,24 @@ def _content(path: Path) -> str:
             digest.update(f"{audio.rate_hz}".encode() + values.tobytes())
             start_s += _PIECE_S
     return digest.hexdigest()
+
+
+def identity_of(path: Path) -> str:
+    """Rate, frames and a digest of a recording's audio, as contents_of() has it but of pieces where it is long: what
+    tells later whether a file is the same recording under another name. The first two say so without decoding."""
+    with AudioFile(path) as audio:
+        apart_s = max(audio.duration_s / _IDENTITY_PIECES, _IDENTITY_S)
+        digest = hashlib.sha256()
+        for number in range(_IDENTITY_PIECES):
+            if number * apart_s < audio.duration_s:
+                samples = audio.read(number * apart_s, min(_IDENTITY_S, audio.duration_s - number * apart_s))
+                digest.update(np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        return f"{size_of(audio)} {digest.hexdigest()[:32]}"
+
+
+def size_of(audio: AudioFile) -> str:
+    """What identity_of() begins with."""
+    return f"{audio.rate_hz} {audio.num_frames}"
 
 
 def join_same_audio(recordings: Mapping[str, str], contents: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -29,8 +29,8 @@ LONGEST_S = 60.0  # of a clip
 FRONTEND = FrontEnd(name="review", num_mel_bins=64, frame_length_ms=25.0, average_frames=2)
 
 
-def choose(detections: Sequence[Listed], reviewed: Iterable[Path], most: int) -> tuple[list[Listed], int, int]:
-    """So many of the highest score that are not yet decided; how many are left out, and how many were decided before.
+def choose(detections: Sequence[Listed], reviewed: Iterable[Path], most: int) -> tuple[list[Listed], list[Listed], int]:
+    """So many of the highest score that are not yet decided; those left out, and how many were decided before.
 
     A detection was decided before where it overlaps one of its class and file that a label file accepts or rejects.
     """
@@ -47,7 +47,7 @@ def choose(detections: Sequence[Listed], reviewed: Iterable[Path], most: int) ->
         )
     ]
     fresh.sort(key=lambda each: (-(each.score or 0.0), each.name, each.onset_s))
-    return fresh[:most], len(fresh[most:]), len(detections) - len(fresh)
+    return fresh[:most], fresh[most:], len(detections) - len(fresh)
 
 
 class Clips:
@@ -116,6 +116,18 @@ def _audio(samples: np.ndarray) -> str:
     return media.data_uri(media.AUDIO_TYPE, stream.getvalue())
 
 
+def _undecided(rest: Iterable[Listed], clips: list[dict]) -> list[list[str]]:
+    """The rows of detections that are left out, of recordings that the page shows: nobody has decided that they are no
+    events, so that no background may hold one."""
+    names = {clip["name"] for clip in clips}
+    rows = []
+    for each in sorted(one for one in rest if one.name in names):
+        times = [f"{seconds:.6f}".rstrip("0").rstrip(".") for seconds in (each.onset_s, each.offset_s)]
+        score = "" if each.score is None else f"{each.score:.4f}"
+        rows.append([UNDECIDED, each.name, *times, each.label, *times, score])
+    return rows
+
+
 def _each_once(detections: Iterable[Listed]) -> list[Listed]:
     """Of detections that a label file cannot tell apart, as of two channels or models, the one with the highest score;
     in their order."""
@@ -160,10 +172,11 @@ def write_review(
         if each in of and (size := len(json.dumps(of[each]))) <= room:
             clips.append(of[each])
             room -= size
-    rest += len(of) - len(clips)
+        elif each in of:
+            rest.append(each)
     title = f"Review of {', '.join(table.name for table in tables)}"
     content = {
-        "clips": clips, "columns": COLUMNS, "frequencies": frequency_ticks(FRONTEND),
+        "clips": clips, "others": _undecided(rest, clips), "columns": COLUMNS, "frequencies": frequency_ticks(FRONTEND),
         "id": hashlib.sha256(json.dumps([list(vars(each).values()) for each in chosen]).encode()).hexdigest()[:16],
     }  # fmt: skip
     parts = {"TITLE": html.escape(title), "DATA": as_json(content)}
@@ -173,5 +186,5 @@ def write_review(
     if before:
         lines.append(f"{before} were decided before")
     if rest:
-        lines.append(f"{rest} with lower scores are left out: save labels, then make a page with --reviewed")
+        lines.append(f"{len(rest)} with lower scores are left out: save labels, then make a page with --reviewed")
     return lines, made.faults

@@ -170,7 +170,7 @@ def test_what_cannot_be_used_is_named_and_counted(corpus, archive, tmp_path, cap
         "1 left out: overlaps another event of its class (b.wav at 5.5 s)", "1 left out: the corpus has no class cat",
         "1 left out: not inside the recording (b.wav at 69.5 s)",
         "1 left out: an event of 30 s or more does not fit a mixture",
-        "2 left out: no 30 s around it without an event (b.wav at 6.1 s, short.wav at 1 s)",
+        "2 left out: no 30 s around it without an event or an undecided detection (b.wav at 6.1 s, short.wav at 1 s)",
         "gone.wav: no such recording; give its folder by --audio (1 labels left out)", "broken.wav",
     ):  # fmt: skip
         assert text in said
