@@ -16,6 +16,7 @@ Writes: OUT_DIR/events.tsv (a table with a header), OUT_DIR/failures.txt (files 
 . utils/parse_options.sh
 (($# == 3)) || die "$help_message"
 model=$1 list=$2 out=$3
+[[ -e $model || ! -f models/detectors/$model/final.pt ]] || model=models/detectors/$model # one in the box, by its name
 need_files "$0" "$model/final.pt" "$list"
 wishes=()
 [[ -z $threshold ]] || wishes+=(--threshold "$threshold")
@@ -75,7 +76,7 @@ join_tables "${tables[@]}" >"$out/tsv.tmp"
 cat -- "${failures[@]}" >"$out/failures.tmp"
 mv -- "$out/failures.tmp" "$out/failures.txt"
 mv -- "$out/tsv.tmp" "$out/events.tsv"
-log "  $out/events.tsv: events in $(count_lines "$out/list") recordings"
+log "  $out/events.tsv: $(count_lines "$out/list") recordings, $(count_lines "$out/failures.txt") failed"
 if [[ -s $out/failures.txt ]]; then
   for ((job = 1; job <= num_jobs; job++)); do
     [[ ! -s ${failures[job - 1]} ]] || rm -f -- "$work/.detect.$job.done"

@@ -18,7 +18,7 @@ _BLOCK = 1 << 18  # samples of all channels read at once
 _TOLERANCE_S = 0.001
 _SURPLUS_S = 0.5
 _CANCELLED = 0.1  # of the power that the mean of independent channels has
-_LOUD = 10.0  # beyond full scale: 16-bit values in a float file
+LOUD = 10.0  # beyond full scale: 16-bit values in a float file
 _CUT = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
@@ -217,5 +217,5 @@ class Decoder:
                 f"{self.path}: its channels cancel each other: their mean has {decibels:.0f} dB of the power of "
                 "independent ones; take one channel, or turn one's sign"
             )
-        if self._peak > _LOUD:
+        if self._peak > LOUD:
             warn_once(f"{self.path}: values up to {self._peak:.3g}; expected -1 to 1: what is beyond is clipped")

@@ -57,10 +57,11 @@ def _escaped(letter: str) -> str:
 def find_recordings(inputs: list[str]) -> dict[str, Path]:
     """Name to print → file: base names of files, paths inside a given folder for what was found in it.
 
-    Says what a folder holds that is not taken. Raises DataError for an input that does not exist, a folder without
-    audio, and two files of one name.
+    Says what a folder holds that is not taken; what an earlier input holds too is taken once. Raises DataError for an
+    input that does not exist, a folder without audio, and two files of one name.
     """
     found: dict[str, Path] = {}
+    met: set[str] = set()
     for given in map(Path, inputs):
         if given.is_dir():
             named = [(printable(path.relative_to(given).as_posix()), path) for path in _search(given)]
@@ -68,7 +69,11 @@ def find_recordings(inputs: list[str]) -> dict[str, Path]:
             named = [(printable(given.name), given)]
         else:
             raise DataError(f"{given}: no such file or folder; expected audio")
-        for name, path in named:
+        fresh = [(name, path) for name, path in named if os.path.realpath(path) not in met]
+        if len(fresh) < len(named):
+            warn_once(f"{given}: {len(named) - len(fresh)} of {len(named)} files are of an earlier input: taken once")
+        met.update(os.path.realpath(path) for _, path in fresh)
+        for name, path in fresh:
             if name in found and found[name].resolve() != path.resolve():
                 raise DataError(f"{path}: a second file named {name} besides {found[name]}; give them in two calls")
             found[name] = path

@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the task's rule: one event a file, the longest, or the likeliest onset's",
     )
-    add("--top", type=int, metavar="N", help="of each file the N events with the highest scores")
+    add("--top", type=int, metavar="N", help="of each file (channel, model) the N events with the highest scores")
     add("--channels", default="mix", metavar="mix|each|N", help="their mean (default), each by itself, one of them")
     add("--files-from", metavar="LIST", help="a text file with an audio file or folder a line; - for standard input")
     add("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
@@ -95,7 +95,7 @@ def _standard_input(values: argparse.Namespace) -> int:
         from pysed.commands import listen
 
         options = [part for name, value in wishes.items() if value is not None for part in (name, str(value))]
-        return listen.main(["--model", values.model[0], *options])
+        return listen.main(["--model", values.model[0], *options], live=False)
     if values.files_from is not None:
         raise DataError("-: standard input beside --files-from; expected one of them")
     _check(values, 1)

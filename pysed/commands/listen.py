@@ -69,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str]) -> int:
-    """Run ``pysed listen``; returns the exit code."""
+def main(argv: list[str], live: bool = True) -> int:
+    """Run ``pysed listen``; returns the exit code. ``live``: the sound is of now, where no start is given."""
     values = build_parser().parse_args(argv)
     if not 0 <= values.cool_down < float("inf"):
         raise DataError(f"--cool-down {values.cool_down}; expected 0 seconds or more")
@@ -97,7 +97,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
             flush=True,
         )
-        teller = Teller(sinks, values.cool_down, start)
+        teller = Teller(sinks, values.cool_down, start, live)
         for samples in sound:
             teller.tell(stream.follow(samples))
         teller.tell(stream.follow_to_the_end())

@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
     journal.remove()
-    heard = f"{24 * alarms.days:.1f} hours of ambience in {len(recordings) - len(faults)} files"
+    heard = f"{24 * alarms.days:.2g} hours of ambience in {len(recordings) - len(faults)} files"
     print(f"{heard}: threshold {choice.threshold:g} with {_number(choice.num_alarms, 'alarm')}")
     at_once = f"; they come {choice.dispersion:.1f} at once" if choice.dispersion > 1.05 else ""
     print(f"at most {choice.bound_per_day:.3g} false alarms a day at 95 % confidence{at_once}")

@@ -73,20 +73,27 @@ def onset_runs(
     """The events whose onset is expected more than ``threshold`` times, and how often each is, (R,).
 
     tracks: (N, T, 2) scores of the event and of its onset. An event ends where the event's own scores, after the median
-    filter and with gaps closed, are no longer above a half, or where the next one begins.
+    filter and with gaps closed, are no longer above a half. Where the next one begins before that, it ends there, or
+    with the last of the scores above a half: the pause before the next onset is not its own.
     """
     found = find_onsets(tracks[..., 1])
-    kept = found.expected > threshold
+    kept = np.minimum(found.expected, 1) > threshold
     row, start, expected = (each[kept] for each in found)
     num_rows, num_frames = tracks.shape[:2]
-    active = bridge(find_runs(median_filter(tracks[..., 0] > ACTIVE, median_frames)), max_gap_frames)
+    heard = find_runs(median_filter(tracks[..., 0] > ACTIVE, median_frames))
+    active = bridge(heard, max_gap_frames)
     width = num_frames + COLLAR_FRAMES + 1  # of a row on a line of all rows
     place = np.searchsorted(active.row * width + active.end, row * width + start, side="right")
     last = np.append(active.end, 0)[place]
     holds = (np.append(active.row, -1)[place] == row) & (np.append(active.start, 0)[place] <= start + COLLAR_FRAMES)
     end = np.minimum(np.maximum(np.where(holds, last, 0), start + SHORTEST_FRAMES), num_frames)
     follows = np.append(row[1:] == row[:-1], False) if len(row) else np.empty(0, bool)
-    end = np.where(follows, np.minimum(end, np.append(start[1:], 0)), end)
+    cut = np.where(follows, np.minimum(end, np.append(start[1:], 0)), end)
+    place = np.searchsorted(heard.row * width + heard.start, row * width + cut) - 1  # the last run that begins before
+    last = np.minimum(np.append(heard.end, 0)[place], cut)
+    inside = (place >= 0) & (np.append(heard.row, -1)[place] == row) & (last > start)
+    last = np.maximum(np.where(inside, last, 0), np.minimum(start + SHORTEST_FRAMES, cut))
+    end = np.where(cut < end, last, end)
     return Runs(row, start, end), expected
 
 

@@ -1,6 +1,7 @@
 """From frame scores to events, by the rule that a detector was tuned with or as its user wishes."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -51,11 +52,14 @@ class Decision:
     top: int | None = None
 
     def __post_init__(self):
+        for name, value in vars(self).items():
+            if value is not None and not isinstance(value, bool if name == "one_event" else Real):
+                raise DataError(f"{name} {value!r}; expected a {'truth value' if name == 'one_event' else 'number'}")
         for name, holds, expected in (
             ("threshold", self.threshold is None or 0 <= self.threshold <= 1, "0 to 1"),
             ("min_duration_s", 0 <= self.min_duration_s < np.inf, "0 seconds or more"),
             ("max_gap_s", self.max_gap_s is None or 0 <= self.max_gap_s < np.inf, "0 seconds or more"),
-            ("top", self.top is None or self.top >= 1, "1 or more"),
+            ("top", self.top is None or (self.top >= 1 and int(self.top) == self.top), "a whole number from 1"),
         ):
             if not holds:
                 raise DataError(f"{name} {getattr(self, name)}; expected {expected}")
@@ -82,6 +86,9 @@ def find_events(
 ) -> list[Detection]:
     """The events of a recording of that length, in order of time."""
     runs, scores = find_runs(found, network, decision)
+    ends_s = np.minimum(frame_time(runs.end), round(duration_s, 6))
+    kept = ends_s - frame_time(runs.start) >= decision.min_duration_s - HOP_S * 1e-6
+    runs, scores = Runs(*(each[kept] for each in runs)), scores[kept]
     if decision.one_event:
         start, _ = likeliest(runs, scores, 1) if network.scores_onsets else longest(runs, 1)
         kept = runs.start == start[0]
@@ -96,7 +103,6 @@ def find_events(
         )
         for start, end, score in zip(runs.start, runs.end, scores, strict=True)
     ]
-    events = [each for each in events if each.offset_s - each.onset_s >= decision.min_duration_s - HOP_S * 1e-6]
     if decision.top is not None:
         best = sorted(events, key=lambda each: -each.score)[: decision.top]
         events = [each for each in events if each in best]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ import numpy as np
 from pysed.audio import AudioBlocks
 from pysed.detect.decide import Decision, Detection, find_events
 from pysed.detect.live import EventStream
+from pysed.detect.samples import check_samples
 from pysed.detect.scoring import Scores, ScoreStream, join_scores
 from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.errors import DataError
@@ -169,21 +171,19 @@ def analyse(
 
 def check_channels(channels: int | str) -> None:
     """Raise DataError for what is no choice of channels."""
-    if channels not in (MIX, EACH) and not (type(channels) is int and channels >= 1):
+    if channels not in (MIX, EACH) and (not isinstance(channels, Integral) or channels is True or channels < 1):
         raise DataError(f"channels {channels!r}; expected 'mix', 'each' or a channel's number from 1")
 
 
 def _pieces(samples: np.ndarray, rate_hz: int, channels: int | str) -> Iterable[np.ndarray]:
     """Samples of the channels that are asked for, a few seconds at a time."""
     check_channels(channels)
-    values = np.asarray(samples)
-    if values.ndim not in (1, 2) or not values.size or not np.issubdtype(values.dtype, np.floating):
-        raise DataError(
-            f"samples of shape {values.shape} and type {values.dtype}; expected (T,) or (T, C) numbers from -1 to 1"
-        )
-    if type(rate_hz) is not int and not (np.isfinite(rate_hz) and int(rate_hz) == rate_hz) or rate_hz < 1:
+    values = check_samples(samples, 2)
+    if not values.size:
+        raise DataError(f"samples of shape {values.shape}; expected some")
+    if not isinstance(rate_hz, Real) or not np.isfinite(rate_hz) or int(rate_hz) != rate_hz or rate_hz < 1:
         raise DataError(f"rate_hz {rate_hz}; expected samples a second, a whole number")
-    if isinstance(channels, int):
+    if isinstance(channels, Integral):
         if channels > (values.shape[1] if values.ndim == 2 else 1):
             raise DataError(f"samples of shape {values.shape}; expected a channel {channels}")
         values = values[:, channels - 1] if values.ndim == 2 else values

@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pysed.decision.onsets import ACTIVE, AROUND_FRAMES
 from pysed.decision.postprocess import gap_frames
 from pysed.detect.decide import LONG_GAP_S, Decision, Detection, find_runs
+from pysed.detect.samples import check_samples
 from pysed.detect.scoring import CONTEXT_S, Model, Scores, ScoreStream, join_scores
 from pysed.errors import DataError
 from pysed.features.grid import HOP_S
@@ -75,6 +76,7 @@ class EventStream:
 
     def follow(self, samples: np.ndarray) -> list[Change]:
         """What begins and ends, as far as it is certain, in order of time."""
+        samples = check_samples(samples, 1)
         self._num_samples += len(samples)
         steps = self._scores.steps(np.asarray(samples, np.float32))
         return [change for (found,) in steps for change in self._changes(found, False)]
@@ -94,12 +96,13 @@ class EventStream:
         certain = total if is_last else max(0, total - self._around)
         runs, scores = find_runs(self._kept, self._detector.network, self.decision)
         changes, keep, still_open, going_on = [], certain, set(), (0, 0)
-        followed = {start for start in runs.start.tolist() if start < certain}  # ends that are the next event's onset
-        for start, end, score in zip(runs.start.tolist(), runs.end.tolist(), scores.tolist(), strict=True):
+        beginnings = np.append(runs.start, total)[1:].tolist()  # of the next event: it takes no later frame
+        events = zip(runs.start.tolist(), runs.end.tolist(), scores.tolist(), beginnings, strict=True)
+        for start, end, score, following in events:
             begins = self._place(start)
             if self._place(end) <= self._ended or self._was_none(begins):
                 continue
-            if is_last or end + self._gap < certain or end in followed:
+            if is_last or end + self._gap < certain or following < certain:
                 self._ended = self._place(end)
                 if (event := self._event(start, end, score)) is not None:
                     changes += [Change("begin", event)] * (begins not in self._begun) + [Change("end", event)]

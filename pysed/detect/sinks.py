@@ -19,17 +19,21 @@ class Teller:
     """Hands a line of JSON for each change to every sink.
 
     ``cool_down_s``: nothing is said of events that begin so soon after the one before; ``start``: the clock's time at
-    the first sample, None for when the first sound is there.
+    the first sample, None for when the first sound is there. ``live``: without a start there are no times of the clock
+    where this is false.
     """
 
-    def __init__(self, sinks: Sequence[Sink], cool_down_s: float = 0.0, start: datetime | None = None):
-        self._sinks, self._cool_down_s, self._start = sinks, cool_down_s, start
+    def __init__(
+        self, sinks: Sequence[Sink], cool_down_s: float = 0.0, start: datetime | None = None, live: bool = True
+    ):
+        self._sinks, self._cool_down_s, self._start, self._live = sinks, cool_down_s, start, live
         self._quiet_until_s = float("-inf")
         self._silenced: set[float] = set()
 
     def tell(self, changes: Iterable[Change]) -> None:
         """Tell of what has happened."""
-        self._start = self._start or datetime.now()
+        if self._live:
+            self._start = self._start or datetime.now()
         for change in changes:
             event = change.event
             if change.kind == "begin" and event.onset_s < self._quiet_until_s:
@@ -39,14 +43,17 @@ class Teller:
                     self._silenced.discard(event.onset_s)
                 continue
             fields = {"change": change.kind, "label": event.label, "score": event.score, "onset_s": event.onset_s}
-            fields["onset_time"] = clock_time(self._start, event.onset_s)
+            fields |= self._clock("onset_time", event.onset_s)
             if change.kind == "end":
-                fields |= {"offset_s": event.offset_s, "offset_time": clock_time(self._start, event.offset_s)}
+                fields |= {"offset_s": event.offset_s, **self._clock("offset_time", event.offset_s)}
             else:
                 self._quiet_until_s = event.onset_s + self._cool_down_s
             line = json.dumps(fields, ensure_ascii=False)
             for sink in self._sinks:
                 sink(change.kind, line)
+
+    def _clock(self, name: str, seconds: float) -> dict[str, str]:
+        return {} if self._start is None else {name: clock_time(self._start, seconds)}
 
 
 def to_stream(stream: IO[str]) -> Sink:

@@ -49,7 +49,7 @@ def test_only_shards_with_failures_are_repeated(detect, tmp_path):
 def test_blank_lines_are_no_recordings(detect, tmp_path):
     done = detect("@a.wav\n\n \t\n@b.wav\n\n\n@c.wav", 3)
     assert done.returncode == 0, done.stderr
-    assert "events in 3 recordings" in done.stdout and (tmp_path / "out/.done").exists()
+    assert "events.tsv: 3 recordings, 0 failed" in done.stdout and (tmp_path / "out/.done").exists()
     done = detect("\n \n", 1)
     assert done.returncode == 2 and done.stderr.endswith("list: no names; expected an audio file a line\n")
     assert done.stderr.count("\n") == 1
