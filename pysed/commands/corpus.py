@@ -33,6 +33,13 @@ def _positive(text: str) -> float:
     return value
 
 
+def _length(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 or a positive number")
+    return value
+
+
 def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value < 1:
@@ -110,12 +117,13 @@ def _add_own(own: argparse.ArgumentParser) -> None:
     )
     for name, about in (
         ("level-db", "an event is what lies within so many dB of its clip's loudest 10 ms"),
-        ("gap-s", "pauses up to this long belong to an event"),
+        ("gap-s", "pauses up to this long belong to an event; 0: none does"),
         ("shortest-s", "shorter events are dropped"),
         ("segment-s", "length of the pieces of backgrounds"),
     ):
         default = getattr(OwnSettings, name.replace("-", "_"))
-        own.add_argument(f"--{name}", type=_positive, default=default, help=f"{about} ({default:.3g})")
+        kind = _length if name == "gap-s" else _positive
+        own.add_argument(f"--{name}", type=kind, default=default, help=f"{about} ({default:.3g})")
     default, about = OwnSettings.test_fraction, "share of the recordings that become devtest"
     own.add_argument("--test-fraction", type=_part, default=default, help=f"{about} ({default:.3g})")
     own.add_argument("--seed", type=int, default=OwnSettings.seed, help="of the split")

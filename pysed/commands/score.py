@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     if values.out:
         given = (values.reference, values.detected)
         keep_apart([values.out], [*given, *(Path(each, name) for each in given for name in ("events.tsv", "wav.scp"))])
-    reference, detected = read_both(values.reference, values.detected)
+    reference, detected = read_both(values.reference, values.detected, values.event)
     labels = sorted({each.label for lists in (reference, detected) for events in lists.values() for each in events})
     if labels and values.event not in labels:
         raise DataError(f"--event {values.event}: in neither list; expected one of {', '.join(labels)}")

@@ -58,7 +58,8 @@ def _kind(path: Path) -> str:
     if path.suffix.lower() == ".textgrid":
         return "textgrid"
     lines = [line for line in read_lines(path, "labels") if line.strip()]
-    if lines and lines[0].split("\t")[0].strip() == "Selection":
+    heads = [head.strip().lower() for head in lines[0].split("\t")] if lines else [""]
+    if heads[0] == "selection" or {"begin time (s)", "end time (s)"} <= set(heads):  # users of Raven order its columns
         return "raven"
     if not lines and path.suffix.lower() == ".txt":  # in a folder, a label track without labels
         return "empty"

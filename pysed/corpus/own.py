@@ -138,11 +138,17 @@ def _test_recordings(groups: dict[str, list[str]], settings: OwnSettings) -> set
                 f"{what}: {len(recordings)} recordings; expected at least {FEWEST_RECORDINGS} "
                 "of different audio, to be split"
             )
-        if not recordings & test:
-            free = recordings - trained
+        free = set() if recordings & test else recordings - trained
+        if free:
             test |= split_recordings(free, settings.test_fraction, random) or free
         trained |= recordings - test
-        if not recordings & test or len(recordings - test) < 2:
+        left = len(recordings - test)
+        if free and left < 2:
+            raise DataError(
+                f"{what}: --test-fraction {settings.test_fraction:g} leaves {left} of {len(recordings)} recordings to "
+                "train on; expected two or more: lower it, or add recordings"
+            )
+        if not recordings & test or left < 2:
             raise DataError(
                 f"{what}: cannot be split: its recordings are shared with other classes; try another --seed"
             )

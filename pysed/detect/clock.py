@@ -15,8 +15,10 @@ _DATED = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)[T_ -]{1,2}(\d\d)([-_:.h]?)(\d\d)[-_:.m]?(\d\d)(?!\d{2,})"
     r"(?:s?(Z|[+-]\d\d:?\d\d)(?!\d))?"
 )
-_HEXADECIMAL = re.compile(r"[0-9A-F]{8}\Z")  # AudioMoth until 2019: seconds since 1970
-_FIRST_HEX, _LAST_HEX = datetime(2017, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+# AudioMoth until 2019: seconds since 1970; eight decimal digits are taken for a number
+_HEXADECIMAL = re.compile(r"(?=.*[A-F])[0-9A-F]{8}\Z")
+_FIRST_HEX, _LAST_HEX = datetime(2017, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+_LATEST = 9998  # years; what begins later may end where no calendar goes
 
 
 def start_by_name(name: str) -> datetime | None:
@@ -37,9 +39,12 @@ def start_by_name(name: str) -> datetime | None:
 def parse_start(text: str) -> datetime:
     """The time that ``--start`` gives, ISO 8601. Raises DataError."""
     try:
-        return datetime.fromisoformat(text)
+        start = datetime.fromisoformat(text)
     except ValueError:
         raise DataError(f"--start {text[:40]}; expected a time such as 2024-01-31T05:45:00") from None
+    if start.year > _LATEST:
+        raise DataError(f"--start {text[:40]}; expected a year up to {_LATEST}, as of 2024-01-31T05:45:00")
+    return start
 
 
 def hourly_counts(found: Iterable[Found]) -> str:

@@ -63,7 +63,7 @@ def _read(path: Path, folder: str) -> Iterator[Listed]:
         yield from _table(path, rows, _COLUMNS, "score")
     else:
         rows = [(number, line.split("\t")) for number, line in enumerate(read_lines(path, "a table of detections"), 1)]
-        if rows and rows[0][1][0] == "Selection":
+        if rows and (rows[0][1][0] == "Selection" or set(_RAVEN[1:3]) <= set(rows[0][1])):  # its columns can be moved
             yield from (
                 Listed(folder + each.name, each.onset_s, each.offset_s, each.label, each.score)
                 for each in _table(path, rows, _RAVEN, "Score")

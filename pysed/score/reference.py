@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pysed.datadir.lists import read_recordings
 from pysed.errors import DataError
-from pysed.events import Event, EventLists, read_events
+from pysed.events import Event, EventLists, read_detected, read_events
 
 
 def read_reference(path: str | os.PathLike) -> EventLists:
@@ -19,13 +19,13 @@ def read_reference(path: str | os.PathLike) -> EventLists:
     return _from_data_dir(Path(path)) if os.path.isdir(path) else by_base_name(read_events(path), path)
 
 
-def read_both(reference: str | os.PathLike, detected: str | os.PathLike) -> tuple[EventLists, EventLists]:
-    """Reference and detections by the same names of files.
+def read_both(reference: str | os.PathLike, detected: str | os.PathLike, label: str) -> tuple[EventLists, EventLists]:
+    """Reference and detections, to be scored for one class, by the same names of files.
 
     By base name; where event lists have files of one base name in several folders, by path, if both name the same ones.
-    Raises DataError for what is missing, malformed, or named twice.
+    Detections may be an empty list. Raises DataError for what is missing, malformed, or named twice.
     """
-    found = read_events(detected)
+    found = read_detected(detected, label)
     if os.path.isdir(reference):
         return read_reference(reference), by_base_name(found, detected)
     wanted = read_events(reference)

@@ -117,7 +117,7 @@ def text_readers() -> list[Reader]:
         Reader("labels of a review", _text({"x.tsv": reviewed}), lambda f: read_reviewed([f / "x.tsv"])),
         Reader("detections", _text(detections), read_detections, made={"x.json": _changed_json(files)}),
         Reader("event list", _text({"x.tsv": rows}), lambda f: read_events(f / "x.tsv")),
-        Reader("two event lists", _text({"r": rows, "d": rows}), lambda f: read_both(f / "r", f / "d")),
+        Reader("two event lists", _text({"r": rows, "d": rows}), lambda f: read_both(f / "r", f / "d", "cry")),
         Reader("reference of a data directory", data, read_reference, ("wav.scp", "events.tsv")),
         Reader("data directory", data, load_data_dir, tuple(data)[:-1]),
         Reader("split", data, read_split, ("utt2split",)),
