@@ -12,7 +12,7 @@ from typing import Any
 
 from pysed.errors import DataError
 from pysed.freshness.marks import read_mark
-from pysed.names import RULE, is_name
+from pysed.names import RULE, check_class_name, is_name
 from pysed.score import paper_table1 as paper
 from pysed.score.counts import FileCounts, read_counts
 from pysed.score.onsets import ONSETS
@@ -69,7 +69,7 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
             Row(
                 folder=folder,
                 model=path.parent,
-                event=folder.parent.name,
+                event=check_class_name(folder.parent.name, folder.parent),
                 system=folder.name,
                 subset=subset,
                 seed=int(nested[1]) if nested else int(score.get("seed") or 1),
