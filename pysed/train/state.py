@@ -14,6 +14,8 @@ from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.train.clips import Clips
 
+_WRITTEN = ("checkpoint.pt", "final.pt", "config.yaml", "metrics.csv")
+
 
 def seed_everything(seed: int) -> None:
     """Seed every generator that initialisation, dropout or augmentation may draw from."""
@@ -86,8 +88,9 @@ def resume(
 
 
 def _read(path: Path, identity: str) -> dict[str, Any] | None:
-    for left in path.parent.glob(".*.tmp"):  # of a run killed while it wrote
-        left.unlink()
+    for name in _WRITTEN:  # of a run killed while it wrote; what else lies there is of others, such as another seed's
+        for left in path.parent.glob(f".{name}.*.tmp"):
+            left.unlink()
     try:
         state = checkpoint.load(path)
     except DataError:
