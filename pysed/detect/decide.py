@@ -1,7 +1,7 @@
 """From frame scores to events, by the rule that a detector was tuned with or as its user wishes."""
 
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class Decision:
             ("threshold", self.threshold is None or 0 <= self.threshold <= 1, "0 to 1"),
             ("min_duration_s", 0 <= self.min_duration_s < np.inf, "0 seconds or more"),
             ("max_gap_s", self.max_gap_s is None or 0 <= self.max_gap_s < np.inf, "0 seconds or more"),
-            ("top", self.top is None or (self.top >= 1 and int(self.top) == self.top), "a whole number from 1"),
+            ("top", self.top is None or isinstance(self.top, Integral) and self.top >= 1, "a whole number from 1"),
         ):
             if not holds:
                 raise DataError(f"{name} {getattr(self, name)}; expected {expected}")

@@ -35,7 +35,9 @@ def test_values_far_beyond_full_scale_are_said(detector, capsys):
     assert "samples up to 1e+03; expected -1 to 1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wishes", [{"threshold": "0.5"}, {"top": 1.5}, {"max_gap_s": "1"}, {"one_event": 1}])
+@pytest.mark.parametrize(
+    "wishes", [{"threshold": "0.5"}, {"top": 1.5}, {"top": 2.0}, {"max_gap_s": "1"}, {"one_event": 1}]
+)
 def test_wishes_of_the_wrong_kind(wishes):
     with pytest.raises(DataError, match=next(iter(wishes))):
         Decision(**wishes)
