@@ -24,7 +24,7 @@ help_message="Usage: $0 [options]
 Trains and scores rare sound event detectors; every stage can be run alone once the earlier ones have run.
 
   --stage N, --stop-stage N   first and last stage, inclusive (0, 8)
-  --event NAME|all            event class (all)
+  --event NAME[,NAME...]|all  event classes (all)
   --system NAME[,NAME...]|all systems of conf/systems/ (cbrnn,gradual)
                               (or ablation, paper: those in conf/ablation/, conf/paper/)
   --set KEY=VALUE             one value of the systems' configuration; may be repeated; the results go to a folder

@@ -206,6 +206,7 @@ def wait_until(condition, seconds: float = 300.0) -> None:
         (["--system", "gradual,best"], ["--system", "best", "cbrnn"]),
         (["--seeds", "one"], ["--seeds", "one"]),
         (["--layer", "a b"], ["--layer", "a b"]),
+        (["--event", "babycry,"], ["--event :", "letters"]),
         (["more"], ["more", "unexpected"]),
     ],
 )
@@ -216,10 +217,20 @@ def test_bad_options_are_one_line_and_exit_2(recipe, options, words):
     assert all(word in done.stderr for word in words)
 
 
-def test_unknown_event_names_the_known_ones(recipe, tiny_corpus):
-    done = run_in(recipe, "./run.sh", "--corpus", tiny_corpus, "--event", "thunder", "--stop-stage", 1)
+@pytest.mark.parametrize("event", ["thunder", "knock,thunder"])
+def test_unknown_event_names_the_known_ones(recipe, tiny_corpus, event):
+    done = run_in(recipe, "./run.sh", "--corpus", tiny_corpus, "--event", event, "--stop-stage", 1)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert "thunder" in done.stderr and "babycry" in done.stderr and "knock" in done.stderr
+
+
+def test_several_events_each_once(recipe, tiny_corpus):
+    line = ("./run.sh", "--corpus", tiny_corpus, "--num-mixtures", 6, "--stage", 0, "--stop-stage", 1)
+    for event in ("knock,babycry,knock", "all"):
+        done = run_in(recipe, *line, "--event", event, check=True)
+        assert "data/tiny/{" in done.stdout
+        chosen = done.stdout.split("data/tiny/{")[1].split("}")[0]
+        assert chosen == ("knock,babycry" if event != "all" else "babycry,knock")
 
 
 def test_help_lists_every_stage(recipe):

@@ -24,7 +24,8 @@ need_recipe_folder
 need_folder exp
 need_folder download-dir
 need_name layer "$layer"
-need_name event "$event"
+mapfile -d , -t chosen < <(printf '%s,' "$event")
+for name in "${chosen[@]}"; do need_name event "$name"; done
 
 # The corpus: its name, folder and settings.
 case $corpus in
@@ -120,14 +121,17 @@ done
 
 # resolve_events: sets `events`, the classes to work on, once the corpus is there and the name is its own.
 resolve_events() {
-  local known
+  local known name
   known=$(pysed corpus classes "$source_dir" | tr '\n' ' ') || exit 2
   known=${known% }
   if [[ $event == all ]]; then
     events=$known
   else
-    [[ " $known " == *" $event "* ]] || die "$0: --event $event: unknown class; $source_dir has $known"
-    events=$event
+    events=
+    for name in "${chosen[@]}"; do
+      [[ " $known " == *" $name "* ]] || die "$0: --event $name: unknown class; $source_dir has $known"
+      [[ " $events " == *" $name "* ]] || events+="${events:+ }$name"
+    done
   fi
   active 0 || pysed corpus check-name --source "$source_dir" --data "$data" # which stage 0 has done
   [[ -z $num_mixtures ]] || ((stage <= 1)) || need_num_mixtures
