@@ -93,7 +93,7 @@ if active 4; then
 fi
 
 if active 5; then
-  log "stage 5: train: $data/*/devtrain -> $exp/$corpus_name/{${events// /,}}/{${systems// /,}}/"
+  log "stage 5: train: $data/*/devtrain -> $exp/$corpus_name/{${events// /,}}/{${systems// /,}}$suffix/"
   for_each_model "$nj" steps/train.sh --side-by-side "$nj" --folds-at-once "$(folds_at_once)" --epochs "$epochs" \
     --asr "$asr_dir" --layer "$layer" --new-mixtures "$new_mixtures"
 fi
@@ -101,17 +101,19 @@ fi
 if active 6; then
   log "stage 6: detect and score: $data/*/devtest -> score_devtest.json of each model"
   for_each_model 1 steps/score.sh
+  write_results
 fi
 
 if active 7; then
   log "stage 7: phone analysis: $data/*/{devtrain,isolated_devtrain}/phones.ctm -> $exp/$corpus_name/phones/"
-  read -ra classes <<<"$events"
+  heard_classes
   step steps/analyse_phones.sh "$data" "$source_dir" "$asr_dir" "$exp/$corpus_name/phones" "${classes[@]}"
   step steps/analyse_patterns.sh "$data" "$exp/$corpus_name" "$asr_dir" "$exp/$corpus_name/phones/patterns" "${classes[@]}"
 fi
 
 if active 8; then
   log "stage 8: report: $exp/$corpus_name/ -> $exp/$corpus_name/report/index.html"
+  active 6 || write_results
   partly steps/report.sh "$data" "$exp/$corpus_name" "$exp/$corpus_name/report"
 fi
 

@@ -3,15 +3,15 @@
 set -euo pipefail
 
 nj=2
-config=conf/corpora/default.yaml
+config=
 asr=models/demo
 layer=prefinal-l
 shifts="-12 -6 0 6 12"
 baseline=mlp
 help_message="Usage: $0 [options] SOURCE_DIR EVENT DATA_DIR MODELS_DIR SYSTEM...
-Example: $0 --config conf/corpora/demo.yaml data/demo babycry data/demo exp/demo mlp crnn cbrnn gradual
+Example: $0 data/demo babycry data/demo exp/demo mlp crnn cbrnn gradual
   --nj N           parallel jobs ($nj)
-  --config FILE    the corpus's settings ($config)
+  --config FILE    the corpus's settings (SOURCE_DIR/corpus.yaml, conf/corpora/NAME.yaml, conf/corpora/default.yaml)
   --asr DIR, --layer NODE   of the recogniser, for systems with its features ($asr, $layer)
   --shifts LIST    dB by which all events are louder; 0 stands for the ratios of the corpus ($shifts)
   --baseline NAME  system by which corpora are compared: where does its F reach the published one? ($baseline)

@@ -9,7 +9,7 @@ Example: $0 data/demo exp/demo models/demo exp/demo/phones/patterns babycry glas
 Reads:  DATA/EVENT/NAME/{phones.ctm,prefinal.scp,feats_*.scp,...}, MODELS/EVENT/gradual/{final.pt,events_NAME.tsv},
         MODELS/EVENT/cbrnn/events_NAME.tsv where it is there
 Writes: OUT_DIR/{patterns.md,decisions.csv,evidence.csv,ngrams.csv,mended.csv,{streams,evidence}.{svg,png,pdf}};
-        nothing of classes without a trained and scored gradual, or where the model has no graph (another's go)"
+        nothing of classes without a trained and scored gradual, or where the model has no graph (earlier ones go)"
 . ./path.sh
 . utils/resume.sh
 . utils/parse_options.sh
@@ -32,7 +32,10 @@ for event; do
   inputs+=("$models/$event/gradual/final.pt" "$list" "$data/$event/$subset"/{.done,.done_phones,events.tsv,phones.ctm})
   if [[ -f $models/$event/cbrnn/events_$subset.tsv ]]; then inputs+=("$models/$event/cbrnn/events_$subset.tsv"); fi
 done
-if ((${#events[@]} == 0)); then exit; fi
+if ((${#events[@]} == 0)); then
+  forget "$out" "$out/.done" "${outputs[@]}" "$out"/{streams,evidence}-*.svg
+  exit
+fi
 need_files "$0" "${inputs[@]}"
 for event in "${events[@]}"; do lock_folder "$data/$event" shared; done
 lock_folder "$out"

@@ -19,6 +19,9 @@ model=$1 list=$2 out=$3
 [[ -e $model || ! -f models/detectors/$model/final.pt ]] || model=models/detectors/$model # one in the box, by its name
 need_files "$0" "$model/final.pt" "$list"
 wishes=()
+[[ -z $threshold ]] || need_number threshold "$threshold" 1
+[[ -z $min_duration ]] || need_number min-duration "$min_duration"
+[[ -z $max_gap ]] || need_number max-gap "$max_gap"
 [[ -z $threshold ]] || wishes+=(--threshold "$threshold")
 [[ -z $min_duration ]] || wishes+=(--min-duration "$min_duration")
 [[ -z $max_gap ]] || wishes+=(--max-gap "$max_gap")

@@ -17,6 +17,7 @@ Writes: DATA_DIR/{phones.ctm,phones.int.ctm}; nothing where the model has no gra
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 data=$1 asr=$2
+need_number beam "$beam"
 if ! has_graph "$asr" "$data"; then
   forget "$(dirname -- "$data")" "$data"/{.done_phones,phones.ctm,phones.int.ctm,phones}
   exit

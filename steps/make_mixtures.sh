@@ -6,12 +6,12 @@ nj=2
 num_mixtures=
 seed=
 shift_ebr=
-config=conf/corpora/default.yaml
+config=
 help_message="Usage: $0 [options] SOURCE_DIR EVENT OUT_DIR
 Example: $0 --nj 2 data/demo babycry data/demo/babycry
   --nj N             parallel jobs ($nj)
   --num-mixtures N   training mixtures (as configured)
-  --config FILE      the corpus's settings ($config)
+  --config FILE      the corpus's settings (SOURCE_DIR/corpus.yaml, conf/corpora/NAME.yaml, conf/corpora/default.yaml)
   --seed N           only OUT_DIR/devtrain_seedN: training mixtures, and recordings held out of them, drawn anew
   --shift-ebr DB     only OUT_DIR/devtest, all events so much louder; OUT_DIR is not that of the corpus's own
 Reads:  SOURCE_DIR/source_data, and SOURCE_DIR/mixture_data/evaltest where there is one
@@ -21,6 +21,7 @@ Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{
 . utils/parse_options.sh
 (($# == 3)) || die "$help_message"
 source_dir=$1 event=$2 out=$3
+[[ -n $config ]] || config=$(config_of_corpus "$source_dir")
 [[ -z $seed ]] || need_integer seed "$seed" 0
 [[ $shift_ebr =~ ^(-?[0-9]{1,3})?$ ]] || die "$0: --shift-ebr $shift_ebr: expected whole dB, such as -6"
 lists=$source_dir/source_data/cv_setup screening=$source_dir/source_data/bgs/bg_screening.csv

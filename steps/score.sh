@@ -12,7 +12,8 @@ Writes: MODEL_DIR/{scores_<subset>.ark,scores_<subset>.scp,events_<subset>.tsv,s
 . utils/resume.sh
 . utils/parse_options.sh
 (($# == 4)) || die "$help_message"
-system=$3 dir=$4
+event=$2 system=$3 dir=$4
+need_name event "$event"
 need_files "$0" "$dir/final.pt" "$dir/.done_train"
 frontend=$(yaml_value "$system" frontend) model=$(yaml_value "$system" model)
 code=("$0" pysed.commands.evaluate:main "pysed.networks=${model:-cbrnn}")
@@ -36,7 +37,7 @@ for subset in devtest evaltest; do
   need_files "$0" "${inputs[@]}"
   to_do "$dir/.done_$subset" "  $dir: $subset" --inputs "${inputs[@]}" "$dir/final.pt" \
     --code "${code[@]}" --version "${training[@]}" || continue
-  said=$(pysed evaluate --model "$dir" --data "$data" --out "$dir")
+  said=$(pysed evaluate --model "$dir" --data "$data" --event "$event" --out "$dir")
   need_files "$0" "${outputs[@]}"
   finish "$dir/.done_$subset" "${outputs[@]}"
   log "  $dir: $subset, seed $seed: $said"

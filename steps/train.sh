@@ -35,7 +35,10 @@ data=$1/devtrain
 [[ $new_mixtures != true || $seed == 1 ]] || data+=_seed$seed
 event=$2 system=$3 dir=$4
 need_files "$0" "$system"
+need_name event "$event"
+need_integer seed "$seed"
 frontend=$(yaml_value "$system" frontend)
+config=conf/frontends/$frontend.yaml
 inputs=("$data/.done" "$data/.done_feats_$frontend")
 asr_options=()
 if [[ $(yaml_value "$system" asr) == true ]]; then
@@ -46,6 +49,8 @@ need_files "$0" "${inputs[@]}"
 if [[ $(yaml_value "$system" asr_layers) == [1-9]* ]]; then # of the recogniser's, trained along
   inputs+=("$data"/.done_{mfcc_hires,ivectors} "$asr/final.mdl")
 fi
+EVENT=$event awk -F'\t' '$4 == ENVIRON["EVENT"] { found = 1; exit } END { exit !found }' <"$data/events.tsv" ||
+  die "$0: $data/events.tsv: no event $event; expected the class of these mixtures"
 training_code "$system"
 train() {
   # shellcheck disable=SC2086 # a command and its options
@@ -53,11 +58,13 @@ train() {
     ${epochs:+--epochs "$epochs"} "${asr_options[@]}" --out "$dir"
 }
 lock_folder "$1" shared
+pysed feats options "$config" |
+  python -S -E -m pysed.freshness frontend "$data/.done_feats_$frontend" "$config" "$(yaml_value "$config" average_frames)"
 [[ -z ${asr_options[*]} ]] || python -S -E -m pysed.freshness features "$data/.done_prefinal" "$asr" "$layer"
 lock_folder "$dir"
 resolved=(pysed train --system "$system" --data - --event "$event" --out - ${epochs:+--epochs "$epochs"} --print-config)
 to_do "$dir/.done_train" "  $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \
-  --made-by "$(made_by "${resolved[@]}" -- "$system" "conf/frontends/$frontend.yaml")" \
+  --made-by "$(made_by "${resolved[@]}" -- "$system" "$config")" \
   --code "$0" "${training[@]}" --version "${training[@]}" || exit 0
 if [[ (! -f $dir/checkpoint.pt && ! -d $dir/fold1) || ! -f $dir/.train_key || $(<"$dir/.train_key") != "$key" ]]; then # nothing to resume
   rm -rf -- "$dir"/{checkpoint*,fold[0-9]{,[0-9],[0-9][0-9],[0-9][0-9][0-9]},.done_*,final.pt,metrics.csv,events.out.*,train.log,score_*.json,{scores,onsets,events,counts,cost}_*}

@@ -28,6 +28,15 @@ need_integer() {
   fi
 }
 
+# need_number NAME VALUE [MOST]: a plain number of at least 0, and at most MOST, a whole number.
+need_number() {
+  local most=${3-}
+  if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})?(\.[0-9]{1,9})?$ && $2 == *[0-9] ]] ||
+    { [[ -n $most ]] && ! awk -v value="$2" -v most="$most" 'BEGIN { exit !(value + 0 <= most + 0) }'; }; then
+    die "$0: --$1 $2: expected a number of at least 0${most:+ and at most $most}"
+  fi
+}
+
 # need_name OPTION VALUE: what becomes a folder, a key or a word of a command; the rule of pysed/names.py, whatever bytes
 # make letters beyond ASCII.
 need_name() {
@@ -64,6 +73,14 @@ yaml_value() {
     [Ff]alse\ plain | FALSE\ plain | [Nn]o\ plain | NO\ plain | [Oo]ff\ plain | OFF\ plain) echo false ;;
     *) printf '%s\n' "${value% plain}" ;;
   esac
+}
+
+# config_of_corpus SOURCE_DIR: the settings of its mixtures: its own, those of a corpus of its name, or the default.
+config_of_corpus() {
+  local file
+  for file in "$1/corpus.yaml" "conf/corpora/$(basename -- "$1").yaml" conf/corpora/default.yaml; do
+    [[ ! -f $file ]] || { printf '%s\n' "$file" && return; }
+  done
 }
 
 # count_lines FILE: as awk counts them: the last one, too, where no line break ends it.

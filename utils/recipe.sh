@@ -22,6 +22,9 @@ active() { ((stage <= $1 && $1 <= stop_stage)); }
 
 need_recipe_folder
 need_folder exp
+place=$exp # where it is, or is to be
+while [[ ! -e $place ]]; do place=$(dirname -- "$place"); done
+[[ -d $place && -w $place ]] || die "$0: --exp $exp: $place is no folder that can be written to"
 need_folder download-dir
 need_name layer "$layer"
 mapfile -d , -t chosen < <(printf '%s,' "$event")
@@ -41,10 +44,7 @@ case $corpus in
     ;;
 esac
 data=data/$corpus_name
-# A corpus may bring its own settings.
-for corpus_config in "$source_dir/corpus.yaml" "conf/corpora/$corpus_name.yaml" conf/corpora/default.yaml; do
-  if [[ -f $corpus_config ]]; then break; fi
-done
+corpus_config=$(config_of_corpus "$source_dir")
 
 [[ $corpus != tut2017 || -d $source_dir/source_data ]] || active 0 ||
   die "$0: --corpus tut2017: no $source_dir/source_data; run stage 0"
@@ -103,7 +103,8 @@ seed_list=${seeds//,/ }
   die "$0: --seeds $seeds: expected a number of seeds, or seeds joined by commas"
 [[ $seeds == *,* ]] || { need_integer seeds "$seeds" 1 && seed_list=$(seq -s ' ' 1 "$seeds"); }
 
-drawn_seeds= # those that have mixtures of their own
+drawn_seeds='' suffix='' # seeds that have mixtures of their own; of the folders of their results
+[[ $new_mixtures == false ]] || suffix=.new-mixtures
 [[ $new_mixtures == false ]] || for seed in $seed_list; do [[ $seed == 1 ]] || drawn_seeds+="$seed "; done
 
 . ./path.sh
@@ -121,7 +122,7 @@ done
 
 # resolve_events: sets `events`, the classes to work on, once the corpus is there and the name is its own.
 resolve_events() {
-  local known name
+  local name
   known=$(pysed corpus classes "$source_dir" | tr '\n' ' ') || exit 2
   known=${known% }
   if [[ $event == all ]]; then
@@ -135,6 +136,19 @@ resolve_events() {
   fi
   active 0 || pysed corpus check-name --source "$source_dir" --data "$data" # which stage 0 has done
   [[ -z $num_mixtures ]] || ((stage <= 1)) || need_num_mixtures
+}
+
+# heard_classes: sets `classes`, those to analyse: the chosen ones, and others that this recogniser has heard before.
+heard_classes() {
+  local name set
+  classes=()
+  for name in $known; do
+    if [[ " $events " != *" $name "* ]]; then
+      for set in "$data/$name"/{,isolated_}devtrain; do [[ -f $set/.done_phones && -f $set/.done_prefinal ]] || continue 2; done
+      python -S -E -m pysed.freshness features "$data/$name/devtrain/.done_prefinal" "$asr_dir" 2>/dev/null || continue
+    fi
+    classes+=("$name")
+  done
 }
 
 # need_num_mixtures: without stage 1, --num-mixtures must be what the training data has: as given there, or as counted.
@@ -225,7 +239,10 @@ for_each_set() {
         seed=${set##*/devtrain_seed}
         [[ " $drawn_seeds" == *" ${seed%/} "* ]] || continue
       fi
-      [[ -f $set/wav.scp ]] || die "$0: $set: no wav.scp; run stage 1"
+      if [[ ! -f $set/wav.scp ]]; then
+        [[ $set == */@(devtrain*|devtest|evaltest|isolated_*)/ ]] || continue # no data directory of the recipe
+        die "$0: $set: no wav.scp; run stage 1"
+      fi
       size=$(count_lines "$set/wav.scp")
       sets+=("${set%/}") total=$((total + size))
     done
@@ -257,8 +274,7 @@ for_each_model() {
   for name in $events; do
     for one in $systems; do
       for seed in $seed_list; do
-        dir=$exp/$corpus_name/$name/$one
-        [[ $new_mixtures == false ]] || dir+=.new-mixtures
+        dir=$exp/$corpus_name/$name/$one$suffix
         ((seed == 1)) || dir+=/seed$seed
         ((${#running[@]} < at_once)) || { wait_for_one && did 1; }
         ((failed == 0)) || break 3
@@ -269,6 +285,9 @@ for_each_model() {
   while ((${#running[@]})); do wait_for_one && did 1; done
   ((failed == 0)) || exit "$failed"
 }
+
+# write_results: RESULTS.md, comparison.json and the pooled scores, of all models that are there.
+write_results() { step pysed results "$exp/$corpus_name" --quiet; }
 
 # tell_results: the run's last words: the small table, what to make of it, where to look, what to type next, the time.
 tell_results() {

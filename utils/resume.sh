@@ -7,7 +7,7 @@
 lock_folder() {
   local mode=--exclusive file=$1/.lock descriptor holder
   [[ ${2-} != shared ]] || mode=--shared
-  mkdir -p -- "$1"
+  mkdir -p -- "$1" || exit 2
   [[ -w $1 || $mode == --exclusive ]] || return 0 # nobody can write there
   exec {descriptor}>>"$file"
   if ! flock --timeout 2 "$mode" "$descriptor"; then # who holds it has said so by then

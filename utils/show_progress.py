@@ -190,7 +190,8 @@ class Screen:
             stage.trainings[name] = Training(name)
         elif said.endswith("made anew") or "no graph" in said or "; kept; " in said or said.endswith("; skipped"):
             stage.notes.setdefault(said, []).append(name)
-            stage.counts["kept"] += "; kept; " in said
+            if "; kept; " in said:
+                stage.counts["kept"] += 1
         else:
             stage.counts["made"] += 1
             stage.fresh = True

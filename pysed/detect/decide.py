@@ -66,7 +66,8 @@ class Decision:
 
 
 def find_runs(found: Scores, network: TrainedNetwork, decision: Decision) -> tuple[Runs, np.ndarray]:
-    """Every run of frames that is an event by the scores alone, and each one's score, (R,)."""
+    """Every run of frames that is an event by the scores alone, and each one's score, (R,): above 1 where more than one
+    onset is expected."""
     gap_s = network.max_gap_s if decision.max_gap_s is None else decision.max_gap_s
     if gap_s is None and not decision.one_event:
         gap_s = LONG_GAP_S
@@ -74,8 +75,7 @@ def find_runs(found: Scores, network: TrainedNetwork, decision: Decision) -> tup
     if network.scores_onsets:
         tracks = np.stack((found.scores, found.onsets), axis=-1)[None]
         least = network.t_base if decision.threshold is None else decision.threshold
-        runs, expected = onset_runs(tracks, least, gap_frames(gap_s), median)
-        return runs, np.minimum(expected, 1)
+        return onset_runs(tracks, least, gap_frames(gap_s), median)
     threshold = network.t_base + network.beta * found.means if decision.threshold is None else decision.threshold
     runs = active_runs(found.scores[None], np.asarray(threshold), network.low_ratio, gap_frames(gap_s), median)
     return runs, np.array([found.scores[start:end].max() for _, start, end in zip(*runs, strict=True)])
@@ -98,12 +98,12 @@ def find_events(
             float(frame_time(start)),
             min(float(frame_time(end)), round(duration_s, 6)),
             network.event,
-            round(float(score), 4),
+            round(min(float(score), 1.0), 4),
             channel,
         )
         for start, end, score in zip(runs.start, runs.end, scores, strict=True)
     ]
     if decision.top is not None:
-        best = sorted(events, key=lambda each: -each.score)[: decision.top]
-        events = [each for each in events if each in best]
+        best = np.sort(np.argsort(-scores, kind="stable")[: decision.top])
+        events = [events[index] for index in best]
     return events

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +12,7 @@ import numpy as np
 from pysed.audio import AudioBlocks
 from pysed.detect.decide import Decision, Detection, find_events
 from pysed.detect.live import EventStream
-from pysed.detect.samples import check_samples
+from pysed.detect.samples import check_rate, check_samples
 from pysed.detect.scoring import Scores, ScoreStream, join_scores
 from pysed.detector.checkpoint import TrainedNetwork, load_network
 from pysed.errors import DataError
@@ -181,8 +181,7 @@ def _pieces(samples: np.ndarray, rate_hz: int, channels: int | str) -> Iterable[
     values = check_samples(samples, 2)
     if not values.size:
         raise DataError(f"samples of shape {values.shape}; expected some")
-    if not isinstance(rate_hz, Real) or not np.isfinite(rate_hz) or int(rate_hz) != rate_hz or rate_hz < 1:
-        raise DataError(f"rate_hz {rate_hz}; expected samples a second, a whole number")
+    check_rate(rate_hz)
     if isinstance(channels, Integral):
         if channels > (values.shape[1] if values.ndim == 2 else 1):
             raise DataError(f"samples of shape {values.shape}; expected a channel {channels}")

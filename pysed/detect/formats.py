@@ -114,7 +114,7 @@ def _list(found: Found, columns: Columns) -> str:
 def _rttm(found: Found, columns: Columns) -> str:
     return "".join(
         f"SPEAKER {_one_word(found.name)} {event.channel or 1} {event.onset_s:.3f} "
-        f"{event.offset_s - event.onset_s:.3f} <NA> <NA> {_one_word(event.label)} {event.score:.4f} <NA>\n"
+        f"{max(event.offset_s - event.onset_s, 0.001):.3f} <NA> <NA> {_one_word(event.label)} {event.score:.4f} <NA>\n"
         for _, event in found.rows()
     )
 

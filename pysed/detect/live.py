@@ -1,6 +1,7 @@
 """Events of sound that never ends: known as soon as they are certain, the same however the sound is cut into pieces."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -8,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pysed.decision.onsets import ACTIVE, AROUND_FRAMES
 from pysed.decision.postprocess import gap_frames
 from pysed.detect.decide import LONG_GAP_S, Decision, Detection, find_runs
-from pysed.detect.samples import check_samples
+from pysed.detect.samples import check_rate, check_samples
 from pysed.detect.scoring import CONTEXT_S, Model, Scores, ScoreStream, join_scores
 from pysed.errors import DataError
 from pysed.features.grid import HOP_S
@@ -36,7 +37,8 @@ class EventStream:
         self.decision = Decision() if decision is None else decision
         if self.decision.one_event or self.decision.top is not None:
             raise DataError("one_event and top need the whole sound; a stream has no end: leave them out")
-        if step_s is not None and not HOP_S <= step_s <= detector.window_s:
+        check_rate(rate_hz)
+        if step_s is not None and not (isinstance(step_s, Real) and HOP_S <= step_s <= detector.window_s):
             raise DataError(f"step_s {step_s}; expected {HOP_S} to {detector.window_s:g} seconds")
         self._detector, self._scores = detector, ScoreStream([detector], rate_hz, step_s)
         self._step_s, self._rate_hz = step_s, rate_hz
@@ -117,7 +119,10 @@ class EventStream:
                     self._begun.add(begins)
                     changes.append(Change("begin", event))
         self._decided, self._open = self._place(certain), still_open
-        keep = max(0, min(keep, self._first_open(certain)) - self._margin)
+        across = (
+            self._gap + self._median if self._by_onsets else 0
+        )  # a pause, which an event's runs may have between them
+        keep = max(0, min(keep, self._first_open(certain)) - max(self._margin, across))
         kept = np.arange(total) >= keep
         kept[self._middle(*going_on)] = False
         self._kept, self._frames = Scores(*(each[kept] for each in self._kept)), self._frames[kept]
@@ -198,7 +203,7 @@ class EventStream:
         """The event of a run of what is kept, with its score where onsets are scored; None where it is too short."""
         if not self._by_onsets:
             score = self._kept.scores[start:end].max()
-        score = round(float(score), 4)
+        score = round(min(float(score), 1.0), 4)
         onset_s, offset_s = (round(self._place(frame) * HOP_S, 6) for frame in (start, end))
         offset_s = min(offset_s, round(self._num_samples / self._rate_hz, 6))
         if offset_s - onset_s < self.decision.min_duration_s - HOP_S * 1e-6:

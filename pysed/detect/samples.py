@@ -1,11 +1,18 @@
-"""Samples that a program hands over, checked: what a file's would be."""
+"""Samples that a program hands over, and their rate, checked: what a file's would be."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from pysed.audio.decoder import LOUD
 from pysed.errors import DataError, warn_once
+
+
+def check_rate(rate_hz: float) -> None:
+    """DataError for what is no number of samples a second."""
+    if not isinstance(rate_hz, Real) or not np.isfinite(rate_hz) or int(rate_hz) != rate_hz or rate_hz < 1:
+        raise DataError(f"rate_hz {rate_hz}; expected samples a second, a whole number")
 
 
 def check_samples(samples: Any, most_dims: int) -> np.ndarray:

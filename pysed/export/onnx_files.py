@@ -175,7 +175,8 @@ _BY_ONSETS = (
     f"the onsets to be expected there. Where the sum is above `threshold` and the highest within {APART_FRAMES} frames "
     "on both sides, an event begins, in the frame at which half of that sum is reached. It goes on for at least "
     f"{SHORTEST_FRAMES} frames, until the first score, after a median filter of `median_frames` frames and with pauses "
-    f"of up to `max_gap_s` seconds closed, is no longer above {ACTIVE:g}. A pause before the next "
+    f"of up to `max_gap_s` seconds closed, is no longer above {ACTIVE:g}; these scores "
+    f"may begin up to {COLLAR_FRAMES} frames after the event. A pause before the next "
     "onset is not closed."
 )
 _GUIDE = """# How to run this detector with ONNX

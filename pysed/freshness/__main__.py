@@ -3,7 +3,8 @@
 ``begin MARK PENDING --inputs FILE... --options TEXT... --made-by TEXT... --code ROOT... --version ROOT...`` exits 0
 where what MARK stands for need not be made and says why; else 3, having removed the mark and written PENDING; the first
 line printed is then the key of all that goes in. ``finish MARK PENDING OUTPUT...`` makes the mark. PYSED_REMAKE=true:
-what was made by other code is made anew. ``features MARK ASR LAYER`` refuses features of another recogniser.
+what was made by other code is made anew. ``features MARK ASR LAYER`` refuses features of another recogniser,
+``frontend MARK YAML NUM_FRAMES`` those of another front end, whose options are read from standard input.
 """
 
 import os
@@ -11,7 +12,7 @@ import sys
 
 from pysed.errors import DataError
 from pysed.freshness import marks
-from pysed.freshness.features import other_recogniser
+from pysed.freshness.features import is_of_other_frontend, other_recogniser
 from pysed.freshness.files import write_json
 
 MODES = ("inputs", "options", "made-by", "code", "version")
@@ -100,11 +101,19 @@ def features(mark_path: str, asr: str, words: list[str]) -> int:
     return 0
 
 
+def frontend(mark_path: str, path: str, words: list[str]) -> int:
+    """Refuse features of another front end than that of a YAML file; returns the exit code."""
+    if is_of_other_frontend(mark_path, sys.stdin.read().splitlines(), int(words[0])):
+        raise DataError(f"{os.path.dirname(mark_path)}: its features were made before {path} changed; run stage 2")
+    return 0
+
+
 def main(argv: list[str]) -> int:
     """Run it; returns the exit code."""
     action, mark_path, second, *rest = argv
     try:
-        return {"begin": begin, "finish": finish, "features": features}[action](mark_path, second, rest)
+        actions = {"begin": begin, "finish": finish, "features": features, "frontend": frontend}
+        return actions[action](mark_path, second, rest)
     except DataError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,8 +1,22 @@
-"""Whose features a data directory holds: what the mark of its last ASR table says of the recogniser."""
+"""Whose features a data directory holds: what the marks of its tables say of the front end and the recogniser."""
 
 import os
 
 from pysed.freshness import marks
+from pysed.freshness.files import digest
+
+
+def is_of_other_frontend(mark_path: str, kaldi_options: list[str], average_frames: int) -> bool:
+    """Whether a table's features are of another front end; False where that is not known.
+
+    ``mark_path`` is a ``.done_feats_FRONTEND`` of steps/make_sed_feats.sh, which notes what ``pysed feats options``
+    printed, and how many frames were averaged.
+    """
+    mark = marks.read_mark(mark_path)
+    if mark is None or not mark["made"]:  # written by hand, or by an earlier version
+        return False
+    noted = mark["made"][0]["digest"], mark["options"]
+    return noted != (digest("\n".join(kaldi_options)), [str(average_frames)])
 
 
 def other_recogniser(mark_path: str, asr: str, layer: str | None = None) -> str:

@@ -143,6 +143,8 @@ def what_changed(old: Mark, new: Mark) -> str:
     for before, after in pairs:
         if before[3] != after[3]:
             return f"{after[0]}: changed"
+    if [each["digest"] for each in old["made"]] != [each["digest"] for each in new["made"]]:
+        return "other settings"
     return "other inputs"
 
 

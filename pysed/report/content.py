@@ -1,5 +1,6 @@
 """What the report shows, read from the folders that stages 1 to 7 wrote."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from pysed.datadir.archives import Archive
 from pysed.datadir.ctm import read_ctm
 from pysed.datadir.directory import Utterance, load_data_dir
-from pysed.datadir.lists import file_name
+from pysed.datadir.lists import file_name, read_recordings
 from pysed.detector.checkpoint import load
 from pysed.drawing.event_lists import verdict
 from pysed.errors import DataError
@@ -97,6 +98,27 @@ def _tracks(path: Path) -> dict[str, np.ndarray]:
     return tracks
 
 
+def tested_here(data: Path, models: list[Model]) -> list[Model]:
+    """The models that have scores of recordings of the data directories; warns of others, which an earlier test left.
+
+    Raises DataError where there is none.
+    """
+    kept = []
+    for model in models:
+        folder = data / model.event / model.subset
+        names = read_recordings(folder) if folder.is_dir() else {}
+        if not folder.is_dir() or any(name in model.scores for name in names):  # read_test_files() tells of no folder
+            kept.append(model)
+            continue
+        scores, again = model.folder / f"scores_{model.subset}.scp", f"--system {model.system} --event {model.event}"
+        print(
+            f"WARNING: {scores}: no recording of {folder}; left out: run stages 5 and 6 with {again}", file=sys.stderr
+        )
+    if not kept:
+        raise DataError(f"{data}: no model has scores of its test files; run stages 5 and 6 again")
+    return kept
+
+
 def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
     """The recordings that the models were tested on, in the data directories' order.
 
@@ -110,9 +132,6 @@ def read_test_files(data: Path, models: list[Model]) -> list[Recording]:
         utterances = load_data_dir(folder)
         phones = read_phones(folder / "phones.ctm", utterances)
         here = {model.system: model for model in models if (model.event, model.subset) == (event, subset)}
-        for model in here.values():
-            if not any(each.name in model.scores for each in utterances):
-                raise DataError(f"{model.folder}/scores_{subset}.scp: no recording of {folder}; run stage 6 again")
         for each in utterances:
             reference = [Event(*one) for one in each.events if one[2] == event]
             found.append(

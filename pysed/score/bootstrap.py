@@ -2,13 +2,12 @@
 
 The files of a test set are mixtures: few recordings of events and of backgrounds, each in many files. Files that share
 a recording err together, so it is recordings that are drawn anew, with replacement, not files. A mixture has two of
-them, and both are drawn: in a draw it counts as often as its event's recording times its background's (Owen, The
-pigeonhole bootstrap, 2007). That counts the noise of a single mixture more than once. Therefore the draws' deviations
-are shrunk to the two-way clustered variance, events' + backgrounds' - files' (Cameron, Gelbach and Miller, Robust
-inference with multiway clustering, 2011), each taken from draws of its own. Of n recordings n - 1 are drawn, their
-weights scaled by n / (n - 1), which makes the variance unbiased for small n (Rao and Wu, 1988), and deviations are
-widened as Student's t is wider than the normal distribution at the level asked for, with Satterthwaite's degrees of
-freedom.
+them, so the variance of a figure is the two-way clustered one, events' + backgrounds' - files' (Cameron, Gelbach and
+Miller, Robust inference with multiway clustering, 2011), each that of draws of its own. Of n recordings n - 1 are
+drawn, their weights scaled by n / (n - 1), which makes the variance unbiased for small n (Rao and Wu, 1988). Intervals
+and tests are Student's, with Satterthwaite's degrees of freedom. The interval of a rate is made on a scale where its
+distribution is nearly symmetric: of the cube root of an error rate (Wilson and Hilferty, 1931), of the logit of a
+fraction.
 
 Several trainings of a system (seeds) are drawn in the same way, for each system by itself. One draw of recordings
 serves all systems of an event class: a hard recording is then hard for all, and differences are judged pair by pair.
@@ -18,7 +17,7 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import expit, logit, stdtr, stdtrit
 
 from pysed.decision import tuning
 
@@ -29,10 +28,9 @@ _CELLS_AT_ONCE = 4_000_000
 
 
 class Weights(NamedTuple):
-    """How much each file counts in each draw, (D, N) float32: of both kinds of recordings, of each kind, of files;
-    and how many recordings of events and backgrounds there are."""
+    """How much each file counts in each draw, (D, N) float32: of recordings of events, of backgrounds, of files that
+    have both; and how many recordings of events and backgrounds there are."""
 
-    both: np.ndarray
     events: np.ndarray
     backgrounds: np.ndarray
     files: np.ndarray
@@ -46,7 +44,6 @@ class Draws(NamedTuple):
     """
 
     centre: float
-    both: np.ndarray
     events: np.ndarray
     backgrounds: np.ndarray
     files: np.ndarray
@@ -55,30 +52,33 @@ class Draws(NamedTuple):
 
     def __sub__(self, other: "Draws") -> "Draws":
         """The draws of a difference, both made with the same weights."""
+        several = [size for size in (self.sizes[2], other.sizes[2]) if size > 1]
         return Draws(
             self.centre - other.centre,
-            self.both - other.both,
             self.events - other.events,
             self.backgrounds - other.backgrounds,
             self.files - other.files,
             self.trainings - other.trainings,
-            (*self.sizes[:2], min(self.sizes[2], other.sizes[2])),
+            (*self.sizes[:2], min(several, default=1)),
         )
 
-    def settled(self, level: float) -> np.ndarray:
-        """(D,) draws with the spread of recordings, clustered two ways, and of trainings; widened for ``level``."""
-        parts = (self.events, self.backgrounds, self.files, self.both, self.trainings)
-        events, backgrounds, files, both, trainings = (_variance(part) for part in parts)
-        wanted = max(events + backgrounds - files, events, backgrounds)
-        shrink = min(1.0, (wanted / both) ** 0.5) if both > 0 else 1.0
+    def error(self) -> tuple[float, float] | None:
+        """Standard error over recordings, clustered two ways, and trainings; and its degrees of freedom.
+
+        None where the figure, or most of its draws, are undefined.
+        """
+        parts = (self.events, self.backgrounds, self.files, self.trainings)
+        if np.isnan(self.centre) or any(np.isnan(part).mean() > 0.5 for part in parts):
+            return None
+        events, backgrounds, files, trainings = (float(np.nanvar(part)) for part in parts)
+        variance = max(events + backgrounds - files, events, backgrounds) + trainings
         spread = sum(
-            variance**2 / (size - 1)
-            for variance, size in zip((events, backgrounds, trainings), self.sizes, strict=True)
+            each**2 / (size - 1)
+            for each, size in zip((events, backgrounds, trainings), self.sizes, strict=True)
             if size > 1
         )
         degrees = max(1.0, (events + backgrounds + trainings) ** 2 / spread) if spread > 0 else np.inf
-        widen = stdtrit(degrees, (1 + level) / 2) / ndtri((1 + level) / 2)
-        return self.centre + widen * (shrink * (self.both - self.centre) + self.trainings)
+        return variance**0.5, degrees
 
 
 def mean_draws(parts: list[Draws]) -> Draws:
@@ -86,7 +86,6 @@ def mean_draws(parts: list[Draws]) -> Draws:
     events, backgrounds, trainings = zip(*(part.sizes for part in parts), strict=True)
     return Draws(
         float(np.mean([part.centre for part in parts])),
-        np.mean([part.both for part in parts], axis=0),
         np.mean([part.events for part in parts], axis=0),
         np.mean([part.backgrounds for part in parts], axis=0),
         np.mean([part.files for part in parts], axis=0),
@@ -112,7 +111,7 @@ def draw_weights(
     shared: list[str | None] = [str(i) if here else None for i, here in enumerate(in_both)]
     of_files = _cluster_weights(shared, num_draws, random)
     sizes = len(set(alone) - {None}), len(set(backgrounds) - {None})
-    return Weights(of_events * of_backgrounds, of_events, of_backgrounds, of_files, sizes)
+    return Weights(of_events, of_backgrounds, of_files, sizes)
 
 
 def _cluster_weights(names: list[str | None], num_draws: int, random: np.random.Generator) -> np.ndarray:
@@ -144,16 +143,15 @@ def draw_rates(counts: np.ndarray, weights: Weights, name: str = "") -> dict[str
     flat = counts.transpose(1, 0, 2).reshape(num_files, num_seeds * 3).astype(np.float32)  # (S, N, 3) -> (N, S*3)
     points = rates(counts.sum(axis=1))  # (S,)
     parts: dict[str, dict[str, np.ndarray]] = {}
-    for kind in ("both", "events", "backgrounds", "files"):
+    for kind in ("events", "backgrounds", "files"):
         part: np.ndarray = getattr(weights, kind)
         totals = (part @ flat).astype(np.float64).reshape(len(part), num_seeds, 3)
         parts[kind] = {rate: value.mean(axis=1) for rate, value in rates(totals).items()}
     random = np.random.default_rng(zlib.crc32(name.encode()))
-    seeds = _cluster_weights([str(seed) for seed in range(num_seeds)], len(weights.both), random)
+    seeds = _cluster_weights([str(seed) for seed in range(num_seeds)], len(weights.files), random)
     return {
         rate: Draws(
             centre=float(points[rate].mean()),
-            both=parts["both"][rate],
             events=parts["events"][rate],
             backgrounds=parts["backgrounds"][rate],
             files=parts["files"][rate],
@@ -173,9 +171,26 @@ def rates(counts: np.ndarray) -> dict[str, np.ndarray]:
     return {"error_rate": error_rate, "f_measure": f_measure, "precision": precision, "recall": recall}
 
 
-def interval(draws: Draws, level: float = LEVEL) -> tuple[float, float] | None:
-    """Percentile interval of a figure, draws that are NaN left out; None where hardly any is left."""
-    return _interval(draws.settled(level), level)
+def interval(draws: Draws, rate: str = "", level: float = LEVEL) -> tuple[float, float] | None:
+    """Student's interval of a figure; None where it is undefined, or where no draw differs from another.
+
+    With its name, a rate's interval holds only what the rate can be. Without errors, or hits, all draws are alike: they
+    say nothing of what other recordings would give.
+    """
+    found = draws.error()
+    if found is None or not found[0]:
+        return None
+    error, degrees = found
+    reach = float(stdtrit(degrees, (1 + level) / 2)) * error
+    centre = draws.centre
+    if rate == "error_rate" and centre > 0:
+        root = centre ** (1 / 3)
+        reach /= 3 * root**2
+        return max(root - reach, 0.0) ** 3, (root + reach) ** 3
+    if rate and 0 < centre < 1:
+        middle, reach = logit(centre), reach / (centre * (1 - centre))
+        return float(expit(middle - reach)), float(expit(middle + reach))
+    return centre - reach, centre + reach
 
 
 class Difference(NamedTuple):
@@ -186,28 +201,13 @@ class Difference(NamedTuple):
 
 
 def compare(draws: Draws, others: Draws, level: float = LEVEL) -> Difference | None:
-    """Paired comparison of two systems' draws, made with the same weights.
-
-    p is twice the smaller share of draws in which the difference is at most, or at least, zero (one draw added to
-    each, so that p is never 0): below 1 - level just where the interval leaves zero out, but for that draw.
-    """
-    difference = (draws - others).settled(level)
-    bounds = _interval(difference, level)
-    if bounds is None:
+    """Student's paired comparison of two systems' draws, made with the same weights; p is below 1 - level just where
+    the interval leaves zero out. None where the difference is undefined."""
+    difference = draws - others
+    found = difference.error()
+    if found is None:
         return None
-    tail = min((difference <= 0).sum(), (difference >= 0).sum())  # NaN compares as False
-    return Difference(bounds, min(1.0, 2 * (int(tail) + 1) / (int((~np.isnan(difference)).sum()) + 1)))
-
-
-def _interval(values: np.ndarray, level: float) -> tuple[float, float] | None:
-    known = values[~np.isnan(values)]
-    if len(known) < len(values) / 2:
-        return None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _variance(values: np.ndarray) -> float:
-    """Over the draws that are not NaN."""
-    known = values[~np.isnan(values)]
-    return float(known.var()) if len(known) else 0.0
+    error, degrees = found
+    reach = float(stdtrit(degrees, (1 + level) / 2)) * error
+    p = 2 * float(stdtr(degrees, -abs(difference.centre) / error)) if error else float(difference.centre == 0)
+    return Difference((difference.centre - reach, difference.centre + reach), p)

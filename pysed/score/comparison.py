@@ -94,11 +94,13 @@ def records(rows: list[Row]) -> list[dict[str, Any]]:
                     rate: bootstrap.mean_draws([each[rate] for each in drawn]) for rate in RATES
                 }
             made[paper.AVERAGE, system] = average(system, parts, draws.get((paper.AVERAGE, system)))
+    few = {event: _too_few([row for row in rows if row.event == event]) for event in events}
+    few[paper.AVERAGE] = any(few.values())
     for (event, system), each in made.items():
         other = made.get((event, AGAINST))
         if system != AGAINST and other and (event, system) in draws and (event, AGAINST) in draws:
             each["against"] = {
-                rate: difference(each, other, rate, draws[event, system][rate], draws[event, AGAINST][rate])
+                rate: difference(each, other, rate, draws[event, system][rate], draws[event, AGAINST][rate], few[event])
                 for rate in COMPARED
             }
     return [made[event, system] for event in (*events, paper.AVERAGE) for system in systems if (event, system) in made]
@@ -122,6 +124,17 @@ def draw_event(event: str, found: dict[str, list[Row]]) -> dict[str, Draws]:
     }
 
 
+def _too_few(rows: list[Row]) -> bool:
+    """Whether a class's events come from too few recordings for a p; of unnamed ones every file is one of its own."""
+    counts = next((row.counts for row in rows if row.counts is not None), None)
+    if counts is None:
+        return False
+    has_event = (counts.counts[:, 0] + counts.counts[:, 2] > 0).tolist()
+    sources = zip(counts.names, counts.events, counts.backgrounds, has_event, strict=True)
+    unnamed = [name for name, event, background, here in sources if here and event is None and background is None]
+    return len(set(counts.events) - {None}) + len(unnamed) < bootstrap.FEWEST_RECORDINGS
+
+
 def num_recordings(rows: list[Row]) -> dict[str, int | None]:
     """How many recordings a test set's events and backgrounds come from; None where the counts do not name them."""
     counts = rows[0].counts
@@ -140,9 +153,7 @@ def record(event: str, system: str, rows: list[Row], draws: Draws | None) -> dic
         "seeds": [row.seed for row in rows],
         "num_files": rows[0].num_files,
         **num_recordings(rows),
-        **{
-            rate: rate_figure(rate, [row.score[rate] for row in rows], draws[rate] if draws else None) for rate in RATES
-        },
+        **{rate: figure([row.score[rate] for row in rows], rate, draws[rate] if draws else None) for rate in RATES},
         **{key: figure([row.score.get(key) for row in rows]) for key in MORE},
         "consistent": all(check(*pair, 0, 0).consistent for pair in rate_pairs if None not in pair),
         "against": None,
@@ -159,7 +170,7 @@ def average(system: str, parts: list[dict[str, Any]], draws: Draws | None) -> di
 
     def of_classes(key: str) -> dict[str, Any]:
         by_seed = zip(*(part[key]["values"] for part in parts), strict=True)
-        return rate_figure(key, [mean_or_none(list(values)) for values in by_seed], draws.get(key) if draws else None)
+        return figure([mean_or_none(list(values)) for values in by_seed], key, draws.get(key) if draws else None)
 
     return {
         "event": paper.AVERAGE,
@@ -181,32 +192,22 @@ def paper_record(system: str, printed: paper.Figure, consistent: bool | None) ->
     return {"name": paper.title(system), **printed._asdict(), "consistent": consistent}
 
 
-def figure(values: list[float | None], draws: bootstrap.Draws | None = None) -> dict[str, Any]:
-    """A FIGURE of the seeds' values and its draws."""
+def figure(values: list[float | None], rate: str = "", draws: bootstrap.Draws | None = None) -> dict[str, Any]:
+    """A FIGURE of the seeds' values; with an interval where a rate's draws are known."""
     centre = mean_or_none(values)
-    bounds = None if centre is None or draws is None else bootstrap.interval(draws)
+    bounds = None if centre is None or draws is None else bootstrap.interval(draws, rate)
     spread = stdev(values) if centre is not None and len(values) > 1 else None  # type: ignore[type-var]
     return {"mean": centre, "std": spread, "interval": bounds and list(bounds), "values": values}
 
 
-def rate_figure(rate: str, values: list[float | None], draws: bootstrap.Draws | None) -> dict[str, Any]:
-    """A FIGURE whose interval has no values that the rate cannot have: below 0; above 1, but of an error rate."""
-    found = figure(values, draws)
-    if found["interval"]:
-        most = float("inf") if rate == "error_rate" else 1.0
-        found["interval"] = [min(max(bound, 0.0), most) for bound in found["interval"]]
-    return found
-
-
 def difference(
-    mine: dict[str, Any], other: dict[str, Any], rate: str, draws: bootstrap.Draws, others: bootstrap.Draws
+    mine: dict[str, Any], other: dict[str, Any], rate: str, draws: bootstrap.Draws, others: bootstrap.Draws, few: bool
 ) -> dict | None:
-    """A DIFFERENCE of two RECORDs in a rate; None where it is undefined for one of them."""
+    """A DIFFERENCE of two RECORDs in a rate, of too ``few`` recordings without p; None where one is undefined."""
     test = bootstrap.compare(draws, others)
     means = [each[rate]["mean"] for each in (mine, other)]
     if test is None or None in means:
         return None
-    few = (mine["num_event_recordings"] or bootstrap.FEWEST_RECORDINGS) < bootstrap.FEWEST_RECORDINGS
     return {"mean": means[0] - means[1], "interval": list(test.interval), "p": None if few else test.p}
 
 
@@ -232,6 +233,9 @@ def write_comparison(path: str | os.PathLike, content: dict[str, Any]) -> None:
 def write_pooled(rows: list[Row], content: dict[str, Any]) -> None:
     """``score_pooled_<subset>.json`` in the folder of every system with several seeds: its RECORD, and the subset."""
     folders = {(row.subset, row.event, row.system): row.folder for row in rows}
+    for path in {path for folder in folders.values() for path in folder.glob("score_pooled_*.json")}:
+        if path.stem.removeprefix("score_pooled_") not in content["subsets"]:
+            path.unlink()  # of a test set that is no longer there
     for (subset, event, system), folder in folders.items():
         path = Path(folder) / f"score_pooled_{subset}.json"
         (found,) = [r for r in content["subsets"][subset] if (r["event"], r["system"]) == (event, system)]

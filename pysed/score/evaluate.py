@@ -17,8 +17,9 @@ from pysed.decision.calibration import expected_calibration_error
 from pysed.decision.onsets import event_by_rule
 from pysed.errors import DataError
 from pysed.events import Event, EventLists, write_events
+from pysed.features.frontend import FrontEnd
 from pysed.features.grid import HOP_S, labels_of_events
-from pysed.freshness.features import other_recogniser
+from pysed.freshness.features import is_of_other_frontend, other_recogniser
 from pysed.score.counts import write_counts
 from pysed.score.event_based import evaluate_files
 from pysed.score.onsets import onset_statistics
@@ -98,7 +99,15 @@ def score_clips(data_dir: Path, detector: "TrainedNetwork") -> tuple[dict[str, n
 
 
 def _refuse_other_features(data: Path, detector: "TrainedNetwork") -> None:
-    """DataError where the ASR features are of another recogniser than the network's, if that is here."""
+    """DataError where features are of another front end, or recogniser (if that is here), than the network's."""
+    name, frontend = detector.config.frontend, detector.frontend
+    if frontend is not None:
+        front = FrontEnd.from_dict(frontend, str(detector.folder))
+        if is_of_other_frontend(str(data / f".done_feats_{name}"), front.kaldi_options(), front.average_frames):
+            raise DataError(
+                f"{data}: its features {name} are of other settings than those that {detector.folder} was trained on; "
+                "run stages 2 and 5"
+            )
     if not detector.asr or not detector.asr["model"]:
         return
     from pysed.features.of_samples import find_asr_model
@@ -112,8 +121,20 @@ def _refuse_other_features(data: Path, detector: "TrainedNetwork") -> None:
         raise DataError(f"{reason}; run stage 3 with the --asr and --layer of {detector.folder}")
 
 
+def _refuse_other_class(data: Path, reference: EventLists, detector: "TrainedNetwork", event: str | None) -> None:
+    """DataError for a detector of another class than ``event``, if one is named, or than all events of the data."""
+    if event is not None and event != detector.event:
+        raise DataError(f"{detector.folder}: detects {detector.event}, not {event}")
+    labels = {each.label for events in reference.values() for each in events}
+    if labels and detector.event not in labels:
+        raise DataError(
+            f"{data}: events of {', '.join(sorted(labels))} alone; {detector.folder} detects {detector.event}: give "
+            "data of its class"
+        )
+
+
 def evaluate_detector(
-    model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike
+    model_dir: str | os.PathLike, data_dir: str | os.PathLike, out_dir: str | os.PathLike, event: str | None = None
 ) -> dict[str, Any]:
     """Write ``scores_<subset>.ark/scp``, ``events_<subset>.tsv``, ``score_<subset>.json``; returns the last's content.
 
@@ -122,6 +143,9 @@ def evaluate_detector(
     Those that PSDS judges have gone through the system's median filter, as every decision of theirs would.
     Also each file's counts, ``counts_<subset>.tsv``, and ``cost_<subset>.json``: the network's number of parameters,
     its seconds for so many seconds of audio (features at hand), their ratio, device and threads.
+
+    Raises DataError before anything is written: for a detector of another class than ``event`` (None: any), for data
+    whose events are all of other classes, and for features of other settings or another recogniser.
     """
     import torch
     from scipy.ndimage import median_filter
@@ -132,6 +156,7 @@ def evaluate_detector(
     names = read_recordings(data)
     reference = read_reference(data)
     detector = load_network(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
+    _refuse_other_class(data, reference, detector, event)
     _refuse_other_features(data, detector)
     tracks, seconds = score_clips(data, detector)
     scores = {name: each[:, 0] if each.ndim == 2 else each for name, each in tracks.items()}

@@ -80,13 +80,27 @@ def counts(active: np.ndarray, events: np.ndarray, scenario: Scenario) -> tuple[
     overlap = np.minimum(end_s[:, None], events[:, 1]) - np.maximum(start_s[:, None], events[:, 0])
     overlap = np.maximum(overlap, 0)
     enough = scenario.of_detection * (end_s - start_s)
-    good = overlap.sum(axis=1).round(_DECIMALS) >= enough.round(_DECIMALS)
+    covered = sum(  # by all events together, each second once
+        np.maximum(np.minimum(end_s, end) - np.maximum(start_s, start), 0) for start, end in _union(events)
+    )
+    good = np.round(covered, _DECIMALS) >= enough.round(_DECIMALS)
     false = np.bincount(runs.row[~good], minlength=len(active))
     found = np.zeros(len(active), dtype=np.int64)
     for column, length in zip(overlap.T, events[:, 1] - events[:, 0], strict=True):
         covered = np.bincount(runs.row[good], column[good], len(active))
         found += covered.round(_DECIMALS) >= np.round(scenario.of_event * length, _DECIMALS)
     return found, false
+
+
+def _union(events: np.ndarray) -> list[list[float]]:
+    """Stretches that events (E, 2) cover, in order, none of which touch."""
+    joined: list[list[float]] = []
+    for start, end in events[np.argsort(events[:, 0], kind="stable")].tolist():
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    return joined
 
 
 def area(false_per_hour: np.ndarray, share_found: np.ndarray) -> float:

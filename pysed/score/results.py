@@ -3,6 +3,7 @@
 
 import os
 import textwrap
+from collections import Counter
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
@@ -191,20 +192,43 @@ def render(table: Table) -> list[str]:
     return lines
 
 
-def mixed_systems(rows: list[Row]) -> set[str]:
-    """The systems with a model whose scores come from other code than it does."""
-    return {row.system for row in rows if row.mixed_code}
+def marks(rows: list[Row]) -> dict[str, str]:
+    """What stands behind the names of a subset's systems; notes_of() says what it means."""
+    other_code = {row.system for row in rows if row.mixed_code}
+    unlike = set()
+    for event in {row.event for row in rows}:
+        here = [row for row in rows if row.event == event]
+        settings = {(row.system, row.settings) for row in here}
+        unlike |= {system for system, number in Counter(system for system, _ in settings).items() if number > 1}
+        files = Counter(tuple(row.counts.names) for row in here if row.counts is not None)
+        usual = files.most_common(1)[0][0] if files else None
+        unlike |= {row.system for row in here if row.counts is not None and tuple(row.counts.names) != usual}
+    return {row.system: " †" * (row.system in other_code) + " ‡" * (row.system in unlike) for row in rows}
+
+
+def notes_of(rows: list[Row], code: str = "") -> list[str]:
+    """What the marks of a subset's systems mean; ``code`` stands on both sides of a command."""
+    notes = []
+    mixed = next((row for row in rows if row.mixed_code), None)
+    if mixed:
+        command = mixed.command if (mixed.command or "").startswith("./run.sh") else "./run.sh"
+        again = f"{code}{command} --stage 5 --remake{code}"
+        notes.append(f"† The model and its scores come from different code; {again} makes them anew.")
+    if any("‡" in mark for mark in marks(rows).values()):
+        notes.append(
+            "‡ Trained with other settings than the system's other seeds, or tested on other files than other systems: "
+            "train and test anew before comparing."
+        )
+    return notes
 
 
 def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[Section]:
     """A subset's sections of the results."""
     main_table, model_table, test_table, cost_table = overview(found), details(rows), tests(found), costs(found)
     other_table, onset_table = other_criteria(found), onsets(rows)
-    mixed = mixed_systems(rows)
-    main_table = [[row[0] + " †" * (row[0] in mixed), *row[1:]] for row in main_table]
-    notes: list[str | Table] = []
-    if mixed:
-        notes += ["† The model and its scores come from different code; `./run.sh --stage 5 --remake` makes them anew."]
+    marked = marks(rows)
+    main_table = [[row[0] + marked.get(row[0], ""), *row[1:]] for row in main_table]
+    notes: list[str | Table] = [*notes_of(rows, "`")]
     if any("paper:" in row[0] for row in main_table):
         notes += [f"The paper's figures are from {paper.SOURCE}: other recordings, unless the corpus is that one."]
     if any(cell.endswith("*") for row in (*main_table, *model_table) for cell in row):
@@ -213,8 +237,11 @@ def subset_sections(subset: str, found: list[Record], rows: list[Row]) -> list[S
     for event in dict.fromkeys(each["event"] for each in found):
         here = [each for each in found if each["event"] == event]
         sections.append(Section(3, f"{subset}: {event}", [*made_of(here), one_class(here)]))
-    few = [each["event"] for each in found if (each["num_event_recordings"] or FEWEST) < FEWEST]
-    few = [event for event in dict.fromkeys(few) if event != paper.AVERAGE]
+    compared = [each for each in found if each["against"] and each["event"] != paper.AVERAGE]
+    without_p = [
+        each["event"] for each in compared if any(one and one["p"] is None for one in each["against"].values())
+    ]
+    few = list(dict.fromkeys(without_p))
     too_few = f"{', '.join(few)}: fewer than {FEWEST} recordings of events, too few to judge a difference."
     by_others = (
         "Segment-based rates judge each second by itself (sed_eval). PSDS, the polyphonic sound detection score, "

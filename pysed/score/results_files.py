@@ -1,5 +1,6 @@
 """What stages 5 and 6 left of every model of a corpus, read back."""
 
+import json
 import math
 import os
 import re
@@ -42,6 +43,7 @@ class Row:
     cost: dict[str, Any]  # cost_<subset>.json, {} where it is not there
     training_s: float | None  # all epochs of metrics.csv
     mixed_code: bool = False  # the model and its scores were made by different versions of the code
+    settings: str = ""  # the resolved configuration, but for seed and command
 
 
 def gather(corpus_dir: str | os.PathLike) -> list[Row]:
@@ -57,11 +59,12 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
         subset = path.stem.removeprefix("score_")
         if subset.startswith("pooled_"):
             continue
-        nested = re.fullmatch(r"seed(\d+)", path.parent.name)
+        nested = re.fullmatch(r"seed(0|[1-9]\d{0,8})", path.parent.name)
         folder = path.parent.parent if nested else path.parent
-        odd = [name for name in (subset, folder.parent.name) if not is_name(name)]
-        if odd:  # a copy, or a folder of the user's own
-            print(f"WARNING: {path}: left out: {odd[0][:200]!r}; {RULE}", file=sys.stderr)
+        odd = [name for name in (subset, folder.name, folder.parent.name) if not is_name(name)]
+        if odd or (folder.parent.parent != root):  # a copy, or a folder of the user's own
+            reason = f"{odd[0][:200]!r}; {RULE}" if odd else f"{path.parent.name}: not the folder of a seed"
+            print(f"WARNING: {path}: left out: {reason}", file=sys.stderr)
             continue
         score = read_score(path)
         counts = path.with_name(f"counts_{subset}.tsv")
@@ -80,6 +83,7 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
                 cost=_read_cost(path.with_name(f"cost_{subset}.json")),
                 training_s=_training_s(path.with_name("metrics.csv")),
                 mixed_code=_mixed_code(path.parent, subset),
+                settings=_settings(path.parent),
             )
         )
     if not rows:
@@ -143,6 +147,17 @@ def _num_files(path: Path, score: dict[str, Any]) -> int | None:
     if not events.is_file():
         return None
     return len({line.split("\t")[0] for line in read_lines(events, "an event list") if line})
+
+
+def _settings(folder: Path) -> str:
+    """A model's resolved configuration, but for what tells its trainings apart; "" where it is not known."""
+    try:
+        config = read_yaml(folder / "config.yaml")
+    except DataError:
+        return ""
+    if not isinstance(config, dict):
+        return ""
+    return json.dumps({key: value for key, value in config.items() if key not in ("seed", "command")}, default=str)
 
 
 def _command(folder: Path) -> str | None:

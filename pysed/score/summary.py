@@ -12,7 +12,7 @@ from typing import Any
 
 from pysed.score import paper_table1 as paper
 from pysed.score.comparison import AGAINST
-from pysed.score.results import Table, mixed_systems, number, overview, p_value, render
+from pysed.score.results import Table, marks, notes_of, number, overview, p_value, render
 from pysed.score.results_files import Row, gather
 from pysed.text_files import read_json
 
@@ -32,15 +32,31 @@ def small_table(found: list[Record], rows: list[Row]) -> Table:
 
     The average and the seeds stand there where there is more than one class, or seed.
     """
-    mixed = mixed_systems(rows)
+    marked = marks(rows)
     head, *lines = overview(found)
     lines = [line for line in lines if not line[0].startswith("  paper:")]
     kept = [column for column in range(len(head)) if _says_something(column, head, lines)]
     table = [[line[column] for column in kept] for line in (head, *lines)]
     for line in table[1:]:
-        line[0] += " †" * (line[0] in mixed)
-    silent = [SILENCE] + ["1.00 / 0.0" if name != "seeds" else "" for name in table[0][1:]]
-    return [*table, silent]
+        line[0] += marked.get(line[0], "")
+    return [*table, [SILENCE, *(_of_silence(name, found) for name in table[0][1:])]]
+
+
+def _of_silence(column: str, found: list[Record]) -> str:
+    """A column's cell of a detector that stays silent: F is undefined there, and the error rate where no event is."""
+    if column == "seeds":
+        return ""
+    without = _without_events(found) & ({column} if column != paper.AVERAGE else _events(found))
+    return f"{'n/a' if without else '1.00'} / n/a"
+
+
+def _events(found: list[Record]) -> set[str]:
+    return {each["event"] for each in found} - {paper.AVERAGE}
+
+
+def _without_events(found: list[Record]) -> set[str]:
+    """The classes of which no test file holds an event, so that nobody has an error rate."""
+    return _events(found) - {each["event"] for each in found if each["error_rate"]["mean"] is not None}
 
 
 def _says_something(column: int, head: list[str], lines: list[list[str]]) -> bool:
@@ -61,6 +77,9 @@ def verdict(found: list[Record]) -> str:
     """What to make of the table: which system makes the fewest errors, and whether by more than chance."""
     ranked = compared(found)
     if not ranked:
+        without = ", ".join(sorted(_without_events(found)))
+        if without:
+            return f"No test file holds an event of {without}, so there is no error rate to compare."
         return "No system has been scored on every class with the same seeds, so there is no average to compare."
     best, *others = ranked
     where = "on average over the classes" if best["event"] == paper.AVERAGE else f"on {best['event']}"
@@ -103,11 +122,11 @@ def _chance(best: Record, others: list[Record]) -> str:
 
 
 def best_model(content: Record, rows: list[Row]) -> Row:
-    """The first training of the best system, on the first class, of the last subset."""
-    subset, found = list(content["subsets"].items())[-1]
-    here = [row for row in rows if row.subset == subset]
-    ranked = compared(found)
-    return next((row for row in here if ranked and row.system == ranked[0]["system"]), here[0])
+    """The first training of the best system, on the first class, of the last subset that ranks systems."""
+    for subset, found in reversed(content["subsets"].items()):
+        for best in compared(found)[:1]:
+            return next(row for row in rows if (row.subset, row.system) == (subset, best["system"]))
+    return rows[0]
 
 
 def wrapped(text: str) -> list[str]:
@@ -124,8 +143,7 @@ def brief(corpus_dir: str | os.PathLike) -> str:
         here = [row for row in rows if row.subset == subset]
         table = small_table(found, here)
         title = [f"{subset}:"] * (len(content["subsets"]) > 1)
-        note = ["† model and scores come from different code; ./run.sh --stage 5 --remake makes them anew."]
-        said = [*wrapped(verdict(found)), *(note * bool(mixed_systems(here)))]
+        said = [line for text in (verdict(found), *notes_of(here)) for line in wrapped(text)]
         parts += [*title, *render(table), "", *said, ""]
     model = best_model(content, rows).model
     use = f". ./path.sh && pysed detect --model {shlex.quote(str(model))} RECORDING.wav"

@@ -76,7 +76,7 @@ def test_difference_to_gradual(corpus):
     against = found(corpus, "babycry", "cbrnn")["against"]
     assert against["error_rate"]["mean"] == pytest.approx(0.95 - 0.2)
     low, high = against["error_rate"]["interval"]
-    assert 0 < low < 0.75 < high and against["error_rate"]["p"] < 0.001
+    assert 0 < low < 0.75 < high and against["error_rate"]["p"] < 0.01  # two trainings each
     assert against["f_measure"]["interval"][1] < 0
     with pytest.raises(StopIteration):  # cbrnn lacks a class
         found(corpus, "average", "cbrnn")
@@ -88,7 +88,9 @@ def test_files_written(corpus):
     assert content == comparison(gather(corpus), "tiny")
     pooled = json.loads((corpus / "babycry/gradual/score_pooled_devtest.json").read_text())
     assert pooled == {"subset": "devtest", **found(corpus, "babycry", "gradual")}
-    assert "0.20 ± 0.14" in text and "+0.75 [+" in text and "<0.001" in text
+    assert "0.20 ± 0.14" in text and "+0.75 [+" in text
+    p = found(corpus, "babycry", "cbrnn")["against"]["error_rate"]["p"]
+    assert f" {p:.3f} " in text
     assert write_results(corpus) == text  # the pooled scores are no models
     shutil.rmtree(corpus / "babycry/gradual/seed2")
     write_results(corpus)

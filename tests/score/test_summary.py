@@ -54,7 +54,7 @@ def test_verdict(found, said):
 
 def test_the_table_has_what_there_is_and_silence_last():
     one = small_table([record("mlp", "cry", 0.5)], [])
-    assert one == [["system", "cry"], ["mlp", "0.50 / 75.0"], ["(silence)", "1.00 / 0.0"]]
+    assert one == [["system", "cry"], ["mlp", "0.50 / 75.0"], ["(silence)", "1.00 / n/a"]]
     seeds = small_table([{**record("gradual", "cry", 0.5), "seeds": [1, 2]}], [])
     assert seeds[0] == ["system", "cry", "seeds"] and seeds[1][2] == "1,2" and seeds[-1][2] == ""
     several = small_table(of_classes(("gradual", (0.2, 0.3), None)), [])
