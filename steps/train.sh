@@ -49,8 +49,6 @@ need_files "$0" "${inputs[@]}"
 if [[ $(yaml_value "$system" asr_layers) == [1-9]* ]]; then # of the recogniser's, trained along
   inputs+=("$data"/.done_{mfcc_hires,ivectors} "$asr/final.mdl")
 fi
-EVENT=$event awk -F'\t' '$4 == ENVIRON["EVENT"] { found = 1; exit } END { exit !found }' <"$data/events.tsv" ||
-  die "$0: $data/events.tsv: no event $event; expected the class of these mixtures"
 training_code "$system"
 train() {
   # shellcheck disable=SC2086 # a command and its options
@@ -61,6 +59,9 @@ lock_folder "$1" shared
 pysed feats options "$config" |
   python -S -E -m pysed.freshness frontend "$data/.done_feats_$frontend" "$config" "$(yaml_value "$config" average_frames)"
 [[ -z ${asr_options[*]} ]] || python -S -E -m pysed.freshness features "$data/.done_prefinal" "$asr" "$layer"
+need_files "$0" "$data/events.tsv"
+EVENT=$event awk -F'\t' '$4 == ENVIRON["EVENT"] { found = 1; exit } END { exit !found }' <"$data/events.tsv" ||
+  die "$0: $data/events.tsv: no event $event; expected the class of these mixtures"
 lock_folder "$dir"
 resolved=(pysed train --system "$system" --data - --event "$event" --out - ${epochs:+--epochs "$epochs"} --print-config)
 to_do "$dir/.done_train" "  $dir" --inputs "${inputs[@]}" --options "$event" "$seed" ${asr_options:+"$layer"} \

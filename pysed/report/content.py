@@ -98,7 +98,7 @@ def _tracks(path: Path) -> dict[str, np.ndarray]:
     return tracks
 
 
-def tested_here(data: Path, models: list[Model]) -> list[Model]:
+def of_test_files(data: Path, models: list[Model]) -> list[Model]:
     """The models that have scores of recordings of the data directories; warns of others, which an earlier test left.
 
     Raises DataError where there is none.

@@ -13,7 +13,7 @@ from pysed.drawing.heard import FIGURES
 from pysed.drawing.patterns import CAPTIONS
 from pysed.drawing.spectrogram import dark_colour, frequency_ticks
 from pysed.report import media
-from pysed.report.content import read_frontend, read_models, read_test_files, tested_here
+from pysed.report.content import read_frontend, read_models, read_test_files, of_test_files
 from pysed.report.curves import colours, draw_all
 from pysed.report.files import FOLDER, TestFiles
 from pysed.report.filled import as_json, fill_page
@@ -37,7 +37,7 @@ def write_report(data: Path, results: Path, out: Path, page_bytes: int = PAGE_BY
     goes into the page as ``page_bytes`` hold beside its tables and figures, files with errors first; the rest lies in
     ``out/index_files``, and the page says so. Raises DataError where stages 1 to 6 have not run.
     """
-    models = tested_here(data, read_models(results))
+    models = of_test_files(data, read_models(results))
     recordings = read_test_files(data, models)
     frontend = read_frontend(data, models)
     out.mkdir(parents=True, exist_ok=True)

@@ -22,10 +22,11 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
     FIGURE = {"mean": 0.1, "std": 0.02, "interval": [0.05, 0.15], "values": [0.08, 0.1, 0.12]}
     DIFFERENCE = {"mean": 0.03, "interval": [-0.01, 0.07], "p": 0.12}           # this system minus gradual
 
-``p`` is null for a class whose events come from fewer than five recordings, and for the average with such a class.
+``p`` is null for a class whose events come from fewer than five recordings, and for the average with such a class;
+of counts that name no recordings, every file is one.
 
 Rates are fractions. ``mean`` is null where a seed's value is, ``std`` (with n - 1) with one seed, ``interval`` where
-counts are not known and for segments, PSDS and ECE. ``values`` stand in the order of ``seeds``.
+counts are not known, where no file differs from another, and for segments, PSDS and ECE. ``values`` stand in the order of ``seeds``.
 """
 
 import json
