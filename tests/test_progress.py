@@ -45,6 +45,14 @@ def test_a_line_for_each_stage_and_each_training():
     ]
 
 
+def test_what_is_made_anew_is_told_of():
+    """The outcome was empty where a part was only noted."""
+    assert shown("10:00:00 stage 8: report: a -> b", "10:00:00   exp/a: x: changed; made anew") == [
+        "stage 8: report: a -> b: done in N s",
+        "  exp/a: x: changed; made anew",
+    ]
+
+
 def test_notes_stand_once_for_all_that_they_hold_for():
     kept = "made by other code (pysed/x.py); kept; --remake makes it anew"
     assert shown(

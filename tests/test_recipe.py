@@ -62,6 +62,18 @@ def test_second_run_does_nothing(finished, tiny_corpus):
     assert {path: path.stat().st_mtime_ns for path in (recipe / "exp").rglob("final.pt")} == models
 
 
+def test_results_are_there_whatever_stage_a_run_resumes_at(finished, tiny_corpus):
+    recipe, _ = finished
+    (recipe / "data/tiny/babycry/notes").mkdir()  # no data directory
+    line = ("./run.sh", "--corpus", tiny_corpus, "--event", "babycry", "--epochs", 1, "--exp", "exp")
+    for stages in (("--stage", 8), ("--stage", 6, "--stop-stage", 6)):
+        (recipe / "exp/tiny/RESULTS.md").unlink()
+        run_in(recipe, *line, *stages, check=True)
+        assert "gradual" in (recipe / "exp/tiny/RESULTS.md").read_text()
+    assert "stage 2" in run_in(recipe, *line, "--stage", 2, "--stop-stage", 2, check=True).stdout
+    (recipe / "data/tiny/babycry/notes").rmdir()
+
+
 def test_a_changed_value_has_its_own_folder_and_row(finished, tiny_corpus):
     recipe, _ = finished
     options = ("--corpus", tiny_corpus, "--event", "babycry", "--stage", 5, "--stop-stage", 6, "--exp", "exp")

@@ -13,7 +13,7 @@ from pysed.drawing.heard import FIGURES
 from pysed.drawing.patterns import CAPTIONS
 from pysed.drawing.spectrogram import dark_colour, frequency_ticks
 from pysed.report import media
-from pysed.report.content import read_frontend, read_models, read_test_files, of_test_files
+from pysed.report.content import of_test_files, read_frontend, read_models, read_test_files
 from pysed.report.curves import colours, draw_all
 from pysed.report.files import FOLDER, TestFiles
 from pysed.report.filled import as_json, fill_page

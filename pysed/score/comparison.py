@@ -26,7 +26,8 @@ A RECORD is one system on one event class, or on "average", the classes' plain m
 of counts that name no recordings, every file is one.
 
 Rates are fractions. ``mean`` is null where a seed's value is, ``std`` (with n - 1) with one seed, ``interval`` where
-counts are not known, where no file differs from another, and for segments, PSDS and ECE. ``values`` stand in the order of ``seeds``.
+counts are not known, where no file differs from another, and for segments, PSDS and ECE. ``values`` stand in the
+order of ``seeds``.
 """
 
 import json
