@@ -25,3 +25,17 @@ def test_a_corpus_has_its_own_settings(recipe, tiny_corpus, tmp_path, name, expe
         (source / "corpus.yaml").unlink()
     script = '. utils/log.sh && config_of_corpus "$1"'
     assert run_in(recipe, "bash", "-c", script, "bash", source, check=True).stdout.endswith(f"/{expected}\n")
+
+
+def test_one_class_keeps_the_phones_of_the_others(recipe, tmp_path):
+    """`--event knock` had the analysis of knock alone, and removed the figures of the others."""
+    for name, marks in (("babycry", (".done_phones", ".done_prefinal")), ("bell", (".done_phones",)), ("knock", ())):
+        for prefix in ("", "isolated_"):
+            (tmp_path / name / f"{prefix}devtrain").mkdir(parents=True)
+            for mark in marks:
+                (tmp_path / name / f"{prefix}devtrain" / mark).write_text("x\n")
+    script = (
+        "source <(sed -n '/^heard_classes() {$/,/^}$/p' utils/recipe.sh); "
+        'known="babycry bell knock" events=knock data=$1 asr_dir=models/demo; heard_classes; echo "${classes[*]}"'
+    )
+    assert run_in(recipe, "bash", "-c", script, "bash", tmp_path, check=True).stdout == "babycry knock\n"
