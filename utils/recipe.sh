@@ -24,7 +24,8 @@ need_recipe_folder
 need_folder exp
 place=$exp # where it is, or is to be
 while [[ ! -e $place ]]; do place=$(dirname -- "$place"); done
-[[ -d $place && -w $place ]] || die "$0: --exp $exp: $place is no folder that can be written to"
+[[ -d $place && -w $place ]] || ((stop_stage < 5)) ||
+  die "$0: --exp $exp: $place is no folder that can be written to"
 need_folder download-dir
 need_name layer "$layer"
 mapfile -d , -t chosen < <(printf '%s,' "$event")
