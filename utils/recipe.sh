@@ -233,8 +233,9 @@ for_each_set() {
   local -a options=()
   while [[ $1 != -- ]]; do options+=("$1") && shift; done
   shift
-  local name set size seed sets=() total=0
+  local name set size seed sets=() total=0 before
   for name in $events; do
+    before=${#sets[@]}
     for set in "$data/$name"/*/; do
       if [[ $set == */devtrain_seed*/ ]]; then # of another run, perhaps
         seed=${set##*/devtrain_seed}
@@ -247,6 +248,7 @@ for_each_set() {
       size=$(count_lines "$set/wav.scp")
       sets+=("${set%/}") total=$((total + size))
     done
+    ((${#sets[@]} > before)) || die "$0: $data/$name: no wav.scp; run stage 1"
   done
   work "$total"
   for set in "${sets[@]}"; do

@@ -81,16 +81,29 @@ def test_a_recording_stays_in_the_folder(experiment, tmp_path, room):
     assert not list(tmp_path.rglob("escaped*"))
 
 
-@pytest.mark.parametrize(("names", "value"), [([f"other_{n}" for n in NAMES], 0.1), (NAMES, np.nan)])
-def test_scores_that_do_not_fit_the_recordings(experiment, tmp_path, capsys, names, value):
+@pytest.mark.parametrize(
+    ("systems", "names", "value", "code", "expected"),
+    [
+        (["cbrnn"], NAMES, np.nan, 2, "scores_devtest.scp: .*run stage 6 again"),
+        (
+            ["cbrnn"],
+            [f"other_{n}" for n in NAMES],
+            0.1,
+            0,
+            "WARNING: .*cbrnn/scores_devtest.scp: no recording of .*left out",
+        ),
+        (["cbrnn", "gradual"], ["other"], 0.1, 2, "no model has scores of its test files; run stages 5 and 6 again"),
+    ],
+)
+def test_scores_that_do_not_fit_the_recordings(experiment, tmp_path, capsys, systems, names, value, code, expected):
     data, results = experiment
-    folder = results / EVENT / "cbrnn"
-    with TableWriter(f"ark,scp:{folder}/scores_devtest.ark,{folder}/scores_devtest.scp", "matrix") as table:
-        for name in names:
-            table.write(name, np.full((30, 1), value, dtype=np.float32))
-    assert main(["report", "--data", str(data), "--results", str(results), "--out", str(tmp_path / "page")]) == 2
+    for folder in [results / EVENT / system for system in systems]:
+        with TableWriter(f"ark,scp:{folder}/scores_devtest.ark,{folder}/scores_devtest.scp", "matrix") as table:
+            for name in names:
+                table.write(name, np.full((30, 1), value, dtype=np.float32))
+    assert main(["report", "--data", str(data), "--results", str(results), "--out", str(tmp_path / "page")]) == code
     message = capsys.readouterr().err
-    assert "scores_devtest.scp" in message and "run stage 6 again" in message and message.count("\n") == 1
+    assert re.search(expected, message) and message.count("\n") == (3 if "no model" in expected else 1)
 
 
 def test_a_recording_that_is_gone_leaves_the_others(experiment, tmp_path, capsys):
