@@ -21,7 +21,7 @@ need_files "$0" "${inputs[0]-$results/*/*/score_devtest.json}"
 lock_folder "$out"
 to_do "$out/.done" "  $out" --inputs "${inputs[@]}" --code "$0" pysed.commands.report:main || exit 0
 mkdir -p "$out"
-rm -rf -- "$out/index_files" "$out"/{precision_recall,threshold,reliability}_{dev,eval}test.{svg,png,pdf}
+rm -rf -- "$out/index_files" "$out"/{precision_recall,threshold,reliability}_{dev,eval}test{,-*}.{svg,png,pdf}
 code=0
 pysed report --data "$data" --results "$results" --out "$out" || code=$?
 [[ $code == [03] ]] || exit "$code"
