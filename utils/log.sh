@@ -28,12 +28,12 @@ need_integer() {
   fi
 }
 
-# need_number NAME VALUE [MOST]: a plain number of at least 0, and at most MOST, a whole number.
+# need_number NAME VALUE [MOST]: a plain decimal number from 0 on, to MOST if that is given ('1e-3' is refused).
 need_number() {
   local most=${3-}
   if ! [[ $2 =~ ^(0|[1-9][0-9]{0,8})?(\.[0-9]{1,9})?$ && $2 == *[0-9] ]] ||
     { [[ -n $most ]] && ! awk -v value="$2" -v most="$most" 'BEGIN { exit !(value + 0 <= most + 0) }'; }; then
-    die "$0: --$1 $2: expected a number of at least 0${most:+ and at most $most}"
+    die "$0: --$1 $2: expected a decimal number of at least 0${most:+ and at most $most}"
   fi
 }
 

@@ -290,7 +290,7 @@ for_each_model() {
 }
 
 # write_results: RESULTS.md, comparison.json and the pooled scores, of all models that are there.
-write_results() { step pysed results "$exp/$corpus_name" --quiet; }
+write_results() { step pysed results "$exp/$corpus_name" >/dev/null; }
 
 # tell_results: the run's last words: the small table, what to make of it, where to look, what to type next, the time.
 tell_results() {

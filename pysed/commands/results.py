@@ -14,9 +14,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--brief", action="store_true", help="print the small table and what to make of it, not all of RESULTS.md"
     )
-    parser.add_argument("--quiet", action="store_true", help="print nothing")
     values = parser.parse_args(argv)
     text = write_results(values.corpus)
-    if not values.quiet:
-        print(brief(values.corpus) if values.brief else text, end="")
+    print(brief(values.corpus) if values.brief else text, end="")
     return 0

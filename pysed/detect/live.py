@@ -119,9 +119,7 @@ class EventStream:
                     self._begun.add(begins)
                     changes.append(Change("begin", event))
         self._decided, self._open = self._place(certain), still_open
-        across = (
-            self._gap + self._median if self._by_onsets else 0
-        )  # a pause, which an event's runs may have between them
+        across = self._gap + self._median if self._by_onsets else 0  # of a pause between two runs of an event
         keep = max(0, min(keep, self._first_open(certain)) - max(self._margin, across))
         kept = np.arange(total) >= keep
         kept[self._middle(*going_on)] = False
