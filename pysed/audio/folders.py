@@ -80,23 +80,48 @@ def find_recordings(inputs: list[str]) -> dict[str, Path]:
     return found
 
 
+def is_audio(path: Path) -> bool:
+    """Whether a file is audio by its ending, of a kind that is read where ffmpeg is installed."""
+    return path.suffix.lower() in SUFFIXES or path.suffix.lower() in ffmpeg.SUFFIXES
+
+
 def _search(folder: Path) -> list[Path]:
-    """The audio in a folder, sorted. Linked folders are entered, each once; a warning counts what is left out."""
+    """The audio in a folder, as search_folder()."""
+    can_decode = ffmpeg.is_installed()
+
+    def judge(path: Path) -> str | None:
+        if not is_audio(path):
+            return None
+        if path.suffix.lower() in SUFFIXES or can_decode:
+            return ""
+        return "files of kinds that are not read without ffmpeg (install it)"
+
+    found = search_folder(folder, judge)
+    if not found:
+        raise DataError(f"{folder}: no audio in this folder; expected files such as .wav, .flac, .ogg")
+    return found
+
+
+def search_folder(folder: Path, judge: Callable[[Path], str | None]) -> list[Path]:
+    """Files in a folder, sorted. Linked folders are entered, each once; a warning counts and names what is left out.
+
+    ``judge`` says of a file why it is left out: "" for one that is taken, None for one that need not be named. Links to
+    nothing, and what macOS keeps beside files, are left out in any case.
+    """
     found: list[Path] = []
     left: dict[str, list[str]] = {}
 
     def leave(why: str, path: Path) -> None:
         left.setdefault(why, []).append(path.relative_to(folder).as_posix())
 
-    can_decode = ffmpeg.is_installed()
     for path in _walk(folder, leave):
-        suffix = path.suffix.lower()
-        if suffix not in SUFFIXES and suffix not in ffmpeg.SUFFIXES:
+        why = judge(path)
+        if why is None:
             continue
-        if suffix in ffmpeg.SUFFIXES and not can_decode and not path.name.startswith("._"):
-            leave("files of kinds that are not read without ffmpeg (install it)", path)
-        elif path.name.startswith("._"):
+        if path.name.startswith("._"):
             leave("files that macOS keeps beside others", path)
+        elif why:
+            leave(why, path)
         elif not path.exists():
             leave("links to nothing", path)
         elif path.is_file():
@@ -105,8 +130,6 @@ def _search(folder: Path) -> list[Path]:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         named = ", ".join(printable(name) for name in sorted(names)[:_NAMED])
         warn_once(f"{folder}: {why} left out: {len(names)} ({named}{more})")
-    if not found:
-        raise DataError(f"{folder}: no audio in this folder; expected files such as .wav, .flac, .ogg")
     return sorted(found)
 
 

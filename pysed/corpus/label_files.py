@@ -8,15 +8,16 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pysed.audio.folders import find_recordings
-from pysed.errors import DataError
+from pysed.audio.folders import find_recordings, is_audio, printable, search_folder
+from pysed.errors import DataError, warn_once
 from pysed.events import LONGEST_S, Event, EventLists, event_of, read_events
 from pysed.text_files import MOST_BYTES, read_lines, read_text
 
 _SUFFIXES = (".txt", ".tsv", ".textgrid")
 _RAVEN_TABLE = re.compile(r"(\.Table\.\d+)?\.selections\Z", re.IGNORECASE)
+_TRACK = re.compile(r"\s*[-+0-9.,]+\t\s*[-+0-9.,]+(\t[^\t]*)?\Z|\\\t")  # a row of a label track
 _TOKEN = re.compile(r'"(?:[^"]|"")*"|![^\n]*|\S+')
 
 
@@ -27,31 +28,73 @@ def read_labels(path: Path, audio: Path) -> EventLists:
     """
     if not path.is_dir():
         kind = _kind(path)
-        return (
-            read_events(path) if kind in ("list", "empty") else _read(path, kind, find_recordings([str(audio)]), audio)
-        )
-    names = find_recordings([str(audio)])
+        if kind in ("list", "empty"):
+            return read_events(path)
+        return _read(path, kind, _Names(audio))
+    names = _Names(audio, path)
     lists: EventLists = {}
-    for found in sorted(each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES and each.is_file()):
+    given: dict[str, Path] = {}  # recording -> the label file that was read last
+    for found in search_folder(path, _judge):
         kind = _kind(found)
         if kind == "list":
-            raise DataError(f"{found}: no label track, selection table or TextGrid; give an event list by itself")
-        for name, events in _read(found, kind, names, audio).items():
+            raise _none_of_them(found)
+        for name, events in _read(found, kind, names).items():
+            if name in given and given[name].parent != found.parent:
+                warn_once(f"{name}: labelled by both {given[name]} and {found}: taken together")
+            given[name] = found
             lists[name] = sorted({*lists.get(name, []), *events})
     if not lists:
         raise DataError(f"{path}: no label files in this folder; expected .txt or .TextGrid, named after recordings")
     return lists
 
 
-def _recording(path: Path, stem: str, names: dict[str, Path], audio: Path) -> str:
-    """The recording that a label file is named after, or whose name stands in it."""
-    for wanted in (lambda name: Path(name).name == stem, lambda name: Path(name).stem == stem):
-        found = [name for name in names if wanted(name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise DataError(f"{path}: belongs to {found[0]} or {found[1]}; name it after one of them")
-    raise DataError(f"{path}: no recording {stem} in {audio}; name it after one, such as a.txt for a.wav")
+def _judge(path: Path) -> str | None:
+    """As of search_folder(): recordings may lie beside their labels, and hidden files are of programs."""
+    if path.suffix.lower() in _SUFFIXES:
+        return ""
+    return None if is_audio(path) or path.name[0] == "." else f"files of other kinds than {', '.join(_SUFFIXES)}"
+
+
+def _none_of_them(path: Path) -> DataError:
+    lines = enumerate(read_lines(path, "labels"), 1)
+    number, line = next(((number, line) for number, line in lines if line.strip() and not _TRACK.match(line)), (1, ""))
+    return DataError(
+        f"{path}:{number}: {line[:40]!r}: no row of a label track (start, end and label between tabs), nor head of a "
+        "selection table; give an event list by itself"
+    )
+
+
+class _Names:
+    """The recordings in ``audio``, by what a label file calls them, which lies in the folder ``labels`` if given."""
+
+    def __init__(self, audio: Path, labels: Path | None = None):
+        self._audio, self._labels = audio, labels
+        self._names = [PurePosixPath(name) for name in find_recordings([str(audio)])]
+        self._folders = {folder for name in self._names for folder in name.parents} - {PurePosixPath()}
+
+    def find(self, path: Path, stem: str) -> str:
+        """The recording that a label file is named after, or whose name stands in it.
+
+        Where ``audio`` has a folder of the name of the label file's, the recording is looked for there alone. DataError
+        for none, or several.
+        """
+        inner = path.name if self._labels is None else path.relative_to(self._labels).as_posix()
+        folder = PurePosixPath(printable(inner)).parent
+        near = [name for name in self._names if name.parent == folder] if self._labels else []
+        for names in (near, [] if folder in self._folders else self._names):
+            for found in ([each for each in names if each.name == stem], [each for each in names if each.stem == stem]):
+                if len(found) == 1:
+                    return str(found[0])
+                if found:
+                    raise DataError(f"{path}: belongs to {found[0]} or {found[1]}; {_remedy(found[0], found[1])}")
+        wanted = stem if folder == PurePosixPath() else f"{folder}/{stem}"
+        raise DataError(f"{path}: no recording {wanted} in {self._audio}; name it after one, such as a.txt for a.wav")
+
+
+def _remedy(one: PurePosixPath, other: PurePosixPath) -> str:
+    if one.parent == other.parent:
+        return f"name it after one of them with its ending, such as {one.name}.txt"
+    return "give a folder of labels, in which each lies in a folder of the same name as its recording"
 
 
 def _kind(path: Path) -> str:
@@ -63,26 +106,28 @@ def _kind(path: Path) -> str:
         return "raven"
     if not lines and path.suffix.lower() == ".txt":  # in a folder, a label track without labels
         return "empty"
-    if lines and all(re.match(r"\s*[-+0-9.]+\t\s*[-+0-9.]+(\t[^\t]*)?\Z|\\\t", line) for line in lines):
+    if lines and all(_TRACK.match(line) for line in lines):
         return "audacity"
     return "list"
 
 
-def _read(path: Path, kind: str, names: dict[str, Path], audio: Path) -> EventLists:
+def _read(path: Path, kind: str, names: _Names) -> EventLists:
     """Recording → its events in order of time; a selection table may say of each row which it belongs to."""
     rows: Iterable[tuple[str, Event]]
     if kind == "raven":
         rows = _raven(path)
     else:
         rows = (("", event) for event in (_textgrid(path) if kind == "textgrid" else _audacity(path)))
-    named = _RAVEN_TABLE.sub("", path.stem)
+    named = _RAVEN_TABLE.sub("", PurePosixPath(printable(path.name)).stem)
     by_stem: dict[str, list[Event]] = {named: []} if kind == "empty" else {}
     for stem, event in rows:
         by_stem.setdefault(stem or named, []).append(event)
-    return {_recording(path, stem, names, audio): sorted(set(events)) for stem, events in by_stem.items()}
+    return {names.find(path, stem): sorted(set(events)) for stem, events in by_stem.items()}
 
 
 def _event(start: str, end: str, label: str, place: str) -> Event:
+    """Times may have a decimal comma, as Audacity takes them and spreadsheets write them."""
+    start, end = (re.sub(r"\A(\s*\d+),(\d+\s*)\Z", r"\1.\2", text) for text in (start, end))
     return event_of(start, end, label, place, ("start", "end"))
 
 
