@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from pysed.audio.folders import printable
+from pysed.audio.folders import printable, search_folder
 from pysed.errors import DataError
 from pysed.events import LONGEST_S, event_rows_of
 from pysed.text_files import parse_json, read_csv, read_json, read_lines
@@ -35,7 +35,7 @@ def read_detections(path: Path) -> list[Listed]:
     """
     if not path.is_dir():
         return list(dict.fromkeys(_read(path, "")))
-    tables = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.name[0] != ".")
+    tables = search_folder(path, lambda each: "" if each.suffix in SUFFIXES else None)
     if not tables:
         raise DataError(f"{path}: no tables in this folder; expected what pysed detect --out-dir wrote")
     found: list[Listed] = []
