@@ -102,9 +102,15 @@ def _clips_by_level(folder: Path, settings: OwnSettings) -> dict[str, list[_Clip
 def _clips_by_labels(folder: Path, labels: Path) -> dict[str, list[_Clip]]:
     """Class → the labelled files of ``folder`` in which it occurs."""
     events_of: dict[str, list[Event]] = defaultdict(list)
+    searched: dict[str, Path] = {}
     for given, events in read_labels(labels, folder).items():
-        inside(folder, given, labels)
         name = os.path.normpath(given)  # a file may be named in several ways: x.wav, ./x.wav
+        try:
+            inside(folder, name, labels)
+        except DataError:  # unless by links that a search of the folder follows
+            searched = searched or find_recordings([str(folder)])
+            if name not in searched:
+                raise
         events_of[name] += [event for event in events if event not in events_of[name]]
     clips: dict[str, list[_Clip]] = defaultdict(list)
     for name, events in events_of.items():

@@ -6,6 +6,7 @@ import soundfile
 from own_corpus import make_own_corpus
 
 from pysed.audio.folders import find_recordings
+from pysed.corpus.own import make_own
 from pysed.corpus.reviewed import find_audio
 from pysed.errors import DataError
 
@@ -102,3 +103,30 @@ def test_what_was_found_through_links_is_found_again(tmp_path):
         assert find_audio(name, [tmp_path / "archive"]) == path
     for name in ("../secret.wav", "more/../../secret.wav", str(tmp_path / "secret.wav")):
         assert find_audio(name, [tmp_path / "archive"]) is None
+
+
+@pytest.mark.parametrize("kind", ["tracks", "list"])
+def test_labels_of_recordings_in_linked_folders(tmp_path, kind):
+    """They were refused: the names lead outside the folder, by its own links."""
+    random = np.random.default_rng(0)
+    for place, length in (("clips", 16000), ("aside", 16000), ("places", 31 * 16000)):
+        (tmp_path / place).mkdir()
+        for index in range(3):
+            soundfile.write(tmp_path / place / f"{place[0]}{index}.wav", random.normal(0, 0.1, length), 16000)
+    (tmp_path / "clips/more").symlink_to("../aside")
+    (tmp_path / "clips/one.wav").symlink_to("../aside/a0.wav")
+    (tmp_path / "secret.wav").symlink_to("aside/a1.wav")
+    names = ["c0", "more/a0", "more/a1", "one"]
+    if kind == "tracks":
+        for name in names:
+            (tmp_path / f"labels/{name}.txt").parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / f"labels/{name}.txt").write_text("0.2\t0.7\tbell\n")
+    else:
+        (tmp_path / "labels").write_text("".join(f"{name}.wav\t0.2\t0.7\tbell\n" for name in names))
+    assert make_own_corpus(tmp_path, "--labels", f"{tmp_path}/labels") == 0
+    made = sorted(path.name for path in (tmp_path / "o/source_data/events/bell").iterdir())
+    assert made == ["c0.wav", "more__a0.wav", "more__a1.wav", "one.wav"]
+    for name in ("../secret.wav", "more/../../secret.wav", str(tmp_path / "secret.wav")):
+        (tmp_path / "bad.tsv").write_text(f"{name}\t0.2\t0.7\tbell\n")
+        with pytest.raises(DataError, match="leads outside"):
+            make_own(tmp_path / "clips", tmp_path / "places", tmp_path / "new", tmp_path / "bad.tsv")
