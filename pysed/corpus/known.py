@@ -20,18 +20,23 @@ class Cut:
 
 
 class Known:
-    """What the corpus's lists say of recordings: their subset, and what was cut from archives before."""
+    """What the corpus's lists say of recordings: their subset, what was cut from archives before, and the events of
+    clips that are recordings themselves."""
 
     def __init__(self, subsets: dict[str, Sources]):
         self.subset: dict[str, str] = {}
         self.recording: dict[str, str] = {}  # identity_of() a file -> the recording that it is part of
         self._cut: dict[str, Cut] = defaultdict(lambda: Cut([], []))  # by name or identity
+        self._whole: dict[str, dict[Path, list[EventClip]]] = defaultdict(dict)  # of whole recordings, by size_of()
         for subset, sources in subsets.items():
             clips: list[EventClip | Background] = [*sources.backgrounds]
             for each in clips + [clip for events in sources.events.values() for clip in events]:
                 self.subset.setdefault(each.recording, subset)
                 cut = each.entry.get("cut_from")
                 if not isinstance(cut, dict) or not isinstance(cut.get("file"), str):
+                    if isinstance(each, EventClip):
+                        with AudioFile(each.path) as audio:
+                            self._whole[size_of(audio)].setdefault(each.path, []).append(each)
                     continue
                 try:
                     span = float(cut["segment"][0]), float(cut["segment"][1])
@@ -49,6 +54,11 @@ class Known:
 
     def identity(self, path: Path, audio: AudioFile) -> str:
         """That of a file which the corpus knows; nothing for others."""
+        for clip, events in self._whole.pop(size_of(audio), {}).items():
+            known = identity_of(clip)
+            self._sizes.add(size_of(audio))
+            self.recording.setdefault(known, events[0].recording)
+            self._cut[known].events += (((each.onset_s, each.offset_s), each.label) for each in events)
         if size_of(audio) not in self._sizes:
             return ""
         found = identity_of(path)

@@ -31,7 +31,8 @@ def corpus(tmp_path_factory):
     for kind in ("clips/bell", "places"):
         (folder / kind).mkdir(parents=True)
     for index in range(3):
-        soundfile.write(folder / f"clips/bell/{index}.wav", noise(1 + index / 10, index), RATE_HZ)
+        clip = np.append(noise(1 + index / 10, index), np.zeros(RATE_HZ))
+        soundfile.write(folder / f"clips/bell/{index}.wav", clip, RATE_HZ)
         soundfile.write(folder / f"places/{index}.wav", noise(31, 10 + index), RATE_HZ)
     make_own(folder / "clips", folder / "places", folder / "own", settings=OwnSettings(level_db=60))
     return folder / "own"
@@ -195,7 +196,7 @@ def test_recordings_stay_in_one_subset_in_every_round(corpus, archive, tmp_path)
 def test_a_recording_of_the_corpus_is_known_by_its_audio(corpus, archive, tmp_path):
     tested = load_sources(corpus, "devtest").events["bell"][0].path
     shutil.copy(tested, archive / "copy.wav")
-    file = labels(tmp_path / "1.tsv", ("accepted", "copy.wav", 0.1, 0.6, "bell"))
+    file = labels(tmp_path / "1.tsv", ("accepted", "copy.wav", 1.4, 1.9, "bell"))
     assert extend(corpus, archive, tmp_path / "new", file) == 0
     (archive / "copy.wav").unlink()
     found = added(corpus, tmp_path / "new")
