@@ -171,7 +171,8 @@ def extend_corpus(
     left = [_counted(reason, some) for reason, some in plan.left.items()] + faults
     used = [name for name in paths if plan.events[name] or plan.backgrounds[name]]
     if not used:
-        raise DataError(f"{corpus}: nothing to add; {left[0] if left else 'the label files accept and reject nothing'}")
+        why = "; ".join(left) or "the label files accept and reject nothing"
+        raise DataError(f"{corpus}: nothing to add; {why}")
     pattern = recording_pattern(settings.recording)
     given = {name: given[name] or recording_of(name, pattern) for name in used}
     recordings, same = _recordings_of({name: paths[name] for name in used}, given, subsets)

@@ -4,6 +4,7 @@ A table with tabs and a head. It begins with the decision, so that nobody reads 
 detections would be events.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,8 @@ class Reviewed:
 
 
 def read_reviewed(paths: Iterable[Path]) -> list[Reviewed]:
-    """The rows of label files, each detection once: a decision comes before none.
+    """The rows of label files, each detection once: a decision comes before none, also where it is of a detection of
+    another label file that overlaps one of the same recording and class.
 
     Raises DataError, with file and line, for what is no label file and for detections both accepted and rejected, or
     accepted with different times.
@@ -54,7 +56,21 @@ def read_reviewed(paths: Iterable[Path]) -> list[Reviewed]:
                 found[each.key] = each
             elif each.decision != UNDECIDED and _said(each) != _said(before):
                 raise DataError(f"{each.place}: {_said(each)}, but {_said(before)} in {before.place}; remove one row")
-    return list(found.values())
+    decided: dict[tuple[str, str], list[Reviewed]] = defaultdict(list)
+    for row in found.values():
+        if row.decision != UNDECIDED:
+            decided[row.key[:2]].append(row)
+    return [
+        row
+        for row in found.values()
+        if row.decision != UNDECIDED or not any(_supersedes(each, row) for each in decided[row.key[:2]])
+    ]
+
+
+def _supersedes(decided: Reviewed, row: Reviewed) -> bool:
+    spans = decided.detected_s, (decided.onset_s, decided.offset_s)
+    overlaps = any(start < row.detected_s[1] and row.detected_s[0] < end for start, end in spans)
+    return overlaps and decided.place.rpartition(":")[0] != row.place.rpartition(":")[0]
 
 
 def _said(row: Reviewed) -> str:
