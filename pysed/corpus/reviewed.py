@@ -4,6 +4,7 @@ A table with tabs and a head. It begins with the decision, so that nobody reads 
 detections would be events.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -100,11 +101,16 @@ def _read(path: Path) -> Iterable[Reviewed]:
 
 def find_audio(name: str, folders: Iterable[Path]) -> Path | None:
     """The recording that a table names: in one of the folders, links in it included as when it was searched, one of
-    these files, or, without any, at that path."""
+    these files, or, without any, at that path. Raises DataError where it may be either of two."""
     from pysed.audio.folders import listed_path, printable
 
     folders = list(folders)
+    if not folders:
+        path = listed_path(Path(), name)
+        return path if path.is_file() else None
+    found: dict[str, Path] = {}
     for folder in folders:
+        path = folder
         if folder.is_dir():
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 continue
@@ -112,11 +118,12 @@ def find_audio(name: str, folders: Iterable[Path]) -> Path | None:
                 path = listed_path(folder, name)
             except (OSError, ValueError):
                 continue
-            if path.is_file():
-                return path
-        elif printable(folder.name) == name:
-            return folder
-    if folders:
-        return None
-    path = listed_path(Path(), name)
-    return path if path.is_file() else None
+            if not path.is_file():
+                continue
+        elif printable(folder.name) != name:
+            continue
+        found.setdefault(os.path.realpath(path), path)
+    if len(found) > 1:
+        one, other, *_ = found.values()
+        raise DataError(f"{name}: may be {one} or {other}; give each folder by --audio in a call of its own")
+    return next(iter(found.values()), None)

@@ -158,10 +158,10 @@ def write_review(
     found = _each_once(each for table in tables for each in read_detections(table))
     if not found:
         raise DataError(f"{tables[0]}: no detections; expected some to review")
+    recordings = [find_audio(name, folders) for name in dict.fromkeys(each.name for each in found)]
     chosen, rest, before = choose(found, reviewed, most)
     if not chosen:
         raise DataError(f"{tables[0]}: all {before} detections were decided before; nothing is left to review")
-    recordings = (find_audio(name, folders) for name in {each.name for each in chosen})
     keep_apart([out], [*tables, *reviewed, *(path for path in recordings if path is not None)])
     made = Clips(folders, margin_s, None if model is None else Detector.load(model))
     of = made.of(chosen)
