@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,6 +33,7 @@ from pysed.corpus.recipes import CorpusSettings, split_recordings
 from pysed.corpus.reviewed import ACCEPTED, REJECTED, Reviewed, find_audio
 from pysed.corpus.sources import Sources, list_path, load_sources
 from pysed.errors import DataError
+from pysed.names import inside
 
 CLEAR_S = 0.5  # between a hard negative and the nearest event
 _AROUND_S = 0.5  # of the recording kept before and after an event, for people; no mixture holds it
@@ -268,17 +270,34 @@ def _entries(sources: Sources, kind: str) -> Any:
 
 
 def _copy(corpus: Path, out: Path) -> None:
-    """The corpus's files, linked where the disk allows it; its lists and settings copied."""
+    """The corpus's files, linked where the disk allows it; its lists and settings copied.
 
-    def link_or_copy(source: str, target: str) -> None:
-        if not source.endswith((".yaml", ".yml")):
-            try:
-                return os.link(os.path.realpath(source), target)
-            except OSError:
-                pass
-        shutil.copyfile(source, target)
+    A link in the corpus is followed to a file of the corpus. Raises DataError for any other.
+    """
 
-    shutil.copytree(corpus, out, copy_function=link_or_copy)
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for root, folders, names in os.walk(corpus, onerror=refuse):
+        there = out / Path(root).relative_to(corpus)
+        there.mkdir(parents=True)
+        for source in (Path(root, name) for name in (*folders, *names)):
+            inner = source.relative_to(corpus)
+            if source.is_symlink():
+                inside(corpus, str(inner), corpus)
+            if source.is_file():
+                _link_or_copy(source, out / inner)
+            elif source.is_symlink() or not source.is_dir():
+                raise DataError(
+                    f"{source}: no file or folder, or a link to a folder; replace it by files, or remove it"
+                )
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    if source.suffix not in (".yaml", ".yml"):
+        with suppress(OSError):
+            return os.link(os.path.realpath(source), target)
+    shutil.copyfile(source, target)
 
 
 class _Cutting:
