@@ -33,6 +33,7 @@ from pysed.corpus.recipes import CorpusSettings, split_recordings
 from pysed.corpus.reviewed import ACCEPTED, REJECTED, Reviewed, find_audio
 from pysed.corpus.sources import Sources, list_path, load_sources
 from pysed.errors import DataError
+from pysed.freshness.marks import clear_left_beside
 from pysed.names import inside
 
 CLEAR_S = 0.5  # between a hard negative and the nearest event
@@ -181,6 +182,7 @@ def extend_corpus(
     places = _subsets(recordings, known, settings)
 
     temporary = temporary_beside(out)
+    clear_left_beside(out)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         _copy(corpus, temporary)

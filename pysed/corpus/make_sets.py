@@ -19,6 +19,7 @@ from pysed.corpus.recipes import CorpusSettings, Recipe, subset_recipes
 from pysed.corpus.sources import EventClip, Sources, check_class, check_events, check_mixable, load_sources
 from pysed.datadir.directory import Utterance, write_data_dir
 from pysed.errors import DataError
+from pysed.freshness.marks import clear_left_beside
 from pysed.text_files import read_lines
 
 RATE_HZ = 16000
@@ -55,6 +56,7 @@ def data_folder(out: Path) -> Iterator[Path]:
     """
     _check_replaceable(out)
     temporary = temporary_beside(out)
+    clear_left_beside(out)
     shutil.rmtree(temporary, ignore_errors=True)
     (temporary / "audio").mkdir(parents=True)
     try:

@@ -27,6 +27,7 @@ from pysed.corpus.recipes import split_recordings
 from pysed.corpus.sources import list_path
 from pysed.errors import DataError
 from pysed.events import Event
+from pysed.freshness.marks import clear_left_beside
 from pysed.names import check_class_name, inside
 
 SUBSETS = ("devtrain", "devtest")
@@ -185,6 +186,9 @@ def make_own(
             raise DataError(f"{folder}: no such folder")
     if out.exists():
         raise DataError(f"{out}: exists; name a new folder, or remove it")
+    for folder in filter(None, (events, backgrounds, labels)):
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{out}: inside {folder}, which is searched; name a folder beside it")
     pattern = recording_pattern(settings.recording)
     clips = _clips_by_labels(events, labels) if labels else _clips_by_level(events, settings)
     scenes = find_recordings([str(backgrounds)])
@@ -199,6 +203,7 @@ def make_own(
     test_places = _test_recordings({str(backgrounds): list(places.values())}, settings)
 
     temporary = temporary_beside(out)
+    clear_left_beside(out)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         lists = _copy_events(temporary / "source_data/events", clips, recordings, test_events)

@@ -19,6 +19,7 @@ from pysed.detector.exported import write_sums
 from pysed.errors import DataError
 from pysed.export.card import CARD, card
 from pysed.features.of_samples import RATE_HZ, RECOGNISER, AsrFeatures, find_asr_model
+from pysed.freshness.marks import clear_left_beside
 from pysed.kaldi.cut_model import write_cut_model
 
 #: Files of a recogniser's folder that say what it is and what may be done with it.
@@ -54,6 +55,7 @@ def export_model(
         raise DataError(f"{out}: exists already; remove it, or choose another name")
     recogniser = None if network.asr is None else open_recogniser(network, asr_model)
     temporary = temporary_beside(out)
+    clear_left_beside(out)
     try:
         with naming(out):
             temporary.mkdir(parents=True)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pysed.atomic import naming, temporary_beside
 from pysed.errors import DataError
+from pysed.freshness.marks import clear_left_beside
 from pysed.kaldi.graph.decoding_graph import build_graph
 from pysed.text_files import read_text
 
@@ -56,6 +57,7 @@ def arrange_model(source: Path, out: Path, environment: dict[str, str] | None = 
     environment = dict(os.environ) if environment is None else environment
     if not (out / "final.mdl").is_file():
         temporary = temporary_beside(out)
+        clear_left_beside(out)
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             with naming(out):

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from pysed.atomic import temporary_beside
 from pysed.errors import DataError
 from pysed.fetch.chain_model import EXTRACTOR
+from pysed.freshness.marks import clear_left_beside
 from pysed.kaldi.graph.decoding_graph import build_look_ahead
 from pysed.kaldi.options import config_values
 from pysed.kaldi.phones import read_phones
@@ -46,6 +47,7 @@ def arrange_vosk(source: Path, out: Path, whole: bool = False) -> str | None:
         raise DataError(f"{out}: belongs to {network.resolve()}; rename {source} or remove {out}")
     if not network.exists():
         temporary = temporary_beside(out)
+        clear_left_beside(out)
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             _fill(source, temporary)

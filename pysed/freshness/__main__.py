@@ -36,7 +36,7 @@ def begin(mark_path: str, pending: str, words: list[str]) -> int:
     """Decide; returns the exit code."""
     folder = os.path.dirname(mark_path)
     marks.clear_left(folder)
-    marks.clear_left(os.path.dirname(folder), rf"\.{marks.re.escape(os.path.basename(folder))}")
+    marks.clear_left_beside(folder)
     old = marks.read_mark(mark_path)
     contents = marks.Contents(old, folder)
     new = marks.wanted(read_request(words), old, contents)

@@ -204,6 +204,12 @@ def clear_left(folder: str, pattern: str = r"\..+") -> None:
                     continue
 
 
+def clear_left_beside(path: str | os.PathLike) -> None:
+    """clear_left() of what was to get the name ``path``."""
+    folder, name = os.path.split(path)
+    clear_left(folder, rf"\.{re.escape(name)}")
+
+
 def _may_be_written(path: str, pid: int) -> bool:
     """Does a process of that number run that is not younger than the file (numbers are used again)?
 
