@@ -223,34 +223,34 @@ class _Run:
         progress = Progress(len(self.recordings), say if many and sys.stderr.isatty() else None)
         faults: list[tuple[str, str]] = []
         place = self._journal_place()
-        with ExitStack() as stack:
-            journal = stack.enter_context(Journal(place, self._key())) if place and many else None
-            write = stack.enter_context(self._writer())
-            note_clips = stack.enter_context(self._clip_table())
-            for result in all_results(self.recordings, analyser, self.values.jobs, journal):
-                progress.add(result)
-                if result.fault:
-                    faults.append((result.name, result.fault))
-                    continue
-                events = [list(each) for each in result.events]
-                found = Found(result.name, result.duration_s, events, self.starts.get(result.name))
-                write(found)
-                note_clips(result.name, events)
-                if self.values.counts:
-                    self.hourly.append(found)
-            if len(faults) == len(self.recordings) and not self.values.files_from:
-                if journal is not None:
-                    journal.remove()
-                if many:
-                    tell_faults(faults, len(self.recordings))
-                    raise DataError(f"none of {len(self.recordings)} files could be read")
-                raise DataError(faults[0][1])
-        for path in self.values.counts:
-            _write_counts(Path(path), hourly_counts(self.hourly))
+        with Journal(place, self._key()) if place and many else nullcontext() as journal:
+            with ExitStack() as stack:
+                write = stack.enter_context(self._writer())
+                note_clips = stack.enter_context(self._clip_table())
+                for result in all_results(self.recordings, analyser, self.values.jobs, journal):
+                    progress.add(result)
+                    if result.fault:
+                        faults.append((result.name, result.fault))
+                        continue
+                    events = [list(each) for each in result.events]
+                    found = Found(result.name, result.duration_s, events, self.starts.get(result.name))
+                    write(found)
+                    note_clips(result.name, events)
+                    if self.values.counts:
+                        self.hourly.append(found)
+                if len(faults) == len(self.recordings) and not self.values.files_from:
+                    if journal is not None:
+                        journal.remove()
+                    if many:
+                        tell_faults(faults, len(self.recordings))
+                        raise DataError(f"none of {len(self.recordings)} files could be read")
+                    raise DataError(faults[0][1])
+            for path in self.values.counts:
+                _write_counts(Path(path), hourly_counts(self.hourly))
+            if journal is not None:
+                journal.remove()
         if many and (sys.stderr.isatty() or len(self.recordings) >= 100):
             print(f"{len(self.recordings)} files, {progress.rate()}", file=sys.stderr)
-        if journal is not None:
-            journal.remove()
         tell_faults(faults, len(self.recordings))
         return 3 if faults else 0
 
@@ -286,19 +286,17 @@ class _Run:
     @contextmanager
     def _writer(self) -> Iterator[Any]:
         """What writes one file's findings; a table appears under its name when it is complete."""
+        from pysed.detect.locked import growing_table
+
         if self.values.out_dir:
             yield lambda found: _write(self._inside(found.name), self.format.whole([found], self.columns), "--out-dir")
             return
-        partial = Path(f"{self.values.out}.partial")
         with _refusals(self.values.out), ExitStack() as stack:
             stream: IO[str] = sys.stdout
-            special = bool(self.values.out) and is_special(self.values.out)
-            if special:
+            if self.values.out and is_special(self.values.out):
                 stream = stack.enter_context(open(self.values.out, "a", encoding="utf-8", newline="\n"))
             elif self.values.out:
-                partial.parent.mkdir(parents=True, exist_ok=True)
-                stack.callback(partial.unlink, missing_ok=True)
-                stream = stack.enter_context(open(partial, "w", encoding="utf-8", newline="\n"))
+                stream = stack.enter_context(growing_table(Path(self.values.out)))
             count = 0
 
             def write(found: Any) -> None:
@@ -313,8 +311,6 @@ class _Run:
                 stream.write(self.format.head(self.columns))
             stream.write(self.format.tail)
             stream.flush()
-            if self.values.out and not special:
-                os.replace(partial, self.values.out)
 
 
 @contextmanager

@@ -67,25 +67,25 @@ def main(argv: list[str]) -> int:
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected a file's name: --out")
     keep_apart([path], [checkpoint_of(model), *recordings.values()])
-    journal = _journal(path, analyser)
-    alarms, faults = _listen(recordings, analyser, values.jobs, journal)
-    if len(faults) == len(recordings):
+    with _journal(path, analyser) as journal:
+        alarms, faults = _listen(recordings, analyser, values.jobs, journal)
+        if len(faults) == len(recordings):
+            journal.remove()
+            if len(faults) > 1:
+                tell_faults(faults, len(faults))
+                raise DataError(f"none of {len(faults)} files could be read")
+            raise DataError(faults[0][1])
+        choice = alarms.choose(values.per_day) or _too_little(alarms, values.per_day, values.best_effort)
+        decision = Decision(choice.threshold, values.min_duration, values.max_gap)
+        found = DecisionFile(
+            choice.threshold, fingerprint(network), values.min_duration, values.max_gap, network.event, values.per_day,
+            round(choice.bound_per_day, 4), choice.num_alarms, round(24 * alarms.days, 4),
+        )  # fmt: skip
+        try:
+            write_decision(path, found, shlex.join(["pysed", "tune", *argv]))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
         journal.remove()
-        if len(faults) > 1:
-            tell_faults(faults, len(faults))
-            raise DataError(f"none of {len(faults)} files could be read")
-        raise DataError(faults[0][1])
-    choice = alarms.choose(values.per_day) or _too_little(alarms, values.per_day, values.best_effort)
-    decision = Decision(choice.threshold, values.min_duration, values.max_gap)
-    found = DecisionFile(
-        choice.threshold, fingerprint(network), values.min_duration, values.max_gap, network.event, values.per_day,
-        round(choice.bound_per_day, 4), choice.num_alarms, round(24 * alarms.days, 4),
-    )  # fmt: skip
-    try:
-        write_decision(path, found, shlex.join(["pysed", "tune", *argv]))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
-    journal.remove()
     heard = f"{24 * alarms.days:.2g} hours of ambience in {len(recordings) - len(faults)} files"
     print(f"{heard}: threshold {choice.threshold:g} with {_number(choice.num_alarms, 'alarm')}")
     at_once = f"; they come {choice.dispersion:.1f} at once" if choice.dispersion > 1.05 else ""
@@ -117,13 +117,12 @@ def _listen(
 
     alarms, faults = Alarms(), []
     progress = Progress(len(recordings), say if sys.stderr.isatty() else None)
-    with journal:
-        for result in all_results(recordings, analyser, jobs, journal):
-            progress.add(result)
-            if result.fault:
-                faults.append((result.name, result.fault))
-            else:
-                alarms.add(np.array(result.counts), result.duration_s)  # type: ignore[attr-defined]  # Heard
+    for result in all_results(recordings, analyser, jobs, journal):
+        progress.add(result)
+        if result.fault:
+            faults.append((result.name, result.fault))
+        else:
+            alarms.add(np.array(result.counts), result.duration_s)  # type: ignore[attr-defined]  # Heard
     return alarms, faults
 
 

@@ -1,14 +1,14 @@
 """The sound of every detection as a small wav file, and a table of what each is."""
 
 import hashlib
-import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from pysed.audio import AudioFile, write_wav
 from pysed.detect.decide import Detection
+from pysed.detect.locked import growing_table
 from pysed.errors import DataError
 from pysed.events import seconds
 
@@ -68,19 +68,17 @@ def clip_table(folder: Path, models: Sequence[str], margin_s: float) -> Iterator
 
     Raises DataError where ``folder`` cannot be written.
     """
-    partial = folder / f"{TABLE}.partial"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text("\t".join(HEAD) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another --clips") from None
-    with open(partial, "a", encoding="utf-8", newline="\n") as stream:
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(growing_table(folder / TABLE))
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another --clips") from None
+        stream.write("\t".join(HEAD) + "\n")
 
         def note(name: str, events: Sequence[Sequence[Detection]]) -> None:
             stream.write(_rows(name, events, models, margin_s))
 
         yield note
-    os.replace(partial, folder / TABLE)
 
 
 def _rows(name: str, events: Sequence[Sequence[Detection]], models: Sequence[str], margin_s: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from pysed.detect.decide import Detection
+from pysed.detect.locked import open_locked
 from pysed.errors import DataError
 
 
@@ -43,7 +44,7 @@ def file_state(path: Path) -> str:
 class Journal:
     """The results so far, in a file that is read again after an interruption; use it as a context.
 
-    ``kind``: of the results.
+    ``kind``: of the results. Another process that wants the same journal waits until the context ends.
     """
 
     def __init__(self, path: Path, key: str, kind: type[Result] = Result):
@@ -52,15 +53,11 @@ class Journal:
         self._stream: IO[str] | None = None
 
     def __enter__(self) -> "Journal":
-        good = 0
         try:
-            if self.path.is_file():
-                with open(self.path, "rb") as stream:
-                    good = self._read(stream)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = open(self.path, "r+" if good else "w", encoding="ascii")
-            self._stream.seek(good)
-            self._stream.truncate()
+            self._stream = open_locked(self.path)
+            with open(self.path, "rb") as stream:
+                good = self._read(stream)
+            self._stream.truncate(good)
             if not good:
                 self._write(json.dumps({"key": self._key}))
         except OSError as error:
@@ -101,5 +98,5 @@ class Journal:
             self._stream.close()
 
     def remove(self) -> None:
-        """All is done and written."""
+        """All is done and written; to be called within the context."""
         self.path.unlink(missing_ok=True)
