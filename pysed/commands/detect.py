@@ -6,14 +6,15 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from pysed.atomic import atomic_open, is_special, keep_apart
-from pysed.audio.folders import below, find_recordings, printable
+from pysed.audio.folders import below, printable
 from pysed.commands.options import CommandParser
+from pysed.detect.recordings import list_recordings, without_clips
 from pysed.detector.shipped import model_help
 from pysed.errors import DataError
 from pysed.text_files import file_names
@@ -73,15 +74,14 @@ def main(argv: list[str]) -> int:
     values = build_parser().parse_args(argv)
     if values.inputs == ["-"]:
         return _standard_input(values)
-    from pysed.detector.checkpoint import checkpoint_of
-
     listed = _listed(values.files_from)
     if not values.inputs and not listed:
         raise DataError("no audio given; expected files, folders or --files-from LIST")
     recordings = list_recordings(values.inputs, listed)
+    if values.clips:
+        recordings = without_clips(recordings, Path(values.clips), [*values.inputs, *listed])
     _check(values, len(recordings))
-    lists = [values.files_from or "-", values.decision or "-", *map(checkpoint_of, values.model)]
-    keep_apart((values.out, *values.counts), [*recordings.values(), *lists])
+    _check_outputs(values, [*recordings.values(), values.files_from or "-"])
     return _Run(values, recordings).run()
 
 
@@ -99,6 +99,7 @@ def _standard_input(values: argparse.Namespace) -> int:
     if values.files_from is not None:
         raise DataError("-: standard input beside --files-from; expected one of them")
     _check(values, 1)
+    _check_outputs(values, [])
     with TemporaryDirectory() as folder:
         path = Path(folder, "stdin")
         run = _Run(values, {path.name: path})
@@ -119,32 +120,6 @@ def _listed(path: str | None) -> list[str]:
     return names
 
 
-def list_recordings(inputs: Sequence[str], listed: Sequence[str] = ()) -> dict[str, Path]:
-    """Name → file; files of a list have their paths for names, as many may have one base name.
-
-    What is not there is kept, if it is not all, to be reported with the files that cannot be read.
-    """
-    missing = [given for given in inputs if not Path(given).exists()] if len(inputs) + len(listed) > 1 else []
-    recordings = find_recordings([given for given in inputs if given not in missing])
-    for given in listed:
-        inside: dict[str, Path] = {}
-        if Path(given).is_dir():
-            with suppress(DataError):  # a folder without audio is reported as a file that is none
-                inside = find_recordings([given])
-        found = {f"{printable(given)}/{name}": path for name, path in inside.items()} or {printable(given): Path(given)}
-        _add(recordings, found)
-    _add(recordings, {printable(given): Path(given) for given in missing})
-    return recordings
-
-
-def _add(recordings: dict[str, Path], found: dict[str, Path]) -> None:
-    """Add files by their names; DataError where a name means two files."""
-    for name, path in found.items():
-        other = recordings.setdefault(name, path)
-        if other is not path and os.path.realpath(other) != os.path.realpath(path):
-            raise DataError(f"{path}: a second file named {name}, beside {other}; rename one, or give them one by one")
-
-
 def _check(values: argparse.Namespace, num_files: int) -> None:
     from pysed.detect.formats import FORMATS
 
@@ -163,6 +138,24 @@ def _check(values: argparse.Namespace, num_files: int) -> None:
         raise DataError(
             f"--start: {num_files} files begin at one time; give it for one, or name files after their time"
         )
+
+
+def _check_outputs(values: argparse.Namespace, inputs: Sequence[str | Path]) -> None:
+    """Raise DataError where an output cannot have its name, before anything is analysed."""
+    from pysed.detect.clips import TABLE
+    from pysed.detector.checkpoint import checkpoint_of
+
+    table = os.path.join(values.clips, TABLE) if values.clips else None
+    for option, out in (("--out", values.out), *(("--counts", each) for each in values.counts), ("--clips", table)):
+        if out and (os.path.isdir(out) or out.endswith("/")):
+            raise DataError(f"{out}: is a folder; expected a file's name: {option}")
+    for option in ("--out-dir", "--plot", "--clips"):
+        folder = getattr(values, option[2:].replace("-", "_"))
+        if folder and os.path.exists(folder) and not os.path.isdir(folder):
+            raise DataError(f"{folder}: is a file; expected a folder: {option}")
+    growing = [f"{values.out}{suffix}" for suffix in (".partial", ".journal") if values.out]
+    models = map(checkpoint_of, values.model)
+    keep_apart((values.out, *growing, *values.counts, table), [*inputs, values.decision or "-", *models])
 
 
 def parse_channels(text: str) -> int | str:

@@ -48,12 +48,13 @@ def main(argv: list[str]) -> int:
     if values.jobs < 1:
         raise DataError(f"--jobs {values.jobs}; expected 1 or more")
     from pysed.atomic import keep_apart
-    from pysed.commands.detect import list_recordings, parse_channels, tell_faults
+    from pysed.commands.detect import parse_channels, tell_faults
     from pysed.detect.ambience import AmbienceAnalyser, recall_of
     from pysed.detect.archive import Work
     from pysed.detect.decide import Decision
     from pysed.detect.decision_file import DecisionFile, fingerprint, write_decision
     from pysed.detect.detector import check_channels
+    from pysed.detect.recordings import list_recordings
     from pysed.detector.checkpoint import checkpoint_of
 
     channels = parse_channels(values.channels)

@@ -1,6 +1,7 @@
 """The sound of every detection as a small wav file, and a table of what each is."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,11 @@ def clip_name(name: str, event: Detection, model: int) -> str:
     parts = [stem, digest, f"{event.onset_s:09.2f}", _letters(event.label)]
     parts += [f"model{model + 1}"] * (model > 0) + [f"channel{event.channel}"] * (event.channel is not None)
     return "_".join(parts) + ".wav"
+
+
+def is_clip(name: str) -> bool:
+    """Whether a file has a name as clip_name() gives them."""
+    return re.search(r"_[0-9a-f]{8}_\d{6,}\.\d\d_.*\.wav$", name, re.DOTALL) is not None
 
 
 def _letters(text: str) -> str:

@@ -10,7 +10,7 @@ import soundfile
 from small_detector import make_model
 
 from pysed.cli import main
-from pysed.commands.detect import list_recordings
+from pysed.detect.recordings import list_recordings
 from pysed.errors import DataError
 
 
