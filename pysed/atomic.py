@@ -4,10 +4,13 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
 from pysed.errors import DataError
+
+_LONG = 100  # bytes of a name
 
 
 @contextmanager
@@ -36,9 +39,15 @@ def check_new(path: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """A hidden name of this process beside ``path``, for what is to get that name; check_new() goes before."""
+    """A hidden name of this process beside ``path``, for what is to get that name; check_new() goes before.
+
+    A disk that takes a long name takes this one, too: of such a name it holds the beginning and a digest.
+    """
     check_new(path)
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    name, whole = path.name, os.fsencode(path.name)
+    if len(whole) > _LONG:
+        name = whole[: _LONG - 30].decode(errors="ignore") + sha256(whole).hexdigest()[:8]
+    return path.with_name(f".{name}.{os.getpid()}.tmp")
 
 
 def keep_apart(outputs: Iterable[str | os.PathLike | None], inputs: Iterable[str | os.PathLike]) -> None:

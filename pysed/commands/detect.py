@@ -1,6 +1,7 @@
 """``pysed detect``: events in any audio file, folder or list of them."""
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -19,6 +20,8 @@ from pysed.detector.shipped import model_help
 from pysed.errors import DataError
 from pysed.text_files import file_names
 
+#: What the system says of a single name that it cannot take.
+_OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 FORMAT_NAMES = ("tsv", "csv", "json", "jsonl", "audacity", "raven", "textgrid", "rttm", "list")
 
 
@@ -189,6 +192,7 @@ class _Run:
         models = [printable(model) for model in values.model]
         self.columns = Columns(models, channels != "mix", bool(self.starts))
         self.hourly: list[Any] = []
+        self.num_written = 0
 
     @staticmethod
     def _decision(values: argparse.Namespace) -> Any:
@@ -208,7 +212,6 @@ class _Run:
         """Analyse every file and write what was found; returns the exit code."""
         from pysed.detect.archive import Progress, all_results
         from pysed.detect.clock import hourly_counts
-        from pysed.detect.formats import Found
         from pysed.detect.journal import Journal
 
         many = len(self.recordings) > 1
@@ -222,16 +225,10 @@ class _Run:
                 note_clips = stack.enter_context(self._clip_table())
                 for result in all_results(self.recordings, analyser, self.values.jobs, journal):
                     progress.add(result)
-                    if result.fault:
-                        faults.append((result.name, result.fault))
-                        continue
-                    events = [list(each) for each in result.events]
-                    found = Found(result.name, result.duration_s, events, self.starts.get(result.name))
-                    write(found)
-                    note_clips(result.name, events)
-                    if self.values.counts:
-                        self.hourly.append(found)
-                if len(faults) == len(self.recordings) and not self.values.files_from:
+                    fault = self._put(result, write, note_clips) if result.is_read else result.fault
+                    if fault:
+                        faults.append((result.name, fault))
+                if not self.num_written and not self.values.files_from:
                     if journal is not None:
                         journal.remove()
                     if many:
@@ -246,6 +243,21 @@ class _Run:
             print(f"{len(self.recordings)} files, {progress.rate()}", file=sys.stderr)
         tell_faults(faults, len(self.recordings))
         return 3 if faults else 0
+
+    def _put(self, result: Any, write: Any, note_clips: Any) -> str:
+        """Write what was found in a file; returns what failed, if anything."""
+        from pysed.detect.formats import Found
+
+        events = [list(each) for each in result.events]
+        found = Found(result.name, result.duration_s, events, self.starts.get(result.name))
+        if fault := write(found):
+            return fault
+        self.num_written += 1
+        if not result.fault:
+            note_clips(result.name, events)
+        if self.values.counts:
+            self.hourly.append(found)
+        return result.fault
 
     def _clip_table(self) -> AbstractContextManager[Any]:
         """What notes the clips of a file in their table."""
@@ -278,11 +290,11 @@ class _Run:
 
     @contextmanager
     def _writer(self) -> Iterator[Any]:
-        """What writes one file's findings; a table appears under its name when it is complete."""
+        """What writes one file's findings, and returns what failed; a table gets its name when it is complete."""
         from pysed.detect.locked import growing_table
 
         if self.values.out_dir:
-            yield lambda found: _write(self._inside(found.name), self.format.whole([found], self.columns), "--out-dir")
+            yield lambda found: _write_own(self._inside(found.name), self.format.whole([found], self.columns))
             return
         with _refusals(self.values.out), ExitStack() as stack:
             stream: IO[str] = sys.stdout
@@ -322,6 +334,19 @@ def _write(path: Path, text: str, option: str) -> None:
             stream.write(text)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from None
+
+
+def _write_own(path: Path, text: str) -> str:
+    """Write a recording's own file; returns what is wrong with its name, which stops no other."""
+    try:
+        with atomic_open(path) as stream:
+            stream.write(text)
+    except OSError as error:
+        refusal = f"{path}: cannot be written ({error.strerror})"
+        if error.errno in _OF_NAMES:
+            return f"{refusal}; rename the recording, or give one table: --out"
+        raise DataError(f"{refusal}; choose another --out-dir") from None
+    return ""
 
 
 def _write_counts(path: Path, table: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,22 +66,23 @@ class Analyser:
         self.detectors = load_detectors(work.models, work.device)
 
     def analyse(self, name: str, path: Path) -> Result:
-        """What is found in a file; a fault is noted, not raised."""
-        state = file_state(path)
+        """What is found in a file; a fault is noted, not raised, and what was found before it is kept."""
+        found = Result(name, file_state(path))
         try:
             analysed = analyse_file(path, self.detectors, self.work.decision, self.work.channels, bool(self.work.plot))
+            found = self.result(name, found.state, analysed)
             self.show(name, analysed)
             if self.work.clips:
                 write_clips(Path(self.work.clips), name, path, self._events(analysed), self.work.clip_margin_s)
         except DataError as error:
-            return Result(name, state, fault=_one_line(error))
+            return replace(found, fault=_one_line(error))
         except OSError as error:
-            return Result(name, state, fault=_one_line(f"{path}: {error.strerror or error}"))
+            return replace(found, fault=_one_line(f"{path}: {error.strerror or error}"))
         except MemoryError:
-            return Result(name, state, fault=f"{path}: out of memory")
+            return replace(found, fault=f"{path}: out of memory")
         except Exception as error:  # whatever a file can do to the libraries that read it must not stop the others
-            return Result(name, state, fault=_one_line(f"{path}: internal failure ({type(error).__name__}: {error})"))
-        return self.result(name, state, analysed)
+            return replace(found, fault=_one_line(f"{path}: internal failure ({type(error).__name__}: {error})"))
+        return found
 
     def result(self, name: str, state: str, analysed: list[Analysis]) -> Result:
         """What is kept of a file: the events of all channels."""

@@ -12,13 +12,18 @@ from pysed.errors import DataError
 
 @dataclass(frozen=True)
 class Result:
-    """One file's events by model, or why there are none (``fault``)."""
+    """One file's events by model, or why there are none (``fault``), or no pictures or clips of them."""
 
     name: str
     state: str  # of the file when it was read: its path, size and time of change
     duration_s: float = 0.0
     events: tuple[tuple[Detection, ...], ...] = ()
     fault: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the events are known, whatever else failed."""
+        return self.duration_s > 0 or not self.fault
 
     def line(self) -> str:
         """For the journal."""
