@@ -45,9 +45,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--list-microphones", nargs=0, action=_ListMicrophones, help="what --microphone can take")
     add("--rate", type=int, metavar="HZ",
         help="of raw samples, or of the microphone; without it standard input is a wav file")  # fmt: skip
-    add("--raw-channels", type=int, default=1, metavar="N",
+    add("--raw-channels", type=int, metavar="N",
         help="channels of raw samples or of the microphone (default 1); their mean counts")  # fmt: skip
-    add("--raw-format", choices=("s16", "s32", "f32", "f64", "u8"), default="s16", help="of raw samples; default s16")
+    add("--raw-format", choices=("s16", "s24", "s32", "f32", "f64", "u8"), help="of raw samples; default s16")
     add("--decision", metavar="FILE", help="what pysed tune wrote; options given beside it override it")
     add("--threshold", type=float, metavar="X", help="0 to 1, instead of the tuned one")
     add("--min-duration", type=float, metavar="S", help="leave out shorter events")
@@ -74,6 +74,10 @@ def main(argv: list[str], live: bool = True) -> int:
     values = build_parser().parse_args(argv)
     if not 0 <= values.cool_down < float("inf"):
         raise DataError(f"--cool-down {values.cool_down}; expected 0 seconds or more")
+    if values.raw_channels is not None and values.rate is None and values.microphone is None:
+        raise DataError(f"--raw-channels {values.raw_channels}: for raw samples or a microphone; expected --rate")
+    if values.raw_format is not None and (values.rate is None or values.microphone is not None):
+        raise DataError(f"--raw-format {values.raw_format}: for raw samples on standard input alone; expected --rate")
     if values.mqtt_password_file is not None and values.mqtt is None:
         raise DataError("--mqtt-password-file: for --mqtt alone; expected mqtt://[user@]host[:port]/topic there")
     from pysed.detect.clock import parse_start
@@ -90,7 +94,7 @@ def main(argv: list[str], live: bool = True) -> int:
         detector = Detector.load(values.model)
         if values.decision is not None:
             decision = read_decision(values.decision, detector.network, wishes)
-        sound = _sound(values, stack)
+        sound = _sound(values, stack, live)
         stream = detector.stream(sound.rate_hz, decision, values.step)
         print(
             f"listening for {detector.event}: sound is judged after {stream.look_ahead_s:.1f} s at most",
@@ -98,23 +102,30 @@ def main(argv: list[str], live: bool = True) -> int:
             flush=True,
         )
         teller = Teller(sinks, values.cool_down, start, live)
-        for samples in sound:
-            teller.tell(stream.follow(samples))
+        try:
+            for samples in sound:
+                teller.tell(stream.follow(samples))
+        except DataError:  # a device that is gone: what has begun ends
+            teller.tell(stream.follow_to_the_end())
+            raise
         teller.tell(stream.follow_to_the_end())
     return 0
 
 
-def _sound(values: argparse.Namespace, stack: ExitStack) -> Any:
+def _sound(values: argparse.Namespace, stack: ExitStack, live: bool) -> Any:
+    """Samples to iterate for. A signal ends live sound, so that an event that is going on ends, too."""
+    channels = 1 if values.raw_channels is None else values.raw_channels
     if values.microphone is None:
         from pysed.detect.sound_input import SoundInput
 
-        return SoundInput(sys.stdin.buffer, values.rate, values.raw_channels, values.raw_format)
-    from pysed.detect.microphone import Microphone
+        sound: Any = SoundInput(sys.stdin.buffer, values.rate, channels, values.raw_format or "s16")
+    else:
+        from pysed.detect.microphone import Microphone
 
-    microphone = Microphone(values.microphone, values.rate, values.raw_channels)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        stack.callback(signal.signal, number, signal.signal(number, lambda *_: microphone.stop()))
-    return stack.enter_context(microphone)
+        sound = Microphone(values.microphone, values.rate, channels)
+    for number in (signal.SIGINT, signal.SIGTERM) if live else ():
+        stack.callback(signal.signal, number, signal.signal(number, lambda *_: sound.stop()))
+    return sound if values.microphone is None else stack.enter_context(sound)
 
 
 def _sinks(values: argparse.Namespace, stack: ExitStack) -> list:

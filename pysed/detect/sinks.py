@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +65,7 @@ def to_stream(stream: IO[str]) -> Sink:
 class Program:
     """A sink: a program that is started, without a shell, for each event that begins; its last argument is the line.
 
-    Raises DataError for a command without words.
+    Raises DataError for a command without words, and for a program that is not there.
     """
 
     def __init__(self, command: str):
@@ -74,6 +75,8 @@ class Program:
             raise DataError(f"--run {command}: {error}; expected a program and its arguments") from None
         if not self._command:
             raise DataError("--run: empty; expected a program and its arguments")
+        if shutil.which(self._command[0]) is None:
+            raise DataError(f"--run {self._command[0]}: no such program that can be started; expected its name or path")
         self._running: list[subprocess.Popen] = []
 
     def __call__(self, kind: str, line: str) -> None:
