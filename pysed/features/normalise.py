@@ -43,9 +43,12 @@ def statistics(clips: Iterable[np.ndarray], kind: str = "standard") -> dict[str,
     return {"kind": kind, "shift": shift.astype(np.float32), "scale": scale.astype(np.float32)}
 
 
-def apply_normalisation(values: np.ndarray, statistics: dict) -> np.ndarray:
-    """Normalised values by what statistics() returned; values: (..., T, F) -> the same shape, float32."""
+def apply_normalisation(values: np.ndarray, statistics: dict, mean: np.ndarray | None = None) -> np.ndarray:
+    """Normalised values by what statistics() returned; values: (..., T, F) -> the same shape, float32.
+
+    ``mean``: (..., 1, F), of the whole clips where the values are parts of them.
+    """
     values = np.asarray(values, dtype=np.float32)
     if statistics["kind"] == "clip":
-        values = values - values.mean(axis=-2, keepdims=True)
+        values = values - (values.mean(axis=-2, keepdims=True) if mean is None else mean)
     return (values - np.asarray(statistics["shift"])) * np.asarray(statistics["scale"])

@@ -1,5 +1,5 @@
 /* The parts of the network for which a general tensor library is many times slower than the processor: the first
- * convolution with its pooling (one input channel), filters over a frame of which the maximum is kept, pooling with a
+ * convolution with its pooling (few input channels), filters over a frame of which the maximum is kept, pooling with a
  * residual, batch normalisation with activation and dropout in one pass, and the recurrence of a GRU. Compiled and
  * called by pysed/networks/compiled_layers.py; checked against torch in tests.
  *
@@ -60,18 +60,19 @@ static inline ivec beats(vec a, vec b) { return (a > b) | (a != a); }
 /* Where a value passes a ReLU: above zero, or not a number. */
 static inline ivec passes(vec v) { return ~(v <= 0); }
 
-/* ---- first convolution, of one channel, and max pooling --------------------------------------------------------- */
+/* ---- first convolution, of few channels, and max pooling -------------------------------------------------------- */
 
 /* K x K taps, every STEP-th row, pooled over PH x PW cells; each shape is compiled with its own numbers. Padded columns
- * are 9 - K - PW more than the convolution needs: whole vectors of eight are added to a row of its gradient. */
+ * are 9 - K - PW more than the convolution needs: whole vectors of eight are added to a row of its gradient. A plane is
+ * an input channel: P of them, `plane` values apart. */
 #define SHAPE const int K, const int STEP, const int PH, const int PW
 enum { MOST_TAPS = 49, MOST_CELLS = 8, MOST_ROWS = 13 };
 #define INLINE static inline __attribute__((always_inline))
 
-/* x: (B, rows, cols) padded input; weight: (K * K, C); out: (B, H, W, C); index: (B, H, W, C), the cell.
+/* x: (B, P, rows, cols) padded input; weight: (P * K * K, C); out: (B, H, W, C); index: (B, H, W, C), the cell.
  * Cell r * PW + s of pooled (i, j) is the convolution at row STEP * (PH i + r), column PW j + s of the padded input. */
-INLINE void first_forward_row(SHAPE, const float *top, const float *weight, map *out, uint8_t *index, long cols,
-                              long width, long channels)
+INLINE void first_forward_row(SHAPE, const float *top, const float *weight, map *out, uint8_t *index, long planes,
+                              long plane, long cols, long width, long channels)
 {
     for (long j = 0; j < width; j++) {
         const float *corner = top + j * PW;
@@ -80,18 +81,19 @@ INLINE void first_forward_row(SHAPE, const float *top, const float *weight, map 
             vec low[MOST_CELLS], high[MOST_CELLS];
             for (int p = 0; p < PH * PW; p++) low[p] = high[p] = zero();
             const float *w = weight + c;
-            for (int kr = 0; kr < K; kr++)
+            for (long in = 0; in < planes; in++)
+                for (int kr = 0; kr < K; kr++)
 #pragma GCC unroll 7
-                for (int kt = 0; kt < K; kt++, w += channels) {
-                    vec w0 = load(w), w1 = load(w + LANES);
-                    const float *from = corner + kr * cols + kt;
+                    for (int kt = 0; kt < K; kt++, w += channels) {
+                        vec w0 = load(w), w1 = load(w + LANES);
+                        const float *from = corner + in * plane + kr * cols + kt;
 #pragma GCC unroll 8
-                    for (int p = 0; p < PH * PW; p++) {
-                        float value = from[(p / PW) * STEP * cols + p % PW];
-                        low[p] += value * w0;
-                        high[p] += value * w1;
+                        for (int p = 0; p < PH * PW; p++) {
+                            float value = from[(p / PW) * STEP * cols + p % PW];
+                            low[p] += value * w0;
+                            high[p] += value * w1;
+                        }
                     }
-                }
             ivec which0 = {0}, which1 = {0};
             vec best0 = low[0], best1 = high[0];
             for (int p = 1; p < PH * PW; p++) {
@@ -109,12 +111,12 @@ INLINE void first_forward_row(SHAPE, const float *top, const float *weight, map 
     }
 }
 
-/* A clip's grad: (H, W, C); weight_by_channel: (C, 64), a channel's taps as K rows of 8 and zeros; sums: (K * K, C),
- * the gradient of the weights; grad_x: (rows, cols) or NULL, zeroed by the caller. Only one cell of each window has a
- * gradient, so this is a fraction of a convolution's work. */
-INLINE void first_backward_clip(SHAPE, const float *x, const float *weight_by_channel, const map *grad,
-                                const uint8_t *index, float *sums, float *grad_x, long cols, long height, long width,
-                                long channels)
+/* Of one plane of a clip. grad: (H, W, C); weight_by_channel: (C, P, 64), a channel's taps as K rows of 8 and zeros, from
+ * this plane on; sums: (K * K, C), the gradient of the weights; grad_x: (rows, cols) or NULL, zeroed by the caller. Only
+ * one cell of each window has a gradient, so this is a fraction of a convolution's work. */
+INLINE void first_backward_plane(SHAPE, const float *x, const float *weight_by_channel, const map *grad,
+                                 const uint8_t *index, float *sums, float *grad_x, long planes, long cols, long height,
+                                 long width, long channels)
 {
     memset(sums, 0, sizeof(float) * K * K * channels);
     for (long i = 0; i < height; i++)
@@ -143,7 +145,7 @@ INLINE void first_backward_clip(SHAPE, const float *x, const float *weight_by_ch
             for (long c = 0; c < channels; c++) {
                 float g = widened(grad[at + c]);
                 vec *cell = cells[index[at + c]];
-                const float *w = weight_by_channel + c * 64;
+                const float *w = weight_by_channel + c * planes * 64;
                 for (int q = 0; q < (8 * K + LANES - 1) / LANES; q++) cell[q] += g * load(w + q * LANES);
             }
             /* The cells' kernels, laid over each other: rows of eight, those past the taps zero, and room for a shift. */
@@ -157,30 +159,33 @@ INLINE void first_backward_clip(SHAPE, const float *x, const float *weight_by_ch
         }
 }
 
-/* NAME_forward and NAME_backward of a shape; the latter's partial: (B, K * K, C), every clip's gradient of the weights. */
+/* NAME_forward and NAME_backward of a shape; the latter's partial: (B, P, K * K, C), every clip's gradient of the
+ * weights. */
 #define FIRST(NAME, K, STEP, PH, PW)                                                                                     \
-    void NAME##_forward(const float *x, const float *weight, map *out, uint8_t *index, long batch, long rows, long cols, \
-                        long height, long width, long channels)                                                          \
+    void NAME##_forward(const float *x, const float *weight, map *out, uint8_t *index, long batch, long planes,          \
+                        long rows, long cols, long height, long width, long channels)                                    \
     {                                                                                                                    \
         _Pragma("omp parallel for collapse(2) schedule(static)")                                                         \
         for (long b = 0; b < batch; b++)                                                                                 \
             for (long i = 0; i < height; i++) {                                                                          \
                 long at = (b * height + i) * width * channels;                                                           \
-                first_forward_row(K, STEP, PH, PW, x + (b * rows + i * PH * STEP) * cols, weight, out + at, index + at,  \
-                                  cols, width, channels);                                                                \
+                first_forward_row(K, STEP, PH, PW, x + (b * planes * rows + i * PH * STEP) * cols, weight, out + at,     \
+                                  index + at, planes, rows * cols, cols, width, channels);                               \
             }                                                                                                            \
     }                                                                                                                    \
     void NAME##_backward(const float *x, const float *weight_by_channel, const map *grad, const uint8_t *index,          \
-                         float *partial, float *grad_x, long batch, long rows, long cols, long height, long width,       \
-                         long channels)                                                                                  \
+                         float *partial, float *grad_x, long batch, long planes, long rows, long cols, long height,      \
+                         long width, long channels)                                                                      \
     {                                                                                                                    \
-        _Pragma("omp parallel for schedule(static)")                                                                     \
-        for (long b = 0; b < batch; b++) {                                                                               \
-            long at = b * height * width * channels;                                                                     \
-            first_backward_clip(K, STEP, PH, PW, x + b * rows * cols, weight_by_channel, grad + at, index + at,          \
-                                partial + b * K * K * channels, grad_x ? grad_x + b * rows * cols : NULL, cols, height,  \
-                                width, channels);                                                                        \
-        }                                                                                                                \
+        _Pragma("omp parallel for collapse(2) schedule(static)")                                                         \
+        for (long b = 0; b < batch; b++)                                                                                 \
+            for (long in = 0; in < planes; in++) {                                                                       \
+                long at = b * height * width * channels, from = b * planes + in;                                         \
+                first_backward_plane(K, STEP, PH, PW, x + from * rows * cols, weight_by_channel + in * 64, grad + at,    \
+                                     index + at, partial + from * K * K * channels,                                      \
+                                     grad_x ? grad_x + from * rows * cols : NULL, planes, cols, height, width,           \
+                                     channels);                                                                          \
+            }                                                                                                            \
     }
 
 FIRST(first7, 7, 2, 4, 2)

@@ -53,21 +53,23 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
 
 
 class FirstConvolution(Function):
-    """Convolution of one channel and max pooling, of a shape of FIRST."""
+    """Convolution of one channel or a few, and max pooling, of a shape of FIRST."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight: torch.Tensor, maps: torch.dtype) -> torch.Tensor:
-        """x: (B, F, T) float32; weight: (C, 1, K, K) -> (B, C, rows // pool rows, T // pool columns), ``maps``."""
-        channels, _, kernel, _ = weight.shape
+        """x: (B, P, F, T) float32; weight: (C, P, K, K) -> (B, C, rows // pool rows, T // pool columns), ``maps``."""
+        channels, planes, kernel, _ = weight.shape
         step, high, wide = FIRST[kernel]
         half = kernel // 2
         x = functional.pad(x, (half, half + 9 - kernel - wide, half, half)).contiguous()  # the columns: layers.c
-        batch, rows, columns = x.shape
+        batch, _, rows, columns = x.shape
         height, width = ((rows - kernel) // step + 1) // high, (columns + wide - 8) // wide
         out = torch.empty(batch, height, width, channels, dtype=maps)
         index = torch.empty(out.shape, dtype=torch.uint8)
         taps = weight.detach().reshape(channels, -1).t().contiguous()
-        _call(maps, f"first{kernel}_forward", x, taps, out, index, batch, rows, columns, height, width, channels)
+        _call(
+            maps, f"first{kernel}_forward", x, taps, out, index, batch, planes, rows, columns, height, width, channels
+        )
         ctx.save_for_backward(x, weight, index)
         return out.permute(0, 3, 1, 2)
 
@@ -75,18 +77,18 @@ class FirstConvolution(Function):
     def backward(ctx, grad: torch.Tensor):
         x, weight, index = ctx.saved_tensors
         batch, height, width, channels = index.shape
-        kernel, half = weight.shape[2], weight.shape[2] // 2
-        by_channel = torch.zeros(channels, 64)
-        by_channel.view(channels, 8, 8)[:, :kernel, :kernel] = weight.detach().squeeze(1)
-        partial = torch.empty(batch, kernel * kernel, channels)
+        planes, kernel, half = weight.shape[1], weight.shape[2], weight.shape[2] // 2
+        by_channel = torch.zeros(channels, planes, 8, 8)
+        by_channel[..., :kernel, :kernel] = weight.detach()
+        partial = torch.empty(batch, planes * kernel * kernel, channels)
         grad_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         _call(
             grad.dtype, f"first{kernel}_backward", x, by_channel, _channels_last(grad), index, partial, grad_x,
-            batch, x.shape[1], x.shape[2], height, width, channels,
+            batch, planes, x.shape[2], x.shape[3], height, width, channels,
         )  # fmt: skip
         if grad_x is not None:
             extra = 9 - kernel - FIRST[kernel][2]
-            grad_x = grad_x[:, half:-half, half : grad_x.shape[2] - half - extra]
+            grad_x = grad_x[..., half:-half, half : grad_x.shape[3] - half - extra]
         return grad_x, partial.sum(dim=0).t().reshape(weight.shape), None
 
 

@@ -67,7 +67,7 @@ class FirstConvolution(nn.Conv2d):
     def forward(self, x: torch.Tensor, compiled: bool = False, maps: torch.dtype = torch.float32) -> torch.Tensor:
         """x: (B, F, T) -> (B, C, ceil(F / 2) // 4, T // 2), of type ``maps`` where it is compiled."""
         if compiled:
-            return compiled_layers.FirstConvolution.apply(x.float(), self.weight, maps)
+            return compiled_layers.FirstConvolution.apply(x.float().unsqueeze(1), self.weight, maps)
         return functional.max_pool2d(super().forward(x.unsqueeze(1)), FIRST_POOL)
 
 

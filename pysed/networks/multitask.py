@@ -3,18 +3,17 @@
 import torch
 from torch import nn
 
-from pysed.networks.crnn import Crnn
+from pysed.networks.crnn import Crnn, CrnnConfig
 from pysed.networks.network import Inputs
-from pysed.networks.recurrent import RecurrentConfig
 
 
 class Multitask(Crnn):
     """Crnn, and a dense layer on the mean over time of what its classifier looks at: a logit a scene."""
 
-    Config = RecurrentConfig
+    Config = CrnnConfig
     tells_scenes = True
 
-    def __init__(self, config: RecurrentConfig, inputs: Inputs):
+    def __init__(self, config: CrnnConfig, inputs: Inputs):
         super().__init__(config, inputs)
         self.scene = nn.Linear(self.hidden_dim, inputs.num_scenes)
 

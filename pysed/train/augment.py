@@ -27,9 +27,21 @@ def augment(
     to the clip's level (mean power over frames and bins) and then lowered by up to ``mix_below``, drawn evenly; that is
     a difference of natural logarithms of power, 4.34 dB each: 3 is 13 dB. So no added clip is louder than the clip.
     """
-    num_clips, _, num_bins = features.shape
+    shift_spectra(features, turn_and_add(features, asr, labels, clips, config, random))
+
+
+def turn_and_add(
+    features: np.ndarray,
+    asr: np.ndarray | None,
+    labels: np.ndarray,
+    clips: Clips,
+    config: SystemConfig,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """augment() but for the shift of spectra, whose bins it returns: (B,), drawn or zero."""
     quiet = np.flatnonzero(~clips.labels.any(axis=1))
-    for index in range(num_clips):
+    bins = np.zeros(len(features))
+    for index in range(len(features)):
         if config.time_shift:
             turn = int(random.integers(labels.shape[1]))
             features[index] = np.roll(features[index], turn * clips.frames_per_label, axis=0)
@@ -42,7 +54,15 @@ def augment(
             gain = level(features[index]) - level(other) - random.uniform(0, config.mix_below)
             features[index] = np.logaddexp(features[index], other + np.float32(gain))
         if config.shift_bins:
-            features[index] = features[index] @ shift_matrix(random.uniform(-1, 1) * config.shift_bins, num_bins)
+            bins[index] = random.uniform(-1, 1) * config.shift_bins
+    return bins
+
+
+def shift_spectra(features: np.ndarray, bins: np.ndarray) -> None:
+    """Move each clip's spectra up by so many bins, in place. features: (B, T, F), bins: (B,)."""
+    for clip, by in zip(features, bins, strict=True):
+        if by:
+            clip[:] = clip @ shift_matrix(by, features.shape[2])
 
 
 def level(features: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """A data directory's clips in memory: features, labels, the split, augmentation, batches."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pysed.errors import DataError
 from pysed.events import event_rows_of
 from pysed.features.grid import HOP_S, frame_labels
 from pysed.features.normalise import apply_normalisation
-from pysed.train.augment import augment, crop, mask
+from pysed.train.augment import augment, crop, mask, shift_spectra, turn_and_add
 from pysed.train.clips import Clips
 
 
@@ -59,26 +60,26 @@ def load_clips(
     """
     folder = Path(folder)
     path = folder / f"feats_{config.frontend}.scp"
-    features = _read_archive(path, names)
-    shape = features[0].shape
-    num_frames = shape[0] // frames_per_label
-    for name, matrix in zip(names, features, strict=True):
-        if matrix.shape != shape:
-            raise DataError(f"{path}: {name}: {matrix.shape} frames x bins, others {shape}; expected equal clips")
-    if num_frames < 1 or shape[0] % frames_per_label:
+    features = _equal_clips(path, names)
+    length = features.shape[1]
+    num_frames = length // frames_per_label
+    if num_frames < 1 or length % frames_per_label:
         raise DataError(
-            f"{path}: {shape[0]} frames a clip; expected a multiple of {frames_per_label}, the frames to a score"
+            f"{path}: {length} frames a clip; expected a multiple of {frames_per_label}, the frames to a score"
         )
     asr = None
     if config.asr:
         from pysed.features.grid import to_grid
 
-        rows = _read_archive(folder / "prefinal.scp", names)
-        asr = np.stack([to_grid(matrix, hop_s=HOP_S, num_frames=num_frames) for matrix in rows])
+        rows = {
+            name: to_grid(matrix, hop_s=HOP_S, num_frames=num_frames)
+            for name, matrix in _read_archive(folder / "prefinal.scp", names)
+        }
+        asr = np.stack([rows[name] for name in names])
     events = read_onsets(folder, event)
     return Clips(
         list(names),
-        np.stack(features),
+        features,
         asr,
         np.stack([frame_labels(events.get(name), num_frames) for name in names]),
         np.array([events[name][0] if name in events else np.nan for name in names]),
@@ -86,18 +87,35 @@ def load_clips(
     )
 
 
-def _read_archive(path: Path, names: list[str]) -> list[np.ndarray]:
-    """Matrices of the named utterances, in their order."""
+def _equal_clips(path: Path, names: list[str]) -> np.ndarray:
+    """The named utterances' matrices, (N, T, F) float32, in the names' order; the memory of the array, no more."""
+    place = {name: index for index, name in enumerate(names)}
+    clips = np.empty((0, 0, 0), dtype=np.float32)
+    for number, (name, matrix) in enumerate(_read_archive(path, names)):
+        if not number:
+            clips = np.empty((len(names), *matrix.shape), dtype=np.float32)
+        if matrix.shape != clips.shape[1:]:
+            raise DataError(
+                f"{path}: {name}: {matrix.shape} frames x bins, others {clips.shape[1:]}; expected equal clips"
+            )
+        clips[place[name]] = matrix
+    return clips
+
+
+def _read_archive(path: Path, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """The named utterances and their matrices, in the archive's order. DataError where one is missing."""
     archive = Archive(path)
-    wanted = set(names)
-    found = {name: archive[name] for name in archive if name in wanted}
-    archive.close()
+    wanted, there = set(names), set(archive)
     for name in names:
-        if name not in found:
+        if name not in there:
             raise DataError(f"{path}: no utterance {name}, which utt2split names; make the features anew")
-        if not np.isfinite(found[name]).all():
-            raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
-    return [found[name] for name in names]
+    for name in archive:
+        if name in wanted:
+            matrix = archive[name]
+            if not np.isfinite(matrix).all():
+                raise DataError(f"{path}: {name}: values that are not finite; make the features anew")
+            yield name, matrix
+    archive.close()
 
 
 def of_recogniser(clips: Clips, chosen: np.ndarray, normalise: dict[str, dict]) -> np.ndarray | None:
@@ -116,10 +134,17 @@ def make_batch(
     """
     features, labels = clips.features[chosen], clips.labels[chosen]
     asr = of_recogniser(clips, chosen, normalise)
-    augment(features, asr, labels, clips, config, random)
-    features = apply_normalisation(features, normalise["features"])
-    features, asr, labels = crop(
-        features, asr, labels, round(config.crop_s / HOP_S), random, config.crop_from == "event"
-    )
+    statistics, length, hold_event = normalise["features"], round(config.crop_s / HOP_S), config.crop_from == "event"
+    if config.mix_share:
+        augment(features, asr, labels, clips, config, random)
+        features = apply_normalisation(features, statistics)
+        features, asr, labels = crop(features, asr, labels, length, random, hold_event)
+    else:  # What is cropped away is not computed; with added clips the roundings stay those of the published results.
+        bins = turn_and_add(features, asr, labels, clips, config, random)
+        mean = features.mean(axis=1, keepdims=True)
+        features, asr, labels = crop(features, asr, labels, length, random, hold_event)
+        shift_spectra(features, bins)
+        shift_spectra(mean, bins)
+        features = apply_normalisation(features, statistics, mean)
     mask(features, config, random)
     return features, asr, labels

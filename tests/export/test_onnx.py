@@ -47,9 +47,9 @@ def run(path: Path, **inputs: np.ndarray) -> np.ndarray:
     return model.run(None, {name: value for name, value in inputs.items() if name in taken})[0]
 
 
-def random_network(path: Path) -> TrainedNetwork:
-    """The network of a system's YAML, every weight and statistic drawn."""
-    config = load_config(path)
+def random_network(path: Path, changes: dict | None = None) -> TrainedNetwork:
+    """The network of a system's YAML, or that with changed keys, every weight and statistic drawn."""
+    config = load_config(path, changes or {})
     frontend = load_frontend(ROOT / f"conf/frontends/{config.frontend}.yaml")
     torch.manual_seed(0)
     scenes = 5 if config.scene_weight else 0
@@ -73,10 +73,16 @@ def random_network(path: Path) -> TrainedNetwork:
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.stem, marks=thorough_unless(path.stem in QUICK)) for path in CONFIGS]
+    "path,changes",
+    [
+        *(pytest.param(path, {}, id=path.stem, marks=thorough_unless(path.stem in QUICK)) for path in CONFIGS),
+        pytest.param(
+            ROOT / "conf/systems/cbrnn.yaml", {"frontend": "logmel128_10ms", "stacked_frames": 5}, id="cbrnn_10ms"
+        ),
+    ],
 )
-def test_every_system(path, tmp_path):
-    network = random_network(path)
+def test_every_system(path, changes, tmp_path):
+    network = random_network(path, changes)
     write_onnx(network, None, tmp_path)
     rng = np.random.default_rng(1)
     for num_scores in (1, 2, 13, 300, 451):

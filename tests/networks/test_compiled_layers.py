@@ -33,19 +33,22 @@ def assert_within(actual: torch.Tensor, expected: torch.Tensor, bound: torch.Ten
 
 
 @pytest.mark.parametrize(
-    "kernel,channels,num_values,num_frames",
-    [(7, 64, 200, 12), (7, 32, 37, 10), (7, 32, 31, 2), (7, 96, 46, 7), (5, 64, 40, 12), (5, 32, 5, 1), (5, 96, 44, 7)],
-)
+    "kernel,planes,channels,num_values,num_frames",
+    [
+        (7, 1, 64, 200, 12), (7, 1, 32, 37, 10), (7, 1, 32, 31, 2), (7, 1, 96, 46, 7), (7, 2, 32, 31, 6),
+        (5, 1, 64, 40, 12), (5, 1, 32, 5, 1), (5, 1, 96, 44, 7), (5, 5, 32, 128, 9), (5, 3, 64, 23, 4),
+    ],
+)  # fmt: skip
 @of_both_types
-def test_first_convolution(kernel, channels, num_values, num_frames, maps):
+def test_first_convolution(kernel, planes, channels, num_values, num_frames, maps):
     step, *pool = compiled_layers.FIRST[kernel]
-    own = torch.nn.Conv2d(1, channels, kernel, bias=False).weight
-    x = torch.randn(2, num_values, num_frames)
+    own = torch.nn.Conv2d(planes, channels, kernel, bias=False).weight
+    x = torch.randn(2, planes, num_values, num_frames)
     weight = own.detach().double().requires_grad_()
     x_reference = x.double().requires_grad_()
 
     def pooled(x, weight):
-        cells = functional.conv2d(x.unsqueeze(1), weight, stride=(step, 1), padding=kernel // 2)
+        cells = functional.conv2d(x, weight, stride=(step, 1), padding=kernel // 2)
         return functional.max_pool2d(cells, pool)
 
     expected = pooled(x_reference, weight)
@@ -54,7 +57,7 @@ def test_first_convolution(kernel, channels, num_values, num_frames, maps):
     assert out.dtype == maps and out.shape == expected.shape
     # Magnitude of the terms of a cell, the greatest of each window
     magnitude = pooled(x_reference.detach().abs(), weight.detach().abs())
-    taps = kernel**2
+    taps = planes * kernel**2
     assert_within(out, expected, ROUNDING[maps] * expected.abs() + taps * FLOAT * magnitude)
 
     grad = halves(*out.shape)
@@ -67,9 +70,9 @@ def test_first_convolution(kernel, channels, num_values, num_frames, maps):
     assert_within(x.grad, x_reference.grad, taps * channels * FLOAT * x_reference.grad.abs().max() + 1e-5)
     assert x.grad.abs().max() > 0.1
     by_layer = layers.FirstConvolution(channels)
-    if kernel == 7:
+    if kernel == 7 and planes == 1:
         by_layer.weight = own
-        assert torch.equal(by_layer(x, compiled=True, maps=maps), out)
+        assert torch.equal(by_layer(x.squeeze(1), compiled=True, maps=maps), out)
 
 
 @pytest.mark.parametrize("channels,num_values,num_frames", [(128, 128, 9), (32, 39, 1), (64, 45, 3), (32, 287, 2)])
@@ -269,7 +272,7 @@ def test_what_is_not_a_number_stays_so():
         out, plain = first(x, compiled=True), first(x)
         assert torch.equal(out.isnan(), plain.isnan()) and out.isnan().any()
         weight = torch.randn(32, 1, 5, 5)
-        out = compiled_layers.FirstConvolution.apply(x, weight, torch.float32)
+        out = compiled_layers.FirstConvolution.apply(x.unsqueeze(1), weight, torch.float32)
         plain = functional.max_pool2d(functional.conv2d(x.unsqueeze(1), weight, padding=2), (5, 1))
         assert torch.equal(out.isnan(), plain.isnan()) and out.isnan().any()
     for row in range(4):

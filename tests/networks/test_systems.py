@@ -117,14 +117,55 @@ def test_an_impulse_moves_the_scores_around_it(name):
         assert scores[6] and scores[:5].any() and scores[8:].any()
 
 
+STACKED = {"frontend": "logmel128_10ms", "stacked_frames": 5}
+
+
+@pytest.mark.parametrize("name", ["cbrnn", "gradual"])
+def test_frames_of_10_ms_are_five_channels_of_a_step(name):
+    """With a fifth of the kernels on each channel it is the network on the mean of the five."""
+    plain, bins, frames, asr_dim = network(name, spectral_attention=False)
+    fine, _, fine_frames, _ = network(name, spectral_attention=False, **STACKED)
+    assert fine_frames == 5 * frames
+    state = plain.state_dict()
+    state["convolutions.0.weight"] = state["convolutions.0.weight"].repeat(1, 5, 1, 1) / 5
+    fine.load_state_dict(state)
+    features, asr = inputs(bins, fine_frames, asr_dim)
+    with torch.no_grad():
+        means = features.unflatten(1, (-1, 5)).mean(dim=2)
+        expected = plain.double().eval()(means.double(), None if asr is None else asr.double())
+        torch.testing.assert_close(fine.eval()(features, asr).double(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_order_of_stacked_frames_is_seen():
+    model, bins, frames, _ = network("cbrnn", **STACKED)
+    assert model.convolutions[0].in_channels == 5
+    features, _ = inputs(bins, frames, 0)
+    turned = features.unflatten(1, (-1, 5)).flip(2).flatten(1, 2)
+    with torch.no_grad():
+        assert (model.eval()(features) - model(turned)).abs().max() > 1e-3
+
+
+def test_stacked_frames_have_to_fit_a_score():
+    with pytest.raises(
+        DataError, match="cbrnn: stacked_frames 4; expected a divisor of 10, the frames of logmel128_10"
+    ):
+        network("cbrnn", frontend="logmel128_10ms", stacked_frames=4)
+
+
 @pytest.mark.parametrize(
     "name,function",
-    [("crnn_ta_fa", "norm_forward"), ("crnn_ta_fa", "first5_backward"), ("cnn1d_rnn", "filter_forward")],
+    [
+        ("crnn_ta_fa", "norm_forward"),
+        ("crnn_ta_fa", "first5_backward"),
+        ("cbrnn_10ms", "first5_backward"),
+        ("cnn1d_rnn", "filter_forward"),
+    ],
 )
 def test_compiled_float32_layers_agree_with_plain_ones(name, function, monkeypatch):
     if compiled_layers.library(torch.float32) is None:
         pytest.skip("no gcc: only the plain path exists here")
-    model, bins, frames, _ = network(name, channels=32, dropout=0.0)
+    name, changes = ("cbrnn", STACKED) if name == "cbrnn_10ms" else (name, {})
+    model, bins, frames, _ = network(name, channels=32, dropout=0.0, **changes)
     features, _ = inputs(bins, frames, 0)
     calls, call = [], compiled_layers._call
     noting = lambda maps, name, *rest: (calls.append(name), call(maps, name, *rest))  # noqa: E731

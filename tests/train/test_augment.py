@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from small_clips import make_clips, small_config
 
+from pysed.features.normalise import apply_normalisation
 from pysed.train.augment import augment, crop, mask, shift_matrix
 from pysed.train.data import make_batch
 
@@ -27,6 +28,25 @@ def augmented(clips, seed=0, **changes):
     asr = None if clips.asr is None else clips.asr.copy()
     augment(features, asr, labels, clips, small_config(**{**NONE, **changes}), np.random.default_rng(seed))
     return features, asr, labels
+
+
+@pytest.mark.parametrize("kind", ["standard", "clip"])
+def test_cropping_first_changes_nothing(kind):
+    """Without added clips only the crop is computed: as if the whole clip had been changed, normalised, then cut."""
+    clips, chosen = make_clips(8, asr=True), np.arange(8)
+    config = small_config(**{**CHANGES, "mix_share": 0.0, "crop_s": 1.5, "crop_from": "event"})
+    normalise = {**IDENTITY, "features": {**IDENTITY["features"], "kind": kind, "shift": np.float32(0.3)}}
+    mine = make_batch(clips, chosen, normalise, config, np.random.default_rng(2))
+    random = np.random.default_rng(2)
+    features, asr, labels = clips.features.copy(), clips.asr.copy(), clips.labels.copy()
+    augment(features, asr, labels, clips, config, random)
+    features = apply_normalisation(features, normalise["features"])
+    features, asr, labels = crop(features, asr, labels, 15, random, True)
+    mask(features, config, random)
+    assert features.shape[1] == 30 and 0 < labels.mean() < 1
+    np.testing.assert_allclose(mine[0], features, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(mine[1], asr)
+    np.testing.assert_array_equal(mine[2], labels)
 
 
 def test_nothing_asked_nothing_changed():
