@@ -194,11 +194,15 @@ class Decoder:
             )
         return peak
 
-    def skip(self, num_frames: int) -> None:
-        """Go to a place in a stream whose header binds."""
+    def skip(self, num_frames: int) -> bool:
+        """Go to a place in a stream whose header binds; False where its coding (GSM, DWVW) cannot: open it anew."""
         assert self._opened is not None
-        self._opened.seek(num_frames)
+        try:
+            self._opened.seek(num_frames)
+        except soundfile.LibsndfileError:
+            return False
         self.place = self._count = num_frames
+        return True
 
     def _close_stream(self) -> None:
         if self._opened is not None:

@@ -7,7 +7,7 @@ samples that are not finite are an error; channels that cancel each other in the
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -133,7 +133,7 @@ class AudioFile:
         counted = _counted(self.path)
         self.rate_hz, self.num_frames = counted.rate_hz, counted.num_frames
         self._binds, self._dtype, self._channels = counted.binds, dtype, channels
-        self._start(0)
+        _reading(self.path, partial(self._start, 0))
 
     @property
     def duration_s(self) -> float:
@@ -155,8 +155,10 @@ class AudioFile:
     def _start(self, first: int) -> None:
         """Decode from frame ``first``, or from the start where that cannot be gone to."""
         self._decoder = Decoder(self.path, self._dtype, self._channels)
-        if self._binds and first:
-            self._decoder.skip(first)
+        if self._binds and first and not self._decoder.skip(first):
+            self._decoder.close()
+            self._binds = False  # from here on it is read forwards
+            self._decoder = Decoder(self.path, self._dtype, self._channels)
         self._kept, self._kept_from = np.empty(0, self._dtype), self._decoder.place
 
     def read(self, start_s: float = 0.0, duration_s: float | None = None) -> np.ndarray:
@@ -173,10 +175,10 @@ class AudioFile:
         reached = self._kept_from + len(self._kept)
         if first < self._kept_from or (self._binds and first > reached):
             self._decoder.close()
-            self._start(first)
+            _reading(self.path, partial(self._start, first))
         parts, reached = [self._kept], self._kept_from + len(self._kept)
         while reached < last:
-            block = self._decoder.read(last - reached)
+            block = _reading(self.path, partial(self._decoder.read, last - reached))
             if not len(block):
                 raise DataError(
                     f"{self.path}: ended after {reached} of {self.num_frames} samples; it changed while it was read"
