@@ -22,13 +22,14 @@ if ! has_graph "$asr" "$data"; then
   forget "$(dirname -- "$data")" "$data"/{.done_phones,phones.ctm,phones.int.ctm,phones}
   exit
 fi
-need_files "$0" "$data/.done_mfcc_hires" "$data/mfcc_hires.scp" "$asr/final.mdl" "$asr/phones.txt"
+need_files "$0" "$data/.done_mfcc_hires" "$data/mfcc_hires.scp"
 lock_folder "$(dirname -- "$data")"
 [[ ! -f $data/.done_prefinal ]] || python -S -E -m pysed.freshness features "$data/.done_prefinal" "$asr"
 commands=(nnet3-latgen-faster lattice-scale lattice-best-path ali-to-phones)
 to_do "$data/.done_phones" "  $data/phones.ctm" --options "$beam" --code "$0" "${commands[@]}" pysed.kaldi.phones:main \
   --inputs "$data"/.done_{mfcc_hires,ivectors,mfcc_normalised} \
   "$asr"/{final.mdl,phones.txt,frame_subsampling_factor,graph/HCLG.fst,conf/ivector.conf} || exit 0
+pysed feats recogniser "$asr" # refuses one that is damaged
 
 decode() {
   local ivector_options=()

@@ -20,7 +20,7 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp, mfcc_normalised.scp where t
 (($# == 2)) || die "$help_message"
 need_name layer "$layer"
 data=$1 asr=$2
-need_files "$0" "$data/wav.scp" "$data/.done" "$asr/final.mdl" "$asr/conf/mfcc_hires.conf"
+need_files "$0" "$data/wav.scp" "$data/.done"
 lock_folder "$(dirname -- "$data")"
 
 script=("$0" utils/asr_jobs.sh) model=()

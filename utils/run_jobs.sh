@@ -29,7 +29,7 @@ for pid in "${!numbers[@]}"; do
   wait "$pid" || code=$?
   if ((code)); then
     report_failure "${numbers[$pid]}"
-    failed=$((code == 2 ? 2 : 1))
+    failed=$((code == 2 || code == 255 ? 2 : 1)) # 255: Kaldi's, of bad use or bad data
   fi
 done
 trap - EXIT

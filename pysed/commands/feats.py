@@ -48,10 +48,12 @@ def main(argv: list[str]) -> int:
         return 0
     if values.action == "recogniser":
         from pysed.kaldi.model_folder import read_model_folder
+        from pysed.kaldi.whole_model import check_whole
 
         settings = read_model_folder(values.model)
         if values.layer is not None:
             settings.check_layer(values.layer)
+        check_whole(settings)
         if values.out is not None:
             settings.write(values.out)
         return 0

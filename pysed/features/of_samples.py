@@ -84,6 +84,7 @@ class AsrFeatures:
         from pysed.kaldi.nnet3.evaluate import NnetComputer
         from pysed.kaldi.nnet3.reader import read_model
         from pysed.kaldi.tables import read_object
+        from pysed.kaldi.whole_model import check_widths
 
         self.settings = read_model_folder(folder)
         network = Path(folder) / "final.mdl"
@@ -98,12 +99,7 @@ class AsrFeatures:
             frames_per_chunk=FRAMES_PER_CHUNK, frame_subsampling_factor=SUBSAMPLING, online_ivector_period=period
         )
         self.network = NnetComputer(nnet, layer, options)
-        widths = self.settings.mfcc.num_ceps, 0 if self.extractor is None else self.extractor.model.ivector_dim
-        if widths != (self.network.input_dim, self.network.ivector_dim):
-            raise DataError(
-                f"{network}: takes {self.network.input_dim} MFCC and i-vectors of {self.network.ivector_dim}; "
-                f"conf/mfcc_hires.conf and extractor/ give {widths[0]} and {widths[1]}"
-            )
+        check_widths(self.settings, nnet, self.extractor)
 
     def check_settings(self, noted: str | None, detector: str) -> None:
         """Hold the folder's configuration against what a checkpoint noted of it in training; older ones note nothing.

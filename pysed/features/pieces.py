@@ -12,7 +12,7 @@ import numpy as np
 
 from pysed.features.frontend import FrontEnd
 from pysed.features.grid import to_grid
-from pysed.features.of_samples import AsrFeatures, sed_features
+from pysed.features.of_samples import RATE_HZ, AsrFeatures, sed_features
 from pysed.kaldi.cmvn import OnlineCmvnOptions
 
 _ROW_S = 0.03  # of a recogniser's output
@@ -67,7 +67,10 @@ class RecogniserFrames:
         self._recogniser, self._chunk = recogniser, network.frames_per_chunk
         self._factor = network.options.frame_subsampling_factor
         self._utterance = self._chunk * -(-round(utterance_s * _FRAMES_A_SECOND) // self._chunk)
-        self._mfcc = Frames(recogniser.mfcc, options.window_shift, options.window_size)
+        shift, reach = (round(RATE_HZ * ms / 1000) for ms in (options.frame_shift, options.frame_length))
+        if options.sample_frequency != RATE_HZ:
+            reach += shift  # more than the filter that resamples
+        self._mfcc = Frames(recogniser.mfcc, shift, reach)
         self.kept: list[np.ndarray] | None = None  # the MFCC, where somebody puts a list here
         self._feats = np.empty((0, options.num_ceps), np.float32)  # from the start of the utterance at hand
         self._next = 0  # its frame at which the next chunk begins

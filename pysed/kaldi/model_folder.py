@@ -20,7 +20,7 @@ import numpy as np
 from pysed.atomic import atomic_open
 from pysed.errors import DataError
 from pysed.kaldi.cmvn import CmvnOptions, OnlineCmvnOptions, add_stats, apply_cmvn, check_stats, online_cmvn
-from pysed.kaldi.features import MfccOptions, check_options
+from pysed.kaldi.features import MfccOptions, check_options, match_rate
 from pysed.kaldi.ivector import IvectorExtractor, IvectorOptions
 from pysed.kaldi.options import option_lines, read_struct
 from pysed.kaldi.splice import SpliceOptions
@@ -33,6 +33,8 @@ BINARIES = {
     "diag_ubm": "final.dubm",
     "ivector_extractor": "final.ie",
 }
+_RATE_HZ = 16000  # of all sound that a recogniser is given
+_SHIFT_MS = 10.0
 _CONFIGS = {"cmvn_config": "online_cmvn.conf", "splice_config": "splice.conf"}
 
 T = TypeVar("T", bound=CmvnOptions)
@@ -138,8 +140,14 @@ def read_model_folder(path: str | os.PathLike) -> ModelFolder:
     mfcc = replace(read_struct(MfccOptions(), config), dither=0.0)
     try:
         check_options(mfcc)
+        match_rate(np.zeros(_RATE_HZ // 10), _RATE_HZ, mfcc)
     except DataError as error:
         raise DataError(f"{config}: {error}") from None
+    if mfcc.frame_shift != _SHIFT_MS:
+        raise DataError(
+            f"{config}: --frame-shift={mfcc.frame_shift:g}; expected {_SHIFT_MS:g}, by which features and phones are "
+            "timed here: take a recogniser of that frame shift"
+        )
     cmvn = _network_cmvn(path, mfcc.num_ceps)
     stats = None
     if isinstance(cmvn, OnlineCmvnOptions):
