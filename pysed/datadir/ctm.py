@@ -11,6 +11,8 @@ from pysed.text_files import read_lines
 
 TOLERANCE_US = 100_000  # the last frame of 30 ms may reach past the audio's end
 
+_ROUNDED_US = 5000  # half a hundredth of a second
+
 
 class Span(NamedTuple):
     """One phone of an alignment; times in whole microseconds, so that sums of them are exact."""
@@ -18,6 +20,30 @@ class Span(NamedTuple):
     start_us: int
     duration_us: int
     phone: str
+
+
+class _Clock:
+    """Where a recording's phones begin, by their durations where one follows the other.
+
+    ali-to-phones sums starts in single precision, which is seconds off after hours, and prints hundredths.
+    """
+
+    def __init__(self) -> None:
+        self.end_us = self._printed_us = 0  # the last phone's end: by durations, and by its start as printed
+        self._error_us: float = _ROUNDED_US  # most that the next start may be off
+
+    def start(self, printed_us: int, duration_us: int) -> int:
+        """The start of the next phone; the printed one where there is a pause, or phones lie over one another."""
+        step_us = 2.0 ** (math.frexp(printed_us / 1e6)[1] - 24) * 1e6  # of single precision there
+        self._error_us += step_us
+        start_us = self.end_us
+        if (
+            abs(printed_us - self.end_us) > self._error_us
+            or abs(printed_us - self._printed_us) > 2 * _ROUNDED_US + step_us
+        ):
+            start_us, self._error_us = printed_us, _ROUNDED_US
+        self.end_us, self._printed_us = start_us + duration_us, printed_us + duration_us
+        return start_us
 
 
 def microseconds(seconds: float) -> int:
@@ -53,6 +79,7 @@ def read_ctm(
         raise DataError(f"{path}: missing; run stage 4")
     known = None if inventory is None else set(inventory)
     spans: dict[str, list[Span]] = {name: [] for name in durations_s}
+    clocks = {name: _Clock() for name in durations_s}
     for number, line in enumerate(read_lines(path, "a ctm"), 1):
         words = line.split()
         if len(words) not in (5, 6):
@@ -63,19 +90,20 @@ def read_ctm(
         if phone not in known if known is not None else phone.isdecimal():
             what = "a number, not a phone's name" if phone.isdecimal() else "no phone of the model"
             raise DataError(f"{path}:{number}: phone {phone[:20]!r}: {what}; run stage 4 again")
-        span = Span(*read_times(words[2], words[3], f"{path}:{number}"), phone)
-        end_us = span.start_us + span.duration_us
+        printed_us, duration_us = read_times(words[2], words[3], f"{path}:{number}")
+        before_us = clocks[name].end_us
+        span = Span(clocks[name].start(printed_us, duration_us), duration_us, phone)
+        end_us = clocks[name].end_us
         if end_us > microseconds(durations_s[name]) + TOLERANCE_US:
             raise DataError(
                 f"{path}:{number}: phone ends at {end_us / 1e6:g} s, {name} at {durations_s[name]:g} s; "
                 "expected phones inside their recording"
             )
-        before = spans[name]
-        if before and span.start_us < before[-1].start_us + before[-1].duration_us:
+        if span.start_us < before_us:
             raise DataError(
                 f"{path}:{number}: phone starts at {words[2]} s, before the last one's end; expected one at a time"
             )
-        before.append(span)
+        spans[name].append(span)
     for name, found in spans.items():
         if not found:
             raise DataError(f"{path}: no phones of {name}, which reco2dur has; run stage 4 again")
@@ -88,6 +116,6 @@ def read_times(start: str, duration: str, place: str) -> tuple[int, int]:
         start_s, duration_s = float(start), float(duration)
     except ValueError:
         start_s = duration_s = math.nan
-    if not (math.isfinite(start_s + duration_s) and start_s >= 0 and duration_s > 0):
+    if not (math.isfinite((start_s + duration_s) * 1e6) and start_s >= 0 and duration_s > 0):
         raise DataError(f"{place}: start {start[:20]!r}, duration {duration[:20]!r}; expected seconds, duration over 0")
     return microseconds(start_s), microseconds(duration_s)
