@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pysed.kaldi.phones import without_position
 
-NON_SPEECH = ("SIL", "SPN", "NSN")
+NON_SPEECH = ("SIL", "SPN", "NSN")  # in small letters, too
 FORMS = ("position", "stress", "phone")  # EH1_S, EH1, EH
 CLASSES: dict[str, tuple[str, ...]] = {
     "silence, noise": NON_SPEECH,
@@ -16,11 +16,14 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "stops, affricates": ("P", "B", "T", "D", "K", "G", "CH", "JH"),
 }
 OTHER = "other"
-_STRESS = re.compile(r"(?<=[^\W\d_])[0-2]\Z")
+_STRESS = re.compile(r"(?<=[^\W\d_])[0-9]\Z")  # 0 to 2 of English, tones of other languages
 
 
 def in_form(name: str, form: str) -> str:
-    """A phone's name in one of FORMS: ``EH1_S`` as it is, without word position ``EH1``, without stress too ``EH``."""
+    """A phone's name in one of FORMS: ``EH1_S`` as it is, without word position ``EH1``, without stress too ``EH``.
+
+    A tone counts as stress: ``a3_E``, ``a3``, ``a``.
+    """
     if form == "position":
         return name
     name = without_position(name)
@@ -28,13 +31,19 @@ def in_form(name: str, form: str) -> str:
 
 
 def is_speech(name: str) -> bool:
-    """Whether a phone is neither silence nor Kaldi's spoken or other noise (SIL, SPN, NSN), in any form."""
-    return in_form(name, "phone") not in NON_SPEECH
+    """Whether a phone is neither silence nor Kaldi's spoken or other noise (SIL, SPN, NSN; sil, ...), in any form."""
+    return _base(name) not in NON_SPEECH
+
+
+def _base(name: str) -> str:
+    """The phone by itself; silence and noises in capitals."""
+    base = in_form(name, "phone")
+    return base.upper() if base.upper() in NON_SPEECH else base
 
 
 def class_of(name: str) -> str:
     """The phone's class, a key of CLASSES, or OTHER for a phone that is none of ARPAbet."""
-    base = in_form(name, "phone")
+    base = _base(name)
     return next((label for label, members in CLASSES.items() if base in members), OTHER)
 
 
@@ -43,7 +52,7 @@ def by_class(names: Iterable[str]) -> list[str]:
     order = [phone for members in CLASSES.values() for phone in members]
 
     def key(name: str) -> tuple[int, str]:
-        base = in_form(name, "phone")
+        base = _base(name)
         return (order.index(base) if base in order else len(order), name)
 
     return sorted(names, key=key)

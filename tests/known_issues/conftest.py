@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-for folder in ("detect", "fetch", "report", "train"):
+for folder in ("detect", "fetch", "phones", "report", "train"):
     sys.path.append(str(Path(__file__).resolve().parents[1] / folder))

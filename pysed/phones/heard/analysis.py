@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pysed.datadir.ctm import read_inventory
+from pysed.errors import warn_once
 from pysed.phones.heard.regions import Region, load_regions
 from pysed.phones.heard.statistics import (
     entropy_bits,
@@ -22,7 +23,7 @@ from pysed.phones.heard.statistics import (
 )
 from pysed.phones.heard.tally import Tally, tally
 from pysed.phones.heard.words import count_words
-from pysed.phones.names import FORMS, is_speech
+from pysed.phones.names import FORMS, NON_SPEECH, is_speech
 
 BACKGROUND = "background"
 PLACES = ("isolated", "mixtures")
@@ -103,7 +104,7 @@ def _totals(part: Part, weights: np.ndarray) -> dict[str, np.ndarray]:
         shares = times_s / times_s.sum(1, keepdims=True)
 
         def share_of(name: str) -> np.ndarray:
-            return shares[:, [phone == name for phone in phones.phones]].sum(1)
+            return shares[:, [phone.upper() == name for phone in phones.phones]].sum(1)
 
         values = {
             "speech_share": shares[:, speech].sum(1),
@@ -240,6 +241,8 @@ def analyse(
     event there is no background, and nothing is compared with it. Raises DataError for bad data.
     """
     inventory = read_inventory(phones_txt) if phones_txt is not None else None
+    if inventory is not None and all(map(is_speech, inventory)):
+        warn_once(f"{phones_txt}: none of {', '.join(NON_SPEECH)} among the phones: all that is heard counts as speech")
     found: list[tuple[str, str, list[Region]]] = []
     without: list[Region] = []
     for event in events:
