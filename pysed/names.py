@@ -10,8 +10,10 @@ from pysed.errors import DataError
 
 LONGEST = 100  # bytes of UTF-8; a mixture's file name holds 60 more, and file systems take 255
 RULE = "expected letters, digits, '_', '-' and '.', a letter or digit first, 100 bytes at most"
-# An option's value; the mean of the classes in tables; folders beside the classes'.
-TAKEN = ("all", "average", "phones", "report", "source_data", "mixture_data")
+# An option's value; the mean of the classes in tables, and what is without events; what lies beside classes' folders.
+TAKEN = (
+    "all", "average", "background", "phones", "report", "source_data", "mixture_data", "RESULTS.md", "comparison.json"
+)  # fmt: skip
 
 
 def is_name(text: object) -> bool:

@@ -4,6 +4,7 @@ import argparse
 from typing import NoReturn
 
 from pysed.errors import DataError
+from pysed.names import check_class_name
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -15,8 +16,8 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def split_events(text: str) -> list[str]:
-    """The classes of ``--events A,B,...``; DataError unless they are different names."""
+    """The classes of ``--events A,B,...``; DataError unless they are different names of classes."""
     events = text.split(",")
-    if "" in events or len(set(events)) < len(events) or "background" in events:
+    if "" in events or len(set(events)) < len(events):
         raise DataError(f"pysed phones: --events {text}: expected different names, joined by commas")
-    return events
+    return [check_class_name(event, "pysed phones: --events") for event in events]
