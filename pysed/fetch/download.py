@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import http.client
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,8 @@ from pysed.fetch.manifest import RemoteFile
 CHUNK = 1 << 20
 ATTEMPTS = 5  # in a row without a single new byte
 TIMEOUT_S = 60.0
+_NUMBER = re.compile("[0-9]{1,18}")
+_RANGE = re.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|[*])")
 Progress = Callable[[int], object]
 
 
@@ -134,8 +137,9 @@ def _complete(
         start = stream.tell()
         try:
             whole = remote.size is not None and start == remote.size and start > 0
-            if not whole:
-                _transfer(remote, url, stream, part, start, progress)
+            if not whole and not _transfer(remote, url, stream, part, start, progress):
+                failures, delay_s = 0, wait_s
+                continue
         except (OSError, http.client.HTTPException) as error:
             stream.seek(0, os.SEEK_END)
             gained = stream.tell() > start
@@ -159,8 +163,11 @@ def _reason(error: Exception) -> str:
     return " ".join(str(reason).split())
 
 
-def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start: int, progress: Progress) -> None:
-    """One request: append to the stream from ``start``; raises ConnectionError when it ends too early."""
+def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start: int, progress: Progress) -> bool:
+    """One request: append to the stream from ``start``; returns whether the file is whole, as far as is said.
+
+    Raises ConnectionError when the answer ends too early.
+    """
     request = urllib.request.Request(url, headers={"User-Agent": "pysed", "Accept-Encoding": "identity"})
     if start:
         request.add_header("Range", f"bytes={start}-")
@@ -170,7 +177,7 @@ def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start:
         if error.code == 416 and start:  # the part is as long as the file, or longer
             length = error.headers.get("Content-Range", "").rpartition("/")[2]
             if remote.size is None and length == str(start):
-                return
+                return True
             if remote.size is not None and start < remote.size:
                 raise _Absent(f"{length or 'fewer'} bytes; expected {remote.size}") from None
             progress(-start)
@@ -179,14 +186,17 @@ def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start:
         if error.code in (408, 425, 429) or error.code >= 500:
             raise ConnectionError(f"HTTP {error.code} {error.reason}") from None
         raise _Absent(f"HTTP {error.code} {error.reason}") from None
+    except ValueError as error:  # an address to go on to that is none
+        raise _Absent(f"an answer that cannot be followed ({_reason(error)})") from None
     with response:
-        begin, total = _extent(response, start)
+        begin, end, total = _extent(response, start)
         if remote.size is not None and total is not None and total != remote.size:
             raise _Absent(f"{total} bytes; expected {remote.size}")
         if begin != start:
             progress(begin - start)
             stream.truncate(begin)
-        wanted = remote.size if remote.size is not None else total
+        size = remote.size if remote.size is not None else total
+        wanted = min((number for number in (size, end) if number is not None), default=None)
         position = begin
         while block := response.read(CHUNK):
             if wanted is not None and position + len(block) > wanted:
@@ -195,7 +205,8 @@ def _transfer(remote: RemoteFile, url: str, stream: BinaryIO, part: Path, start:
             position += len(block)
             progress(len(block))
         if wanted is not None and position < wanted:
-            raise ConnectionError(f"cut at {position} of {wanted} bytes")
+            raise ConnectionError(f"cut at {position} of {wanted if size is None else size} bytes")
+        return end is None or position == size
 
 
 def _write(stream: BinaryIO, block: bytes, part: Path) -> None:
@@ -207,14 +218,16 @@ def _write(stream: BinaryIO, block: bytes, part: Path) -> None:
         raise DataError(f"{part}: {reason} and run again: it goes on from there") from None
 
 
-def _extent(response: http.client.HTTPResponse, start: int) -> tuple[int, int | None]:
-    """Where the answer begins (``start``, or 0 without ranges) and the whole file's size, None if not said."""
+def _extent(response: http.client.HTTPResponse, start: int) -> tuple[int, int | None, int | None]:
+    """Where the answer begins (``start``, or 0 without ranges), its end if it is a range, and the whole file's size.
+
+    None for what is not said.
+    """
     if response.status == 206:
-        unit, _, spec = response.headers.get("Content-Range", "").partition(" ")
-        first, _, rest = spec.partition("-")
-        if unit != "bytes" or first != str(start):
-            raise _Absent(f"answered with range {spec!r}; asked from {start}")
-        length = rest.rpartition("/")[2]
-        return start, int(length) if length.isdigit() else None
+        spec = response.headers.get("Content-Range", "")
+        match = _RANGE.fullmatch(spec)
+        if not match or int(match[1]) != start or not start <= int(match[2]):
+            raise _Absent(f"answered with range {spec[:80]!r}; asked from {start}")
+        return start, int(match[2]) + 1, None if match[3] == "*" else int(match[3])
     length = response.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdigit() else None
+    return 0, None, int(length) if _NUMBER.fullmatch(length) else None
