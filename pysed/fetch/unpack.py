@@ -2,8 +2,8 @@
 
 Refused: absolute names, ``..``, backslashes and drive letters, links and devices, two members of one name, encrypted
 members, and archives that declare, or turn out to hold, more than they may. Every archive is read to its end first,
-checksums included (gzip's and bzip2's of the whole, zip's of each member); bytes after the end are refused. Then each
-file is written under a temporary name and renamed.
+checksums included (gzip's and bzip2's of the whole, zip's of each member); bytes that belong to nothing are refused.
+Then each file is written under a temporary name and renamed.
 """
 
 import bz2
@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from pysed.atomic import atomic_path
 from pysed.errors import DataError
+from pysed.fetch.zip_layout import check_zip_layout
 
 BLOCK = 1 << 20
 MOST_MEMBERS = 500_000
@@ -162,11 +163,9 @@ def _read_to_end(plain: IO[bytes], end: int) -> None:
 
 
 def _zip_members(opened: zipfile.ZipFile, archive: Path) -> Iterator[_Member]:
-    found = opened.infolist()
-    first = min((info.header_offset for info in found), default=0)
-    if first or len(found) & 0xFFFF not in _numbers_of_members(archive):
-        raise _Damage("its directory is not that of its members")
-    for info in found:
+    with open(archive, "rb") as file:
+        check_zip_layout(opened, file)
+    for info in opened.infolist():
         mode = info.external_attr >> 16
         name = safe_name(info.orig_filename, archive)
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -177,16 +176,6 @@ def _zip_members(opened: zipfile.ZipFile, archive: Path) -> Iterator[_Member]:
             raise _Damage(f"the folder {info.filename!r} with a content")
         if not info.is_dir():
             yield _Member(name, info.file_size, info)
-
-
-def _numbers_of_members(archive: Path) -> tuple[int, int]:
-    """What the end of a zip says of its members' number (modulo 65536): 0xFFFF too, where it is said elsewhere."""
-    with open(archive, "rb") as file:
-        file.seek(-min(archive.stat().st_size, 22 + 0xFFFF), os.SEEK_END)
-        end = file.read()
-    place = end.rfind(b"PK\5\6")
-    number = int.from_bytes(end[place + 10 : place + 12], "little")
-    return number, 0xFFFF
 
 
 def _tar_members(opened: tarfile.TarFile, archive: Path) -> Iterator[_Member]:
