@@ -42,6 +42,16 @@ install_torch() {
   "$@" install -c constraints.txt torch==2.13.0
 }
 
+# need_kaldi: KALDI_ROOT must have every command that utils/kaldi has.
+need_kaldi() {
+  local name places
+  for name in utils/kaldi/*; do
+    name=${name##*/} places=("$KALDI_ROOT"/src/*bin/"${name##*/}")
+    [[ $name == dispatch || -x ${places[0]} ]] ||
+      die "path.sh: KALDI_ROOT=$KALDI_ROOT has no $name in src/; compile all of Kaldi or unset KALDI_ROOT"
+  done
+}
+
 venv_dir=${PYSED_VENV:-.venv}
 setup_environment "$venv_dir"
 venv_dir=$(cd "$venv_dir" && pwd)
@@ -49,8 +59,7 @@ export PATH="$venv_dir/bin:$PATH"
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # this code, whatever checkout the environment was made in
 
 if [[ -n ${KALDI_ROOT:-} ]]; then
-  [[ -x $KALDI_ROOT/src/nnet3bin/nnet3-compute ]] ||
-    die "path.sh: KALDI_ROOT=$KALDI_ROOT has no src/nnet3bin/nnet3-compute; compile Kaldi or unset KALDI_ROOT"
+  need_kaldi
   for folder in bin featbin latbin nnet3bin online2bin; do PATH="$KALDI_ROOT/src/$folder:$PATH"; done
 else
   PATH="$PWD/utils/kaldi:$PATH"

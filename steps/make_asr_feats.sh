@@ -21,6 +21,7 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp, mfcc_normalised.scp where t
 need_name layer "$layer"
 data=$1 asr=$2
 need_files "$0" "$data/wav.scp" "$data/.done"
+need_whole_recordings "$data"
 lock_folder "$(dirname -- "$data")"
 
 script=("$0" utils/asr_jobs.sh) model=()

@@ -43,11 +43,11 @@ run_job() {
 }
 
 # report_failure JOB: says why a job failed, as far as its log tells; a reader that is gone had its own reason, and what
-# is wrong with standard input began in the command before.
+# is wrong with standard input began in the command before, as with what the shell could not run or saw die.
 report_failure() {
-  local file reasons reason
+  local file reasons reason by_shell=': line [0-9]+: .*(not found|denied|cannot execute|interpreter|Killed|Aborted|fault)'
   file=$(job_log "$1")
-  reasons=$(grep -v '^#' <"$file" | grep -E 'ERROR|error|rror:' | grep -v 'closed by its reader' || true)
+  reasons=$(grep -v '^#' <"$file" | grep -E "ERROR|error|rror:|$by_shell" | grep -v 'closed by its reader' || true)
   reason=$(grep -v ': standard input: ' <<<"$reasons" | tail -n 1 || true)
   reason=${reason:-${reasons##*$'\n'}}
   if [[ -z $reason && $(tail -n 1 <"$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason

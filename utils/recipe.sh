@@ -6,6 +6,11 @@ export LC_ALL=C
 PYSED_COMMAND=$(printf ' %q' "$0" "$@") # noted beside every model that this run trains
 export PYSED_COMMAND=${PYSED_COMMAND# }
 words=("$0" "$@")
+before=
+for word; do
+  [[ -n $word && $word != --*= ]] || { word=${word:-$before} && die "$0: ${word%=}: needs a value; see $0 --help"; }
+  before=$word
+done
 . utils/parse_options.sh
 (($# == 0)) || die "$0: $1: unexpected argument; see $0 --help"
 need_integer stage "$stage"

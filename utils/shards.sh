@@ -15,6 +15,13 @@ make_table() {
   finish_table "$data/$name.scp"
 }
 
+# need_whole_recordings DATA: a data directory with segments of Kaldi's, which features here would pass over.
+need_whole_recordings() {
+  [[ ! -e $1/segments ]] ||
+    die "$0: $1/segments: features are made of whole recordings here; cut them with Kaldi's" \
+      "utils/data/extract_wav_segments_data_dir.sh, or remove the file"
+}
+
 # split_lists WORK NJ KEY LIST...: WORK/<list's name>.<job> of each list; sets num_jobs, at most NJ and at most one per
 # line. What an unfinished run with the same KEY (of to_do) and number of jobs left in WORK is kept.
 split_lists() {
