@@ -6,6 +6,7 @@ once. With am/global_cmvn.stats the
 network's input is normalised online, by the default options, as Vosk itself does it (Model::ReadDataFiles).
 """
 
+import re
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -127,7 +128,7 @@ def _numbered(boundaries: Path, transitions: TransitionModel) -> dict[int, str]:
     expected = ", ".join(POSITIONS)
     for place, line in enumerate(read_lines(boundaries, "phones and their positions in words"), 1):
         words = line.split()
-        if words and (len(words) != 2 or not words[0].isdecimal() or words[1] not in POSITIONS):
+        if words and (len(words) != 2 or not re.fullmatch("[0-9]{1,10}", words[0]) or words[1] not in POSITIONS):
             raise DataError(f"{boundaries}:{place}: {line[:40]!r}; expected a phone and one of {expected}")
         if words:
             positions[int(words[0])] = words[1]

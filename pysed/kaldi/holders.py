@@ -15,6 +15,7 @@ import numpy as np
 
 from pysed.errors import DataError
 from pysed.kaldi.files import Source
+from pysed.kaldi.plain_numbers import plain
 from pysed.kaldi.stream import KaldiReader
 
 _REAL: dict[bytes, np.dtype] = {b"F": np.dtype("<f4"), b"D": np.dtype("<f8")}
@@ -164,7 +165,7 @@ def read_int_vector(source: Source, binary: bool) -> np.ndarray:
 
 def _integers(source: Source, text: bytes) -> np.ndarray:
     try:
-        values = np.array([int(word) for word in text.split()], np.int64)
+        values = np.array([int(word) for word in plain(text).split()], np.int64)
     except (ValueError, OverflowError):
         raise source.fail(f"expected integers, found {text[:40]!r}") from None
     if len(values) and (values.min() < -(2**31) or values.max() >= 2**31):
@@ -208,7 +209,7 @@ def _read_number(formats: dict[int, str], convert: type) -> Callable[[Source, bo
             return struct.unpack(formats[width], source.read(width))[0]
         text = _decode(source, source.text_line()).strip()
         try:
-            return convert(text)
+            return convert(plain(text))
         except ValueError:
             raise source.fail(f"expected a number, found {text[:40]!r}") from None
 

@@ -14,6 +14,7 @@ from pysed.kaldi.files import Source
 from pysed.kaldi.holders import Kind
 from pysed.kaldi.lattice import Arc, CompactLattice, Weight
 from pysed.kaldi.openfst import MAGIC, FstHeader, read_header
+from pysed.kaldi.plain_numbers import plain
 from pysed.kaldi.tables import sequential
 
 _PROPERTIES = 3  # expanded, mutable; whatever else holds is for the reader to find out
@@ -122,12 +123,12 @@ def _text_weight(text: str, compact: bool) -> Weight | None:
     parts = text.split(",")
     if len(parts) != (3 if compact else 2):
         raise ValueError(text)
-    graph, acoustic = (float(np.float32(float(part))) for part in parts[:2])
+    graph, acoustic = (float(np.float32(float(plain(part)))) for part in parts[:2])
     if graph == acoustic == np.inf:
         return None
     if not abs(graph) + abs(acoustic) < np.inf:
         raise ValueError(text)
-    ids = [int(word) for word in parts[2].split("_")] if compact and parts[2] else []
+    ids = [int(plain(word)) for word in parts[2].split("_")] if compact and parts[2] else []
     if ids and not 0 <= min(ids) <= max(ids) < 2**31:
         raise ValueError(text)
     return Weight(graph, acoustic, np.array(ids, np.int32))
@@ -166,7 +167,7 @@ class _TextReader:
             self.start = state
 
     def _number(self, text: str) -> int:
-        value = int(text)
+        value = int(plain(text))
         if not 0 <= value < 2**31:
             raise ValueError(text)
         return value

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 
 from pysed.errors import DataError
+from pysed.kaldi.plain_numbers import plain
 
 _WHITESPACE = b" \t\r\n\v\f"
 _REAL = {b"FM": "<f4", b"DM": "<f8", b"FV": "<f4", b"DV": "<f8", b"FP": "<f4", b"DP": "<f8"}
@@ -114,7 +115,7 @@ class KaldiReader:
             return struct.unpack(formats[size], self.take(size))[0]
         start, text = self.pos, self.token()
         try:
-            value = int(text) if kind == "an integer" else float(text)
+            value = int(plain(text)) if kind == "an integer" else float(plain(text))
         except ValueError:
             self.pos = start
             raise self.fail(f"expected {kind}, found {text[:40]!r}") from None
@@ -236,6 +237,7 @@ class KaldiReader:
         start = self.pos
         text = self._bracketed()
         try:
+            text = plain(text)
             lines = text.split("\n") if one_row else text.replace(";", "\n").split("\n")  # Kaldi takes either
             rows = [np.array(line.split(), np.float64).astype(np.float32) for line in lines if line.strip()]
             if one_row:
@@ -257,7 +259,7 @@ class KaldiReader:
         self.skip_space()
         text = self._bracketed() if self.data[self.pos : self.pos + 1] == b"[" else self.line()
         try:
-            return np.array([int(word) for word in text.split()], np.int32)
+            return np.array([int(word) for word in plain(text).split()], np.int32)
         except (ValueError, OverflowError):
             self.pos = start
             raise self.fail("not a vector of 32-bit integers") from None

@@ -303,7 +303,10 @@ class TableWriter:
         """Append one object."""
         if not key or len(key.split()) != 1 or key.strip() != key:
             raise DataError(f"{self.specifier.text}: key {key!r}: expected a word without spaces")
-        parts: Iterable[bytes] = self.kind.write(value, self.binary)
+        try:
+            parts: Iterable[bytes] = self.kind.write(value, self.binary)
+        except DataError as error:
+            raise DataError(f"{self.specifier.text}: key {key!r}: {error}") from None
         if self.binary and self.kind.header:
             parts = chain([b"\0B"], parts)
         if self._archive is None:

@@ -1,5 +1,6 @@
 """show-transitions: the transition model in readable form."""
 
+import re
 import sys
 
 import numpy as np
@@ -44,7 +45,7 @@ def read_symbols(rxfilename: str) -> dict[int, str]:
         words = line.split()
         if not words:
             continue
-        if len(words) != 2 or not words[1].isdecimal():
+        if len(words) != 2 or not re.fullmatch("[0-9]{1,10}", words[1]):
             raise DataError(f"{rxfilename}:{number}: {line[:60]!r}; expected a symbol and its number")
         names[int(words[1])] = words[0]
     return names

@@ -7,6 +7,7 @@ import math
 import re
 
 from pysed.errors import DataError
+from pysed.kaldi.plain_numbers import plain
 
 _KEY = re.compile(r"(?:^|\s)([A-Za-z_][A-Za-z0-9_\-]*)=")
 
@@ -49,7 +50,7 @@ class ConfigLine:
         if default is not None and key not in self.values:
             return default
         value = self.text(key)
-        if not re.fullmatch(r"[+-]?\d{1,9}", value):
+        if not re.fullmatch("[+-]?[0-9]{1,9}", value):
             raise self.fail(f"{key}={value}: expected a whole number")
         return int(value)
 
@@ -59,7 +60,7 @@ class ConfigLine:
             return default
         value = self.text(key)
         try:
-            number = float(value)
+            number = float(plain(value))
         except ValueError:
             number = math.nan
         if not math.isfinite(number):

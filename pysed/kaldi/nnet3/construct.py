@@ -9,6 +9,7 @@ import numpy as np
 
 from pysed.kaldi.nnet3.components import Component
 from pysed.kaldi.nnet3.config_lines import ConfigLine
+from pysed.kaldi.plain_numbers import plain
 
 
 def component_from_config(line: ConfigLine, name: str) -> Component:
@@ -103,7 +104,7 @@ def _linear(line: ConfigLine, rng: np.random.Generator) -> dict:
 def _tdnn(line: ConfigLine, rng: np.random.Generator) -> dict:
     dim_in, dim_out = _dim(line, "input-dim"), _dim(line, "output-dim")
     try:
-        offsets = np.array([int(t) for t in line.text("time-offsets").split(",")], np.int32)
+        offsets = np.array([int(t) for t in plain(line.text("time-offsets")).split(",")], np.int32)
     except (ValueError, OverflowError):
         raise line.fail("time-offsets: expected whole numbers with commas") from None
     fields = _updatable(line)

@@ -10,6 +10,7 @@ import numpy as np
 from pysed.kaldi.nnet3.components import MAX_DIM, SCHEMAS, Component
 from pysed.kaldi.nnet3.config import apply_config
 from pysed.kaldi.nnet3.model import AcousticModel, Nnet
+from pysed.kaldi.plain_numbers import plain
 from pysed.kaldi.stream import KaldiReader
 from pysed.kaldi.transitions import TransitionModel
 
@@ -141,7 +142,7 @@ def _read_pairs(reader: KaldiReader) -> np.ndarray:
     pairs = []
     while (token := reader.token()) != "]":
         try:
-            first, second = map(int, token.split(","))
+            first, second = map(int, plain(token).split(","))
             pairs.append((first, second))
         except ValueError:
             raise reader.fail(f"expected a pair of integers, found {token[:40]!r}") from None
