@@ -6,7 +6,7 @@
 # Example: run_cmd="utils/slurm.sh --partition=cpu --mem=4G --time=2:00:00"
 # The folder must be seen by every node under the same name. Waits for the jobs. One that ends without saying how
 # (cancelled, its node lost) is submitted again, alone, up to PYSED_SLURM_RETRIES times (3); one that fails by
-# itself is not.
+# itself is not. Exit 2 where that is for bad use or bad data, 1 otherwise.
 set -euo pipefail
 tools=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")")
 # shellcheck source=utils/job_command.sh
@@ -45,6 +45,7 @@ for ((try = 0; ${#pending[@]} && try <= ${PYSED_SLURM_RETRIES:-3}; try++)); do
   for job in "${pending[@]}"; do
     case $(tail -n 1 "$(job_log "$job")" 2>/dev/null || true) in
       "# Ended at "*"(code 0)") ;;
+      "# Ended at "*"(code 2)" | "# Ended at "*"(code 255)") report_failure "$job" && failed=2 ;;
       "# Ended at "*) report_failure "$job" && failed=1 ;;
       *) lost+=("$job") ;;
     esac
