@@ -295,7 +295,9 @@ for_each_model() {
 }
 
 # write_results: RESULTS.md, comparison.json and the pooled scores, of all models that are there.
-write_results() { step pysed results "$exp/$corpus_name" >/dev/null; }
+# Their text is not shown; the redirection is the command's own: a script that ends within one of a function's would wait
+# for what shows progress, and that for it.
+write_results() { step bash -c 'exec "$@" >/dev/null' - pysed results "$exp/$corpus_name"; }
 
 # tell_results: the run's last words: the small table, what to make of it, where to look, what to type next, the time.
 tell_results() {
