@@ -248,11 +248,17 @@ class Run:
             self.records.say(f"going on after epoch {self.history[-1]['epoch']}")
 
     def patience_ends(self, epoch: int) -> bool:
-        """Whether no epoch was better than the best for as long as the configuration waits."""
+        """Whether nothing got better for as long as the configuration waits: neither the choice's measure nor the loss.
+
+        The measure alone would end trainings too early: while a network detects nothing yet, only its loss moves.
+        """
         patience = self.config.patience
-        if not (patience and self.best and epoch - 1 - self.best["epoch"] >= patience):
+        if not (patience and self.history):
             return False
-        self.records.say(f"no better epoch than {self.best['epoch']} in {patience}: stop")
+        lowest = min(self.history, key=lambda row: row["valid_loss"])["epoch"]
+        if epoch - 1 - max(self.best["epoch"], lowest) < patience:
+            return False
+        self.records.say(f"no better epoch than {self.best['epoch']}, and no lower loss, in {patience}: stop")
         return True
 
     def one_epoch(self, epoch: int) -> None:

@@ -305,10 +305,14 @@ def test_the_first_culprit_is_named():
     assert message(fine, fine).startswith("small: the gradient of 1.weight is not finite")
 
 
-def test_training_stops_when_patience_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "merit", lambda row, select: -row["epoch"])  # the first epoch is the best
+@pytest.mark.parametrize("lowest,epochs", [(1, 3), (4, 6), (9, 9)])
+def test_training_stops_when_neither_measure_nor_loss_gets_better(tmp_path, monkeypatch, lowest, epochs):
+    def validation(run, epoch):  # the first epoch is the best; the network detects nothing after it
+        return {"valid_loss": 1 + abs(epoch - lowest), "average_f": float(epoch == 1), "error_rate": 1.0}
+
+    monkeypatch.setattr(engine.Run, "validate", validation)
     fit(tmp_path, small_config(epochs=9, patience=2))
-    assert len(rows_of(tmp_path)) == 3 and load(tmp_path / "final.pt")["epoch"] == 1
+    assert len(rows_of(tmp_path)) == epochs and load(tmp_path / "final.pt")["epoch"] == 1
 
 
 @pytest.mark.parametrize("select,best", [("average_f", 2), ("error_rate", 3), ("last", 4)])
