@@ -4,9 +4,9 @@
 #   PYSED_VENV   the virtual environment to use or make (default: .venv)
 #   PYTHON       the interpreter that makes it (default: python3; 3.11 or newer)
 #   KALDI_ROOT   a compiled Kaldi; without it the project's own commands of the same names are used
+[[ -f path.sh && -f utils/log.sh ]] || { echo "path.sh: $PWD is not the recipe's folder; source it there" >&2 && return 2; }
 export LC_ALL=C
 . utils/log.sh
-need_recipe_folder
 
 # Make the environment unless it matches pyproject.toml and constraints.txt already.
 setup_environment() {
@@ -28,7 +28,7 @@ setup_environment() {
       install_torch "${pip[@]}" &&
       "${pip[@]}" install -c constraints.txt --no-build-isolation -e '.[dev]'; } || exit 1
     printf '%s\n' "$wanted" >"$venv/.ready"
-  ) 9>"$venv.lock" || die "path.sh: setting up $venv failed; the reason stands above"
+  ) 9>>"$venv.lock" || die "path.sh: setting up $venv failed; the reason stands above"
 }
 
 # install_torch PYTHON -m pip...: without a GPU the CPU build, which saves gigabytes; where its index cannot be reached,
@@ -53,13 +53,16 @@ need_kaldi() {
 }
 
 venv_dir=${PYSED_VENV:-.venv}
-setup_environment "$venv_dir"
+( # where something is wrong, a prompt that sources this goes on
+  need_recipe_folder
+  setup_environment "$venv_dir"
+  [[ -z ${KALDI_ROOT:-} ]] || need_kaldi
+) || return
 venv_dir=$(cd "$venv_dir" && pwd)
 export PATH="$venv_dir/bin:$PATH"
-export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # this code, whatever checkout the environment was made in
+export PYTHONPATH=$PWD # this code and the environment's packages, whatever checkout it was made in and what else there is
 
 if [[ -n ${KALDI_ROOT:-} ]]; then
-  need_kaldi
   for folder in bin featbin latbin nnet3bin online2bin; do PATH="$KALDI_ROOT/src/$folder:$PATH"; done
 else
   PATH="$PWD/utils/kaldi:$PATH"
