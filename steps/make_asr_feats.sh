@@ -8,7 +8,7 @@ help_message="Usage: $0 [options] DATA_DIR ASR_DIR
 Example: $0 --nj 2 --layer prefinal-l data/demo/babycry/devtrain models/demo
   --nj N         parallel jobs ($nj)
   --layer NODE   the network's node ($layer)
-Reads:  DATA_DIR/{wav.scp,spk2utt}, ASR_DIR/{final.mdl,conf,extractor}
+Reads:  DATA_DIR/wav.scp, ASR_DIR/{final.mdl,conf,extractor}
 Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp, mfcc_normalised.scp where the network takes such, archives in folders
   of these names; prefinal has a row every 30 ms (frame subsampling 3)"
 . ./path.sh
@@ -20,8 +20,7 @@ Writes: DATA_DIR/{mfcc_hires,ivectors,prefinal}.scp, mfcc_normalised.scp where t
 (($# == 2)) || die "$help_message"
 need_name layer "$layer"
 data=$1 asr=$2
-need_files "$0" "$data/wav.scp" "$data/.done"
-need_whole_recordings "$data"
+need_data "$data"
 lock_folder "$(dirname -- "$data")"
 
 script=("$0" utils/asr_jobs.sh) model=()
@@ -30,7 +29,7 @@ for file in "$asr"/{final.mdl,cmvn_opts,online_cmvn,global_cmvn.stats,frame_subs
 done
 # All that goes into the last table goes into the others; where it is up to date, they are.
 prefinal=(--options "$layer" "${model[@]#"$asr/"}"
-  --inputs "$data"/{.done,wav.scp,spk2utt,.done_mfcc_hires,.done_ivectors,.done_mfcc_normalised} "${model[@]}"
+  --inputs "$data"/{.done,wav.scp,.done_mfcc_hires,.done_ivectors,.done_mfcc_normalised} "${model[@]}"
   --made-by "$(made_by pysed feats recogniser --layer "$layer" "$asr" -- "${model[@]}")" # refuses what it does not know
   --code "${script[@]}" compute-mfcc-feats copy-feats ivector-extract-online2 apply-cmvn apply-cmvn-online
   compute-cmvn-stats nnet3-am-copy nnet3-compute)
@@ -47,8 +46,8 @@ make_table "$data" mfcc_hires mfcc wav.scp conf \
 ivectors="" period=""
 if [[ -f $conf/ivector_extractor.conf ]]; then
   period=$(sed -n 's/^--ivector-period=//p' "$conf/ivector_extractor.conf") ivectors=ivectors.scp
-  make_table "$data" ivectors ivectors "mfcc_hires.scp spk2utt" conf --code "${script[@]}" ivector-extract-online2 \
-    --inputs "$data"/{.done_mfcc_hires,spk2utt} "$conf"/{ivector_extractor,splice,online_cmvn}.conf "$asr"/extractor/*
+  make_table "$data" ivectors ivectors mfcc_hires.scp conf --code "${script[@]}" ivector-extract-online2 \
+    --inputs "$data/.done_mfcc_hires" "$conf"/{ivector_extractor,splice,online_cmvn}.conf "$asr"/extractor/*
 else
   rm -rf -- "$data"/{.done_ivectors,ivectors.scp,ivectors}
 fi

@@ -15,8 +15,7 @@ Writes: DATA_DIR/feats_FRONTEND.scp, archives in DATA_DIR/feats_FRONTEND/; 16 kH
 . utils/parse_options.sh
 (($# == 2)) || die "$help_message"
 data=$1
-need_files "$0" "$data/wav.scp" "$data/.done"
-need_whole_recordings "$data"
+need_data "$data"
 
 fbank() {
   pysed feats options "$config" >"$work/fbank.$1.conf"

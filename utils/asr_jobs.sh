@@ -6,9 +6,11 @@ mfcc() {
   compute-mfcc-feats --config="$conf/mfcc.conf" --dither=0 scp:"$work/wav.$1" ark:- |
     copy-feats --compress=true ark:- ark,scp:"$work/mfcc_hires.$1.ark,$work/mfcc_hires.$1.scp"
 }
+# Every recording counts as a speaker of its own.
 ivectors() {
-  ivector-extract-online2 --config="$conf/ivector_extractor.conf" ark:"$work/spk2utt.$1" \
-    scp:"$work/mfcc_hires.$1" ark,scp:"$work/ivectors.$1.ark,$work/ivectors.$1.scp"
+  awk '{ print $1, $1 }' <"$work/mfcc_hires.$1" |
+    ivector-extract-online2 --config="$conf/ivector_extractor.conf" ark:- \
+      scp:"$work/mfcc_hires.$1" ark,scp:"$work/ivectors.$1.ark,$work/ivectors.$1.scp"
 }
 # By recording, or as it goes along, as the recogniser's configuration says.
 normalise() {

@@ -15,8 +15,11 @@ make_table() {
   finish_table "$data/$name.scp"
 }
 
-# need_whole_recordings DATA: a data directory with segments of Kaldi's, which features here would pass over.
-need_whole_recordings() {
+# need_data DATA: a data directory that is whole, and has no segments of Kaldi's, which features here would pass over.
+need_data() {
+  need_files "$0" "$1/wav.scp"
+  [[ -s $1/.done ]] ||
+    die "$0: $1/.done: missing or empty; run stage 1, or, for a data directory of your own: echo mine >$1/.done"
   [[ ! -e $1/segments ]] ||
     die "$0: $1/segments: features are made of whole recordings here; cut them with Kaldi's" \
       "utils/data/extract_wav_segments_data_dir.sh, or remove the file"
