@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train and score detectors of rare sound events, with and without a speech recogniser's features.
 set -euo pipefail
-CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+CDPATH='' cd -- "$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")"
 
 stage=0
 stop_stage=8
@@ -22,6 +22,7 @@ accept_licence=false
 download_dir=downloads
 help_message="Usage: $0 [options]
 Trains and scores rare sound event detectors; every stage can be run alone once the earlier ones have run.
+Names of folders count from the recipe's own folder, wherever it is called from.
 
   --stage N, --stop-stage N   first and last stage, inclusive (0, 8)
   --event NAME[,NAME...]|all  event classes (all)

@@ -6,6 +6,7 @@ export LC_ALL=C
 PYSED_COMMAND=$(printf ' %q' "$0" "$@") # noted beside every model that this run trains
 export PYSED_COMMAND=${PYSED_COMMAND# }
 words=("$0" "$@")
+[[ $0 == */* ]] || words[0]=./$0 # of `bash run.sh`
 before=
 for word; do
   [[ -n $word && $word != --*= ]] || { word=${word:-$before} && die "$0: ${word%=}: needs a value; see $0 --help"; }
