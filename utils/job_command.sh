@@ -8,7 +8,11 @@ parse_job() {
     variable=${BASH_REMATCH[1]} first=${BASH_REMATCH[2]} last=${BASH_REMATCH[4]:-${BASH_REMATCH[2]}}
     shift
   fi
-  if (($# < 2)); then
+  if [[ ${1-} == --* ]]; then
+    echo "$0: $1: unknown option; utils/run_jobs.sh takes none, utils/slurm.sh those of sbatch as --NAME=VALUE" >&2
+    exit 2
+  fi
+  if (($# < 2 || 10#$first > 10#$last)); then
     echo "Usage: $0 [JOB=1:N] LOG COMMAND [ARG...]" >&2
     exit 2
   fi

@@ -21,6 +21,7 @@ write_job() {
 start_job() {
   local starter jobs=() path
   read -ra starter <<<"$1"
+  command -v -- "${starter[0]-}" >/dev/null || die "$0: ${starter[0]-}: no such command to start jobs with; see cmd.sh"
   shift
   if [[ $1 =~ ^[A-Za-z_]+=1:[0-9]+$ ]]; then jobs=("$1") && shift; fi
   if [[ ${starter[0]} != *utils/run_jobs.sh && ${starter[0]} != *utils/slurm.sh ]]; then # Kaldi's do not quote
