@@ -8,7 +8,8 @@ lock_folder() {
   local mode=--exclusive file=$1/.lock descriptor holder
   [[ ${2-} != shared ]] || mode=--shared
   mkdir -p -- "$1" || exit 2
-  [[ -w $1 || $mode == --exclusive ]] || return 0 # nobody can write there
+  [[ -w $1 ]] || return 0 # who cannot write there can only find it up to date
+  [[ ! -e $file || -w $file ]] || die "$0: $file: belongs to $(stat -c %U -- "$file"); expected one to write to: chmod a+w"
   exec {descriptor}>>"$file"
   if ! flock --timeout 2 "$mode" "$descriptor"; then # who holds it has said so by then
     holder=$(<"$file")

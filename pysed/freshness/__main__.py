@@ -9,6 +9,7 @@ what was made by other code is made anew. ``features MARK ASR LAYER`` refuses fe
 
 import os
 import sys
+from contextlib import suppress
 
 from pysed.errors import DataError
 from pysed.freshness import marks
@@ -54,7 +55,8 @@ def begin(mark_path: str, pending: str, words: list[str]) -> int:
         else:
             if contents.touched:
                 outputs = {name: contents.of(os.path.join(folder, name)) for name in old["outputs"]}
-                write_json(mark_path, {**old, "inputs": new["inputs"], "made": new["made"], "outputs": outputs})
+                with suppress(OSError):  # where nobody can write, they are read again the next time
+                    write_json(mark_path, {**old, "inputs": new["inputs"], "made": new["made"], "outputs": outputs})
             print(f"made by other code ({names}); kept; --remake makes it anew" if others else "up to date")
             return 0
     if os.path.exists(mark_path):
