@@ -51,6 +51,9 @@ def main(argv: list[str]) -> int:
     parser = build_parser()
     values = parser.parse_args(argv)
     if values.check:
+        for option in ("reference", "detected", "event", "out", "plot", "audio"):
+            if getattr(values, option) is not None:
+                parser.error(f"--{option}: of no use with --check TABLE; leave it out")
         return check_claims(values.check)
     for option in ("reference", "detected", "event"):
         if getattr(values, option) is None:
