@@ -40,7 +40,12 @@ class DataError(ValueError):
 
 
 def send_whole_lines() -> None:
-    """Let a process send each line to stderr at once, with PYTHONUNBUFFERED, too: lines of several do not mix."""
+    """Let a process send each line to stderr at once, with PYTHONUNBUFFERED, too: lines of several do not mix.
+
+    What it writes to stdout is UTF-8 as in its files, whatever the locale.
+    """
+    if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(line_buffering=True, write_through=False)
 
