@@ -237,7 +237,9 @@ class _Run:
                     raise DataError(faults[0][1])
             for path in self.values.counts:
                 _write_counts(Path(path), hourly_counts(self.hourly))
-            if journal is not None:
+            # It stays where files failed, so that those alone are tried when this is started again; but pictures and
+            # clips, which it does not hold, may be gone by then.
+            if journal is not None and (not faults or self.work.plot or self.work.clips):
                 journal.remove()
         if many and (sys.stderr.isatty() or len(self.recordings) >= 100):
             print(f"{len(self.recordings)} files, {progress.rate()}", file=sys.stderr)

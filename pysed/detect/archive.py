@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from pysed import parallel
+from pysed import __version__, parallel
 from pysed.audio import refuse_damage
 from pysed.detect.clips import write_clips
 from pysed.detect.decide import Decision, Detection
@@ -50,7 +50,7 @@ class Work:
 
     def key(self) -> str:
         """The same for runs that find the same: a journal of another key is of no use."""
-        told = [json.dumps(asdict(self), sort_keys=True)]
+        told = [json.dumps(asdict(self), sort_keys=True), __version__]
         for model in self.models:
             path = checkpoint_of(model)
             told.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")

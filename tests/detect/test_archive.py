@@ -111,7 +111,7 @@ def test_one_bad_file_stops_no_other(tmp_path, model, capsys):
     err = capsys.readouterr().err.splitlines()
     assert f"{NUM_DAMAGES} of {len(names)} files failed" in err[0] and len(err) == NUM_DAMAGES + 1
     assert all(name in line and len(line) > len(name) + 10 for name, line in zip(names, err[1:], strict=False))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "model", "out.tsv"], "no journal is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "model", "out.tsv", "out.tsv.journal"]
 
 
 def test_a_missing_input_among_others_is_one_failure(tmp_path, model, capsys):
