@@ -23,6 +23,8 @@ if ! has_graph "$asr" "$out"; then
 fi
 events=() inputs=("$asr/phones.txt")
 for event; do
+  [[ ! -s $models/$event/gradual/final.pt || -d $data/$event/$subset ]] ||
+    die "$0: --subset $subset: no folder $data/$event/$subset; expected a test set"
   list=$models/$event/gradual/events_$subset.tsv
   if [[ ! -s $models/$event/gradual/final.pt || ! -s $list ]]; then
     log "  $out: $event: no trained and scored gradual in $models/$event; skipped"

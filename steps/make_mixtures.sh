@@ -22,6 +22,7 @@ Writes: OUT_DIR/{devtrain,devtest,evaltest,isolated_devtrain,isolated_devtest}/{
 (($# == 3)) || die "$help_message"
 source_dir=$1 event=$2 out=$3
 [[ -n $config ]] || config=$(config_of_corpus "$source_dir")
+need_files "$0" "$config"
 [[ -z $seed ]] || need_integer seed "$seed" 0
 [[ $shift_ebr =~ ^(-?[0-9]{1,3})?$ ]] || die "$0: --shift-ebr $shift_ebr: expected whole dB, such as -6"
 lists=$source_dir/source_data/cv_setup screening=$source_dir/source_data/bgs/bg_screening.csv

@@ -17,7 +17,7 @@ need_files() {
   local script=$1 file
   shift
   for file; do
-    [[ -s $file ]] || die "$script: $file: missing or empty; run the stage that writes it"
+    [[ -s $file ]] || die "$script: $file: missing or empty; run the stage that writes it, or name another"
   done
 }
 
