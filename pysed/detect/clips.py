@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from pysed.audio import AudioFile, write_wav
 from pysed.detect.decide import Detection
 from pysed.detect.locked import growing_table
-from pysed.errors import DataError
+from pysed.errors import DataError, warn_once
 from pysed.events import seconds
 
 TABLE = "clips.tsv"
@@ -72,6 +72,7 @@ def write_clips(folder: Path, name: str, path: Path, events: Sequence[Sequence[D
 def clip_table(folder: Path, models: Sequence[str], margin_s: float) -> Iterator[Callable[..., None]]:
     """What notes a recording's clips in the folder's table, ``(name, events)``; the table appears when it is complete.
 
+    A line on stderr says how many clips of earlier runs lie beside them.
     Raises DataError where ``folder`` cannot be written.
     """
     with ExitStack() as stack:
@@ -80,11 +81,17 @@ def clip_table(folder: Path, models: Sequence[str], margin_s: float) -> Iterator
         except OSError as error:
             raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another --clips") from None
         stream.write("\t".join(HEAD) + "\n")
+        listed: set[str] = set()
 
         def note(name: str, events: Sequence[Sequence[Detection]]) -> None:
-            stream.write(_rows(name, events, models, margin_s))
+            rows = _rows(name, events, models, margin_s)
+            listed.update(row.split("\t", 1)[0] for row in rows.splitlines())
+            stream.write(rows)
 
         yield note
+    others = sum(is_clip(path.name) and path.name not in listed for path in folder.iterdir())
+    if others:
+        warn_once(f"{folder}: {others} of the clips there are of earlier runs; {TABLE} lists those of this one alone")
 
 
 def _rows(name: str, events: Sequence[Sequence[Detection]], models: Sequence[str], margin_s: float) -> str:
