@@ -51,7 +51,7 @@ run_job() {
 report_failure() {
   local file reasons reason by_shell=': line [0-9]+: .*(not found|denied|cannot execute|interpreter|Killed|Aborted|fault)'
   file=$(job_log "$1")
-  reasons=$(grep -v '^#' <"$file" | grep -E "ERROR|error|rror:|$by_shell" | grep -v 'closed by its reader' || true)
+  reasons=$(grep -v '^#' <"$file" | grep -E "ERROR|errors?\\b|rror:|$by_shell" | grep -v 'closed by its reader' || true)
   reason=$(grep -v ': standard input: ' <<<"$reasons" | tail -n 1 || true)
   reason=${reason:-${reasons##*$'\n'}}
   if [[ -z $reason && $(tail -n 1 <"$file") == *"(code 2)" ]]; then # bad use or bad data: the last word is the reason
