@@ -68,7 +68,7 @@ to_do "$dir/.done_train" "  $dir" --inputs "${inputs[@]}" --options "$event" "$s
   --made-by "$(made_by "${resolved[@]}" -- "$system" "$config")" \
   --code "$0" "${training[@]}" --version "${training[@]}" || exit 0
 if [[ (! -f $dir/checkpoint.pt && ! -d $dir/fold1) || ! -f $dir/.train_key || $(<"$dir/.train_key") != "$key" ]]; then # nothing to resume
-  rm -rf -- "$dir"/{checkpoint*,fold[0-9]{,[0-9],[0-9][0-9],[0-9][0-9][0-9]},.done_*,final.pt,metrics.csv,events.out.*,train.log,score_*.json,{scores,onsets,events,counts,cost}_*}
+  rm -rf -- "$dir"/{checkpoint*,fold[0-9]{,[0-9],[0-9][0-9],[0-9][0-9][0-9]},.done_*}
   printf '%s\n' "$key" >"$dir/.train_key"
 fi
 log "  $dir: training" # which tells of each epoch in train.log

@@ -87,6 +87,12 @@ def load_clips(
     )
 
 
+def check_events(clips: Clips, data: Path, event: str, part: str) -> None:
+    """DataError unless some clip of the split has the event."""
+    if np.isnan(clips.onset_s).all():
+        raise DataError(f"{data}: no {part} clip has the event {event!r}; expected some in events.tsv")
+
+
 def _equal_clips(path: Path, names: list[str]) -> np.ndarray:
     """The named utterances' matrices, (N, T, F) float32, in the names' order; the memory of the array, no more."""
     place = {name: index for index, name in enumerate(names)}

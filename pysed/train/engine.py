@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from pysed import __version__, parallel
-from pysed.atomic import atomic_open
 from pysed.decision.tuning import GRIDS, Tuning, tune
 from pysed.detector import checkpoint
 from pysed.detector.config import SystemConfig
@@ -27,17 +25,17 @@ from pysed.features.normalise import statistics
 from pysed.networks import build_model
 from pysed.networks.network import DetectionNetwork
 from pysed.train.clips import Clips
-from pysed.train.data import load_clips, make_batch
+from pysed.train.data import check_events, load_clips, make_batch
 from pysed.train.failures import naming_fold, not_finite, what_is_not_finite
 from pysed.train.folds import (
     IDENTITY,
     check_leaks,
+    has_state,
     is_trained,
     join,
     mean_metrics,
     read_folds,
     read_recordings,
-    remove_earlier,
     split_by_mixture,
     subset,
 )
@@ -115,12 +113,13 @@ def fit_folds(
         check_events(train, data, task.event, f"fold {number} train")
         check_events(valid, data, task.event, f"fold {number} valid")
     leads = parallel.rank() == 0
-    records = Records(out, [{}] if folders[0].exists() else [], quiet=not leads, events=False)
-    if leads:
-        write_config(task, out)
-        remove_earlier(out, folders)
+    records = Records(out, resolved(task), quiet=not leads, folds=folders)
+    if any(map(has_state, folders)):
+        records.begin(resumed=True)
 
     def say_of_fold(number: int, line: str) -> None:
+        if any(map(has_state, folders)):
+            records.begin()
         records.say(f"fold {number + 1}: {line}")
 
     def one(number: int, tell: Callable[[str], None]) -> bool:
@@ -160,13 +159,10 @@ def fit_folds(
     return parallel.from_first(out / "final.pt")
 
 
-def write_config(task: Task, out: Path) -> None:
-    """``config.yaml``: all keys of the system as they are, and what they were used for."""
+def resolved(task: Task) -> dict[str, Any]:
+    """What config.yaml says: all keys of the system as they are, and what they were used for."""
     values = {**task.config.as_dict(), "event": task.event, "seed": task.seed}
-    if task.command:
-        values["command"] = task.command
-    with atomic_open(out / "config.yaml") as stream:
-        yaml.safe_dump(values, stream, sort_keys=False)
+    return {**values, "command": task.command} if task.command else values
 
 
 def fit(
@@ -227,15 +223,13 @@ class Run:
             out / "checkpoint.pt", self.identity, self.model, self.average, self.optimiser, self.random
         )
         self.leads = parallel.rank() == 0  # of several processes one writes
-        self.records = Records(out, self.history, quiet=not self.leads, tell=tell)
+        self.records = Records(out, resolved(task), quiet=not self.leads, tell=tell)
 
     def introduce(self) -> None:
-        """Write config.yaml, remove an earlier run's model, and say what is trained on what."""
+        """Say what is trained on what."""
+        if self.history:
+            self.records.begin(self.history, resumed=True)
         task = self.task
-        if self.leads:
-            write_config(task, self.out)
-            if not self.history:
-                (self.out / "final.pt").unlink(missing_ok=True)
         sizes = f"{len(self.clips.names)} clips, {len(self.valid.names)} for validation"
         count = sum(parameter.numel() for parameter in self.model.parameters())
         precision = "bfloat16" if self.model.bfloat16_maps else "float32"
@@ -269,8 +263,9 @@ class Run:
         row = {"epoch": epoch, "steps": epoch * self.steps_per_epoch, "loss": round(loss, 6), **validation}
         row |= {"learning_rate": rate, "seconds": round(time.monotonic() - started, 2)}
         self.history.append(row)
-        self.records.end_of_epoch(self.history)
         self._keep(row)
+        self.records.begin()
+        self.records.end_of_epoch(self.history)
 
     def take_steps(self, epoch: int) -> tuple[float, float]:
         """An epoch's steps; returns its mean loss over all processes, and the last step's learning rate."""
@@ -388,12 +383,6 @@ def statistics_of(clips: Clips, config: SystemConfig) -> dict[str, dict]:
 def as_tensors(values: dict[str, Any]) -> dict[str, Any]:
     """Plain values with arrays as tensors, as a checkpoint holds them."""
     return {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in values.items()}
-
-
-def check_events(clips: Clips, data: Path, event: str, part: str) -> None:
-    """DataError unless some clip of the split has the event."""
-    if np.isnan(clips.onset_s).all():
-        raise DataError(f"{data}: no {part} clip has the event {event!r}; expected some in events.tsv")
 
 
 def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -5,8 +5,6 @@ out-of-fold scores the networks are calibrated and thresholds are chosen: on all
 """
 
 import csv
-import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from pysed.train.clips import Clips, Rows
 from pysed.train.validation import calibrate, shown
 
 IDENTITY = ".identity"  # in the folder of a fold that is trained: of what
-_OF_FOLDS = ("config.yaml", "checkpoint.pt", "final.pt")  # what tells a fold's folder from another of such a name
+_STATE = ("checkpoint.pt", "final.pt")
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
 
@@ -118,20 +116,17 @@ def read_recordings(folder: Path) -> dict[str, set[str]]:
 def is_trained(folder: Path, identity: str) -> bool:
     """Whether a fold of this identity is trained; the mark of another one is removed."""
     mark = folder / IDENTITY
-    if mark.is_file() and mark.read_text() == identity and (folder / "final.pt").is_file():
+    whole = all((folder / name).is_file() for name in (IDENTITY, "final.pt", "metrics.csv"))
+    if whole and mark.read_text() == identity:
         return True
     if parallel.rank() == 0:
         mark.unlink(missing_ok=True)
     return False
 
 
-def remove_earlier(out: Path, folders: list[Path]) -> None:
-    """Remove the model that these folds will replace, and folders of a run with more folds."""
-    if not folders[0].exists():
-        (out / "final.pt").unlink(missing_ok=True)
-    for other in set(out.glob("fold[0-9]*")) - set(folders):
-        if re.fullmatch(r"fold\d+", other.name) and any((other / name).is_file() for name in _OF_FOLDS):
-            shutil.rmtree(other)
+def has_state(folder: Path) -> bool:
+    """Whether a fold's folder has an epoch's state, or the model."""
+    return any((folder / name).is_file() for name in _STATE)
 
 
 def subset(clips: Clips, names: list[str]) -> Clips:

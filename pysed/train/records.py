@@ -4,15 +4,23 @@ import csv
 import io
 import multiprocessing
 import re
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pysed.atomic import atomic_open, naming
 from pysed.train import event_file
 
 EVENT_FILE = "events.out.tfevents.0.pysed"
+_OF_FOLDS = ("config.yaml", "checkpoint.pt", "final.pt")  # what tells a fold's folder from another of such a name
+_OF_SCORES = (  # beside score_<subset>.json
+    "scores_{}.ark", "scores_{}.scp", "onsets_{}.ark", "onsets_{}.scp", "events_{}.tsv", "counts_{}.tsv",
+    "cost_{}.json",
+)  # fmt: skip
 
 
 def print_line(line: str) -> None:
@@ -21,44 +29,67 @@ def print_line(line: str) -> None:
 
 
 class Records:
-    """The files of one run in its folder; ``history`` is what a cut-off run has already done, one row an epoch.
+    """The files of one run in its folder, of which it says what is in ``config.yaml``.
 
-    With ``quiet`` nothing is written or printed: of several processes one does it. ``tell`` is given each line of the
-    log. Without ``events`` there is the log alone.
+    What an earlier run left there stays until begin(), when this one has a state to go on from. With ``quiet`` nothing
+    is written or printed: of several processes one does it. ``tell`` is given each line of the log. Of a run in
+    ``folds``, which have folders of their own, there is the log alone.
     """
 
     def __init__(
         self,
         out: Path,
-        history: list[dict[str, Any]],
+        config: dict[str, Any],
         quiet: bool = False,
         tell: Callable[[str], None] = print_line,
-        events: bool = True,
+        folds: Sequence[Path] = (),
     ):
-        self.out, self.quiet, self.tell = out, quiet, tell
-        if quiet:
+        self.out, self.config, self.quiet, self.tell, self.folds = out, config, quiet, tell, folds
+        self.held: list[str] | None = []  # lines, until begin()
+
+    def begin(self, history: Sequence[dict[str, Any]] = (), resumed: bool = False) -> None:
+        """From here on the folder's files are this run's; ``history``: what it has done, one row an epoch."""
+        if self.quiet or self.held is None:
             return
-        if not history:
-            (out / "train.log").write_text("")
-        if events:
-            event_file.begin(out / EVENT_FILE)
+        held, self.held = self.held, None
+        remove_earlier(self.out, self.folds)
+        with atomic_open(self.out / "config.yaml") as stream:
+            yaml.safe_dump(self.config, stream, sort_keys=False)
+        if not resumed:
+            (self.out / "train.log").write_text("")
+        for line in held:
+            self._log(line)
+        if not self.folds:
+            event_file.begin(self.out / EVENT_FILE)
             for row in history:
                 self._add_events(row)
+        if history:
+            self._write_table(history)
 
     def say(self, line: str) -> None:
         """One line to the log file, and to whoever is told of it."""
-        if not self.quiet:
-            self.tell(line)
-            path = self.out / "train.log"
-            with naming(path), open(path, "a", encoding="utf-8") as log:
-                print(line, file=log)
+        if self.quiet:
+            return
+        self.tell(line)
+        if self.held is None:
+            self._log(line)
+        else:
+            self.held.append(line)
 
-    def end_of_epoch(self, history: list[dict[str, Any]]) -> None:
+    def _log(self, line: str) -> None:
+        path = self.out / "train.log"
+        with naming(path), open(path, "a", encoding="utf-8") as log:
+            print(line, file=log)
+
+    def end_of_epoch(self, history: Sequence[dict[str, Any]]) -> None:
         """Report the last row; write the whole table anew, so that it is never half a row long."""
         if self.quiet:
             return
         self.say(" ".join(f"{key} {value:.4g}" for key, value in history[-1].items() if value is not None))
         self._add_events(history[-1])
+        self._write_table(history)
+
+    def _write_table(self, history: Sequence[dict[str, Any]]) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(history[-1]), lineterminator="\n")
         writer.writeheader()
@@ -69,6 +100,22 @@ class Records:
     def _add_events(self, row: dict[str, Any]) -> None:
         scalars = {key: value for key, value in row.items() if key != "epoch" and value is not None}
         event_file.append(self.out / EVENT_FILE, row["epoch"], scalars)
+
+
+def remove_earlier(out: Path, folds: Sequence[Path]) -> None:
+    """Remove an earlier run's model, its state, the folders of its folds, and what stage 6 made of it.
+
+    ``folds``: the folders of this run's folds, which stay; where it has none, ``checkpoint.pt`` is its own and stays.
+    """
+    for name in ("final.pt", "metrics.csv", EVENT_FILE, *["checkpoint.pt"] * bool(folds)):
+        (out / name).unlink(missing_ok=True)
+    for other in set(out.glob("fold[0-9]*")) - set(folds):
+        if re.fullmatch(r"fold\d+", other.name) and any((other / name).is_file() for name in _OF_FOLDS):
+            shutil.rmtree(other)
+    for score in out.glob("score_*.json"):
+        for name in _OF_SCORES:
+            (out / name.format(score.stem.removeprefix("score_"))).unlink(missing_ok=True)
+        score.unlink()
 
 
 def progress(steps: range, title: str, quiet: bool = False) -> Iterator[int]:
