@@ -30,7 +30,7 @@ def run_identity(config: SystemConfig, event: str, seed: int, clips: Clips, vali
     digest.update(repr((config.as_dict(), event, seed)).encode())
     for some in (clips, valid):
         digest.update(repr((some.names, some.features.shape)).encode())
-        for part in (some.features, some.asr, some.labels, some.scenes):
+        for part in (some.features, some.asr, some.labels, some.onset_s, some.scenes):
             for clip in () if part is None else part:
                 digest.update(np.ascontiguousarray(clip).data)
     return digest.hexdigest()
