@@ -49,8 +49,14 @@ def main(argv: list[str]) -> int:
 
     changes = parse_changes(options.set)
     if options.epochs is not None:
+        if "epochs" in changes:
+            raise DataError(
+                f"--set epochs={changes['epochs']}: --epochs {options.epochs} sets it too; give one of them"
+            )
         changes.update(epochs=options.epochs)
     config = load_config(options.system, changes)
+    if options.asr and not config.asr:
+        raise DataError(f"--asr {options.asr}: {options.system} takes no recogniser's features; leave it out")
     if not 0 <= options.seed < 2**63:
         raise DataError(f"pysed train: --seed {options.seed}; expected 0 to 2^63 - 1")
     if options.jobs is not None and options.jobs < 1:

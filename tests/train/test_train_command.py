@@ -53,6 +53,8 @@ def test_the_command_is_noted(folder, monkeypatch):
         (["--set", "lerning_rate=1"], "unknown key 'lerning_rate'; did you mean 'learning_rate'?"),
         (["--set", "epochs"], "expected key=value"),
         (["--set", "model=cbrn"], "model 'cbrn': unknown"),
+        (["--epochs", "2", "--set", "epochs=1"], "--set epochs=1: --epochs 2 sets it too"),
+        (["--asr", "models/demo"], "takes no recogniser's features; leave it out"),
         (["--epochs", "0"], "epochs 0; expected at least 1"),
         (["--epochs", "x"], "argument --epochs: invalid int value: 'x'"),
         (["--seed", "-1"], "--seed -1; expected 0 to 2^63 - 1"),
