@@ -13,7 +13,7 @@ from typing import Any
 from pysed.score import paper_table1 as paper
 from pysed.score.comparison import AGAINST
 from pysed.score.results import Table, marks, notes_of, number, overview, p_value, render
-from pysed.score.results_files import Row, gather
+from pysed.score.results_files import Row, gather, in_order
 from pysed.text_files import read_json
 
 Record = dict[str, Any]
@@ -74,8 +74,15 @@ def compared(found: list[Record]) -> list[Record]:
 
 
 def verdict(found: list[Record]) -> str:
-    """What to make of the table: which system makes the fewest errors, and whether by more than chance."""
+    """What to make of the table: which system makes the fewest errors, whether by more than chance, and which could not
+    be compared."""
     ranked = compared(found)
+    others = in_order(each["system"] for each in found if each["system"] not in {one["system"] for one in ranked})
+    left = f"Left out, as not every class has been scored with the same seeds: {', '.join(others)}."
+    return f"{_best_of(ranked, found)} {left if ranked and others else ''}".rstrip()
+
+
+def _best_of(ranked: list[Record], found: list[Record]) -> str:
     if not ranked:
         without = ", ".join(sorted(_without_events(found)))
         if without:

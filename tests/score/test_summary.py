@@ -44,6 +44,10 @@ def of_classes(*systems):
         ([record("mlp", "cry", 0.5)], "mlp has an error rate of 0.50 on cry, where staying silent gets 1."),
         ([record("mlp", "cry", 1.5), record("gradual", "cry", 1.25)],
          "No system does better on cry than one that stays silent; gradual has an error rate of 1.25."),
+        ([*of_classes(("gradual", (1.2, 1.4), None)), record("mlp", "cry", 0.5), record("mlp", "shot", 0.5)],
+         "No system does better on average over the classes than one that stays silent; gradual has an error rate of "
+         "1.30. Longer training or more data may help. "
+         "Left out, as not every class has been scored with the same seeds: mlp."),
         ([record("mlp", "cry", 0.5), record("crnn", "shot", 0.5)],
          "No system has been scored on every class with the same seeds, so there is no average to compare."),
     ],
