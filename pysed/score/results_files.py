@@ -75,7 +75,7 @@ def gather(corpus_dir: str | os.PathLike) -> list[Row]:
                 event=check_class_name(folder.parent.name, folder.parent),
                 system=folder.name,
                 subset=subset,
-                seed=int(nested[1]) if nested else int(score.get("seed") or 1),
+                seed=int(nested[1]) if nested else 1 if score.get("seed") is None else score["seed"],
                 score=score,
                 num_files=_num_files(path, score),
                 command=_command(path.parent),

@@ -51,6 +51,12 @@ def test_table(corpus):
     assert detail == ["gunshot", "gradual", "2", "0.40", "80.0", "80.0", "50.0", "10", "9", "1", "2", "20"]
 
 
+def test_a_training_of_seed_0_is_one(tmp_path):
+    put(tmp_path / "babycry/cbrnn", 0.5, 0.7, seed=0)
+    detail = [row for row in rows_of(write_results(tmp_path), "cbrnn") if row[0] == "babycry"]
+    assert detail[-1][2] == "0"
+
+
 def test_other_criteria(corpus):
     assert "other criteria" not in write_results(corpus)  # scores of an older version
     more = {"segment_error_rate": 0.6, "segment_f_measure": 0.75, "psds1": 0.5, "psds2": 0.75}
