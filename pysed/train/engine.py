@@ -29,8 +29,8 @@ from pysed.train.data import check_events, load_clips, make_batch
 from pysed.train.failures import naming_fold, not_finite, what_is_not_finite
 from pysed.train.folds import (
     IDENTITY,
+    begin_with_state,
     check_leaks,
-    has_state,
     is_trained,
     join,
     mean_metrics,
@@ -114,12 +114,10 @@ def fit_folds(
         check_events(valid, data, task.event, f"fold {number} valid")
     leads = parallel.rank() == 0
     records = Records(out, resolved(task), quiet=not leads, folds=folders)
-    if any(map(has_state, folders)):
-        records.begin(resumed=True)
+    begin_with_state(records, folders, resumed=True)
 
     def say_of_fold(number: int, line: str) -> None:
-        if any(map(has_state, folders)):
-            records.begin()
+        begin_with_state(records, folders)
         records.say(f"fold {number + 1}: {line}")
 
     def one(number: int, tell: Callable[[str], None]) -> bool:

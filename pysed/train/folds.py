@@ -22,10 +22,10 @@ from pysed.detector.config import SystemConfig
 from pysed.errors import DataError
 from pysed.text_files import read_yaml
 from pysed.train.clips import Clips, Rows
+from pysed.train.records import Records
 from pysed.train.validation import calibrate, shown
 
 IDENTITY = ".identity"  # in the folder of a fold that is trained: of what
-_STATE = ("checkpoint.pt", "final.pt")
 _STREAMS = (("features", ""), ("asr", "asr_"))
 
 
@@ -124,9 +124,10 @@ def is_trained(folder: Path, identity: str) -> bool:
     return False
 
 
-def has_state(folder: Path) -> bool:
-    """Whether a fold's folder has an epoch's state, or the model."""
-    return any((folder / name).is_file() for name in _STATE)
+def begin_with_state(records: Records, folders: list[Path], resumed: bool = False) -> None:
+    """records.begin() once a fold has an epoch's state, or its model."""
+    if any((folder / name).is_file() for folder in folders for name in ("checkpoint.pt", "final.pt")):
+        records.begin(resumed=resumed)
 
 
 def subset(clips: Clips, names: list[str]) -> Clips:
