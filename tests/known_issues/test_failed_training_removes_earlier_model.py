@@ -2,7 +2,7 @@
 that succeeded left the scores of the earlier model beside its own model."""
 
 import pytest
-from small_clips import make_clips, small_config, write_data_dir
+from small_clips import make_clips, small_config, write_data_dir_in_folds
 
 from pysed.detector import checkpoint
 from pysed.errors import DataError
@@ -14,10 +14,7 @@ SCORES = ("score_devtest.json", "scores_devtest.ark", "events_devtest.tsv", "cos
 
 @pytest.fixture
 def data(tmp_path):
-    folder = write_data_dir(tmp_path / "data", TRAIN, VALID)
-    folds = sorted((name, index // 2 % 3) for c in (TRAIN, VALID) for index, name in enumerate(c.names))
-    (folder / "utt2fold").write_text("".join(f"{name} {fold}\n" for name, fold in folds))
-    return folder
+    return write_data_dir_in_folds(tmp_path / "data", TRAIN, VALID)
 
 
 def train(data, out, **changes):

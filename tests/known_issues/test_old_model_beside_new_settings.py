@@ -3,7 +3,7 @@ folds left folders of the other's."""
 
 import pytest
 import yaml
-from small_clips import make_clips, small_config, write_data_dir
+from small_clips import make_clips, small_config, write_data_dir_in_folds
 
 from pysed.detector.checkpoint import load
 from pysed.train import engine
@@ -13,10 +13,7 @@ TRAIN, VALID = make_clips(12, 1), make_clips(12, 2)
 
 @pytest.fixture
 def data(tmp_path):
-    folder = write_data_dir(tmp_path / "data", TRAIN, VALID)
-    folds = sorted((name, index // 2 % 3) for c in (TRAIN, VALID) for index, name in enumerate(c.names))
-    (folder / "utt2fold").write_text("".join(f"{name} {fold}\n" for name, fold in folds))
-    return folder
+    return write_data_dir_in_folds(tmp_path / "data", TRAIN, VALID)
 
 
 def train(data, out, stop_after=None, **changes):

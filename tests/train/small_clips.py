@@ -80,3 +80,11 @@ def write_data_dir(folder: Path, train: Clips, valid: Clips, event: str = "cry",
         ]
         (folder / "utt2scene").write_text("".join(named))
     return folder
+
+
+def write_data_dir_in_folds(folder: Path, train: Clips, valid: Clips, num_folds: int = 3) -> Path:
+    """write_data_dir() and ``utt2fold``, in which a part's clips take turns, two at a time."""
+    write_data_dir(folder, train, valid)
+    folds = sorted((name, index // 2 % num_folds) for clips in (train, valid) for index, name in enumerate(clips.names))
+    (folder / "utt2fold").write_text("".join(f"{name} {fold}\n" for name, fold in folds))
+    return folder

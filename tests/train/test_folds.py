@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_clips import ASR_DIM, make_clips, small_config, write_data_dir
+from small_clips import ASR_DIM, make_clips, small_config, write_data_dir, write_data_dir_in_folds
 
 from pysed.decision.calibration import calibrated
 from pysed.decision.tuning import tune
@@ -26,10 +26,7 @@ NUM_FOLDS = 3
 @pytest.fixture
 def data(tmp_path):
     """A data directory whose clips take turns in three folds."""
-    folder = write_data_dir(tmp_path / "data", TRAIN, VALID)
-    names = [(name, index // 2 % NUM_FOLDS) for clips in (TRAIN, VALID) for index, name in enumerate(clips.names)]
-    (folder / "utt2fold").write_text("".join(f"{name} {fold}\n" for name, fold in sorted(names)))
-    return folder
+    return write_data_dir_in_folds(tmp_path / "data", TRAIN, VALID, NUM_FOLDS)
 
 
 def recipes(folder, heard=()):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from small_clips import make_clips, small_config, write_data_dir
+from small_clips import make_clips, small_config, write_data_dir_in_folds
 
 from pysed import cli
 from pysed.detector.checkpoint import load
@@ -40,10 +40,7 @@ def one_thread(monkeypatch):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A data directory whose clips take turns in three folds."""
-    folder = write_data_dir(tmp_path_factory.mktemp("folds") / "data", TRAIN, VALID)
-    names = [(name, index // 2 % NUM_FOLDS) for clips in (TRAIN, VALID) for index, name in enumerate(clips.names)]
-    (folder / "utt2fold").write_text("".join(f"{name} {fold}\n" for name, fold in sorted(names)))
-    return folder
+    return write_data_dir_in_folds(tmp_path_factory.mktemp("folds") / "data", TRAIN, VALID, NUM_FOLDS)
 
 
 @pytest.fixture(scope="module")
