@@ -1,7 +1,7 @@
 """Words and their times from a look-ahead graph against the vosk package's own, on speech of espeak-ng.
 
-Skipped without espeak-ng, the package (not among the project's; another environment's folder may stand in PYTHONPATH)
-or models/vosk-ko as stage 0 arranges it.
+Skipped without espeak-ng, the package (not among the project's: call pytest itself, with another environment's folder
+in PYTHONPATH) or models/vosk-ko as stage 0 arranges it.
 """
 
 import json
