@@ -7,10 +7,12 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pysed.detector.config import config_of_checkpoint
 from pysed.errors import DataError
 from pysed.freshness.marks import read_mark
 from pysed.names import RULE, check_class_name, is_name
@@ -157,7 +159,10 @@ def _settings(folder: Path) -> str:
         return ""
     if not isinstance(config, dict):
         return ""
-    return json.dumps({key: value for key, value in config.items() if key not in ("seed", "command")}, default=str)
+    settings = {key: value for key, value in config.items() if key not in ("event", "seed", "command")}
+    with suppress(DataError):  # the keys that were not there yet, too: at the values at which such a model is loaded
+        settings = config_of_checkpoint(settings, str(folder)).as_dict()
+    return json.dumps(settings, default=str)
 
 
 def _command(folder: Path) -> str | None:

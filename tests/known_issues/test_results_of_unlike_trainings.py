@@ -8,6 +8,7 @@ import pytest
 import yaml
 from experiment import write_experiment
 
+from pysed.detector.config import load_config
 from pysed.report.content import of_test_files, read_models
 from pysed.score.counts import write_counts
 from pysed.score.event_based import Counts
@@ -39,6 +40,16 @@ def test_seeds_of_other_settings_are_marked(results):
     text = write_results(results)
     assert "| cbrnn ‡" in text and "| gradual ‡" not in text and "‡ Trained with other settings" in text
     assert "cbrnn ‡" in brief(results)
+
+
+def test_settings_that_came_later_are_no_difference(results):
+    config = load_config("conf/systems/cbrnn.yaml").as_dict()
+    settings(results / "cry/cbrnn/seed2", **config, event="cry", seed=2)
+    assert config.pop("stacked_frames") == 1
+    settings(results / "cry/cbrnn", **config, event="cry", seed=1)
+    assert "‡" not in write_results(results)
+    settings(results / "cry/cbrnn", **config, stacked_frames=5, event="cry", seed=1)
+    assert "| cbrnn ‡" in write_results(results)
 
 
 def test_systems_tested_on_other_files_are_marked(results):
