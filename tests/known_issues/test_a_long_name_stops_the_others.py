@@ -27,7 +27,8 @@ def prepare(tmp_path, name):
 def test_a_file_for_each(tmp_path, capsys, name, code):
     command = prepare(tmp_path, name)
     assert main([*command, "--out-dir", str(tmp_path / "out"), str(tmp_path / "in")]) == code
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+    left = {".pysed-detect.journal"} if code else set()  # of files that failed, so that those alone are tried again
+    assert {path.name for path in (tmp_path / "out").iterdir()} == left | {
         f"{each}.tsv" for each in ("a.wav", name, "c.wav") if each != LONG
     }
     said = capsys.readouterr().err

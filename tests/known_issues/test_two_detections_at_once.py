@@ -57,7 +57,9 @@ def test_the_second_waits_for_the_first(place, monkeypatch, capfd, outputs):
 
     monkeypatch.setattr(Analyser, "analyse", busy)
     assert main([*loose, *(each.format("both") for each in outputs)]) == 0
-    assert second[0].communicate(timeout=100)[1] == "" and second[0].returncode == 0
+    said = second[0].communicate(timeout=100)[1]
+    assert ("of the clips there are of earlier runs" in said) == ("--clips" in outputs)  # the first one's
+    assert said.count("\n") == ("--clips" in outputs) and second[0].returncode == 0
     tables = [path for path in place.rglob("*") if "alone" in str(path) and path.is_file() and path.suffix == ".tsv"]
     assert tables
     for alone in tables:
