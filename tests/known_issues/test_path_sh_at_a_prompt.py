@@ -25,7 +25,7 @@ def test_a_prompt_outlives_what_is_wrong(recipe, fault):
     assert status == 2 and said
     done = subprocess.run(
         ["bash", "-c", "set -e; . ./path.sh; echo on"],
-        cwd=recipe, env={**os.environ, **fault}, capture_output=True, text=True, timeout=60,
+        cwd=recipe, env={**os.environ, "PYSED_VENV": sys.prefix, **fault}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2 and not done.stdout and "path.sh: " in done.stderr
 
